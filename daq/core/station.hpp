@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daq/core/config.hpp"
+#include "daq/core/run_description.hpp"
+
+namespace alleycat {
+
+/// [station] and [[board]] of a station file: what every folder needs to know about the hardware.
+struct Station {
+    std::string profile;       ///< short name, also of the recorded files: "csi"
+    std::string title;         ///< for people: "CsI[Na] 14.6 kg"
+    double tick_rate_hz = 60;  ///< nominal rate of the timing signal; 0: none
+    std::vector<BoardInfo> boards;
+
+    /// Where the channel of this name is; `present` is false when there is none. "board.channel" or "channel".
+    [[nodiscard]] ChannelRef find_channel(std::string_view name) const;
+};
+
+/// Reads [station] and [[board]]; problems are reported, not thrown.
+[[nodiscard]] Station parse_station(ConfigSection& root);
+
+/// "alleycat 0.1.0"
+[[nodiscard]] std::string software_version();
+[[nodiscard]] std::string host_name();
+
+}  // namespace alleycat

@@ -1,0 +1,108 @@
+#pragma once
+// How the run is doing, once a second: what the operator's strip shows and the ledger balances.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daq/core/beam.hpp"
+#include "daq/core/counter.hpp"
+
+namespace alleycat {
+
+enum class RunState : std::uint8_t { idle = 0, running = 1, draining = 2, error = 3 };
+[[nodiscard]] constexpr std::string_view to_text(RunState state) noexcept {
+    switch (state) {
+        case RunState::idle: return "idle";
+        case RunState::running: return "running";
+        case RunState::draining: return "draining";
+        case RunState::error: return "error";
+    }
+    return "error";
+}
+
+/// Consecutive triggers that were refused: no data, but known to have been there.
+struct DeadTime {
+    std::uint64_t first_sequence = 0;
+    std::uint64_t last_sequence = 0;  ///< inclusive
+    std::int64_t begin_ps = 0;        ///< time of the first refused trigger since the run's first tick
+    std::int64_t end_ps = 0;          ///< time of the last one plus one nominal tick
+    std::uint8_t reason = 0;          ///< RefusalReason
+    std::uint8_t reserved[7] = {};
+
+    friend bool operator==(const DeadTime&, const DeadTime&) = default;
+};
+
+/// Per run these must balance: expected = seen + missed; triggers = recorded + refused + lost (estimated).
+struct Ledger {
+    bool has_ticks = true;              ///< false: a source without a timing signal, the first line is absent
+    std::uint64_t ticks_expected = 0;   ///< from the board's own trigger counter
+    std::uint64_t ticks_seen = 0;       ///< triggers of class beam_tick, refused ones included
+    std::uint64_t ticks_missed = 0;     ///< from the time between ticks
+    std::uint64_t triggers = 0;         ///< sequence numbers given
+    std::uint64_t recorded = 0;         ///< handed to the data stream (live) or the file (replay)
+    std::uint64_t refused = 0;          ///< as dead-time intervals
+    std::uint64_t lost_estimated = 0;   ///< in crash gaps before this run
+
+    [[nodiscard]] bool closes() const noexcept {
+        return (!has_ticks || ticks_expected == ticks_seen + ticks_missed) && triggers == recorded + refused;
+    }
+    friend bool operator==(const Ledger&, const Ledger&) = default;
+};
+
+struct BufferStatus {
+    std::string name;  ///< "ring pci5153", "retransmit"
+    std::uint64_t capacity_bytes = 0;
+    std::uint64_t used_bytes = 0;
+    std::uint64_t high_water_bytes = 0;
+
+    friend bool operator==(const BufferStatus&, const BufferStatus&) = default;
+};
+
+struct WriterStatus {
+    bool connected = false;
+    std::uint64_t durable_triggers = 0;     ///< acknowledged as being on disk
+    std::uint64_t unacknowledged_bytes = 0;
+    std::string file;                       ///< part being written
+    std::uint64_t file_bytes = 0;
+    std::uint64_t disk_free_bytes = 0;
+    std::string problem;                    ///< "" when all is well
+
+    friend bool operator==(const WriterStatus&, const WriterStatus&) = default;
+};
+
+struct Status {
+    std::uint64_t run = 0;
+    RunState state = RunState::idle;
+    std::string reason;              ///< of an error, and how to leave it
+    std::int64_t utc_ns = 0;         ///< when this was made
+    std::int64_t run_start_utc_ns = 0;
+    std::int64_t last_trigger_utc_ns = 0;
+    double trigger_rate_hz = 0;      ///< over the last second of wall time
+    double bytes_per_second = 0;
+    double live_fraction = 1;        ///< recorded / triggers of this run
+    BeamState beam_state = BeamState::unknown;  ///< of the newest resolved tick
+    float beam_power_w = -1;
+    double beam_lag_s = 0;           ///< how far beam states are behind events
+    Ledger ledger;
+    std::vector<BufferStatus> buffers;
+    WriterStatus writer;
+    CounterValues counters;
+
+    friend bool operator==(const Status&, const Status&) = default;
+};
+
+enum class AlarmLevel : std::uint8_t { info = 0, warning = 1, alarm = 2 };
+
+/// Something an operator must see. `name` is stable ("trigger_rate"): raised and cleared by it.
+struct Alarm {
+    std::string name;
+    AlarmLevel level = AlarmLevel::warning;
+    bool active = true;
+    std::int64_t utc_ns = 0;
+    std::string text;  ///< one sentence with the numbers
+
+    friend bool operator==(const Alarm&, const Alarm&) = default;
+};
+
+}  // namespace alleycat

@@ -1,0 +1,101 @@
+#pragma once
+// What the screen shows: every number computed here, in monitor/, none in gui/. A snapshot is immutable once made.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daq/core/event_sink.hpp"
+#include "daq/core/run_description.hpp"
+#include "daq/core/status.hpp"
+
+namespace alleycat {
+
+/// A histogram ready to draw. `value` and `error` have `edges.size() - 1` entries; what fell outside is counted.
+struct Spectrum {
+    std::string title;      ///< "coincident, beam on"
+    std::string axis;       ///< "charge [PE]"
+    std::vector<double> edges;
+    std::vector<double> value;
+    std::vector<double> error;  ///< sqrt(N), or of a difference sqrt(N_c + alpha^2 N_ac)
+    double below = 0, above = 0;
+};
+
+/// C and AC of the same triggers, and what is left.
+struct SpectrumTriple {
+    Spectrum coincident, anticoincident, difference;
+};
+
+/// Counts in the analysis box and what follows from them.
+struct Excess {
+    std::uint64_t n_on = 0, n_off = 0;
+    double alpha = 1;               ///< exposure(on) / exposure(off)
+    double excess = 0;              ///< n_on - alpha n_off
+    double error = 0;               ///< sqrt(n_on + alpha^2 n_off)
+    double li_ma = 0;               ///< significance, sign of the excess (Li & Ma 1983, eq. 17)
+    double interval_low = 0;        ///< 68 % interval of the excess, from the profile likelihood ratio
+    double interval_high = 0;
+};
+
+struct Exposure {
+    std::uint64_t ticks_on = 0, ticks_off = 0, ticks_no_beam_cycle = 0, ticks_unknown = 0, ticks_pending = 0;
+    double live_on_s = 0, live_off_s = 0;
+    double beam_energy_gwh = 0;      ///< of the recorded ticks with beam on
+};
+
+/// Per window: rows, what each cut removed first, and what was left.
+struct CutFlow {
+    std::string window;
+    std::uint64_t rows = 0;
+    std::vector<std::string> names;           ///< cuts in their order
+    std::vector<std::uint64_t> removed_first; ///< by the first cut that failed: rows = accepted + sum
+    std::vector<std::uint64_t> failed;        ///< every cut that failed, also after another
+    std::uint64_t accepted = 0;
+};
+
+/// One point of the cumulative excess; made per step of beam energy or of time, thinned out as the run grows.
+struct ExcessPoint {
+    double beam_energy_gwh = 0;
+    double excess = 0, error = 0;     ///< beam on, box
+    double control = 0, control_error = 0;  ///< beam off (and no-beam cycles), box
+};
+
+struct TrendPoint {
+    std::int64_t utc_ns = 0;
+    double value = 0;
+    double error = 0;  ///< 0: not known
+};
+struct Trend {
+    std::string name;   ///< "trigger_rate"
+    std::string title;  ///< "trigger rate"
+    std::string unit;   ///< "Hz"
+    std::vector<TrendPoint> points;
+};
+
+struct Snapshot {
+    std::shared_ptr<const RunDescription> run;   ///< nullptr before the first run message
+    std::optional<Status> status;                ///< latest; a file has none
+    std::shared_ptr<const Waveform> waveform;    ///< latest; nullptr before the first
+    std::uint64_t message_number = 0;            ///< last message that is in here
+    std::uint64_t events = 0;                    ///< triggers seen, all runs of the campaign
+    std::int64_t newest_event_utc_ns = 0;
+
+    // analysis selection: all cuts of the profile, beam on
+    SpectrumTriple pe_on, arrival_on;
+    SpectrumTriple pe_off, arrival_off;          ///< the control: beam off
+    // loose selection: an arrival that fits, no other cut; all beam states. Fills within minutes.
+    SpectrumTriple pe_loose, arrival_loose;
+
+    Excess excess;         ///< beam on: C against AC in the box
+    Excess control;        ///< beam off: must be null
+    Exposure exposure;
+    std::vector<CutFlow> cut_flow;    ///< one per window, all beam states
+    std::vector<ExcessPoint> excess_history;
+    std::vector<Trend> trends;        ///< trigger_rate, baseline_median, baseline_sigma, spe_charge, veto_percent, gate_percent, overflow_percent, pretrace_peaks, beam_power
+    std::vector<Alarm> alarms;        ///< active ones, worst first
+    std::vector<Alarm> alarm_log;     ///< the newest 200, newest first
+};
+
+}  // namespace alleycat
