@@ -43,6 +43,7 @@ enum class Feature : std::uint8_t {
     charge_pe,          ///< charge_adc / SPE charge in force
     t10_ns, t50_ns, t90_ns,                       ///< of charge_adc
     t10_global_ns, t50_global_ns, t90_global_ns,  ///< of charge_global_adc
+    rise_10_90_ns,      ///< t90_ns - t10_ns
     count
 };
 inline constexpr std::size_t kCoreFeatures = static_cast<std::size_t>(Feature::count);

@@ -97,6 +97,15 @@ bool get_event(ByteReader& in, Event& e) noexcept {
     return !in.failed();
 }
 
+void put_beam_states(ByteWriter& out, std::span<const BeamResolution> states) noexcept {
+    out.put(static_cast<std::uint32_t>(states.size()));
+    for (const BeamResolution& s : states) {
+        out.put(s.sequence);
+        out.put(s.power_w);
+        out.put(static_cast<std::int32_t>(s.state));
+    }
+}
+
 void put_ledger(ByteWriter& out, const Ledger& l) noexcept {
     out.put(static_cast<std::uint8_t>(l.has_ticks));
     for (const std::uint64_t n : {l.ticks_expected, l.ticks_seen, l.ticks_missed, l.triggers, l.recorded, l.refused,
@@ -285,6 +294,14 @@ std::size_t encode_trigger(std::span<std::byte> space, std::uint64_t run, std::u
     return out.overflowed() ? 0 : seal(space, FrameKind::trigger, run, ordinal, out.size());
 }
 
+std::size_t encode_beam_states(std::span<std::byte> space, std::uint64_t run, std::uint64_t ordinal,
+                               std::span<const BeamResolution> states) noexcept {
+    if (space.size() < sizeof(FrameHeader)) return 0;
+    ByteWriter out{space.subspan(sizeof(FrameHeader))};
+    put_beam_states(out, states);
+    return out.overflowed() ? 0 : seal(space, FrameKind::beam_states, run, ordinal, out.size());
+}
+
 std::vector<std::byte> encode_run_start(const RunDescription& run, std::uint64_t ordinal) {
     return encode(FrameKind::run_start, run.run, ordinal, [&](ByteWriter& out) { put_run(out, run); });
 }
@@ -293,14 +310,7 @@ std::vector<std::byte> encode_beam_frames(std::uint64_t run, std::uint64_t ordin
 }
 std::vector<std::byte> encode_beam_states(std::uint64_t run, std::uint64_t ordinal,
                                           std::span<const BeamResolution> states) {
-    return encode(FrameKind::beam_states, run, ordinal, [&](ByteWriter& out) {
-        out.put(static_cast<std::uint32_t>(states.size()));
-        for (const BeamResolution& s : states) {
-            out.put(s.sequence);
-            out.put(s.power_w);
-            out.put(static_cast<std::int32_t>(s.state));
-        }
-    });
+    return encode(FrameKind::beam_states, run, ordinal, [&](ByteWriter& out) { put_beam_states(out, states); });
 }
 std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d) {
     return encode(FrameKind::dead_time, run, ordinal, [&](ByteWriter& out) { out.put(d); });

@@ -87,6 +87,7 @@ std::vector<FeatureInfo> core_features() {
         {"t10_global_ns", "ns", f64, "arrival to 10 % of charge_global_adc"},
         {"t50_global_ns", "ns", f64, "arrival to 50 % of charge_global_adc"},
         {"t90_global_ns", "ns", f64, "arrival to 90 % of charge_global_adc"},
+        {"rise_10_90_ns", "ns", f64, "t90_ns - t10_ns"},
     };
 }
 

@@ -1,0 +1,64 @@
+#include "trigger/charge.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace alleycat {
+namespace {
+
+/// Where the cumulative curve first reaches `part` of the total, between samples. [samples from the arrival]
+double crossing(std::span<const double> curve, double part) noexcept {
+    const double level = part * curve.back();
+    const auto at = std::find_if(curve.begin(), curve.end(), [&](double sum) { return sum >= level; });
+    if (at == curve.begin() || at == curve.end()) return 0;  // already in the first sample
+    const double before = *(at - 1);
+    return static_cast<double>(at - curve.begin() - 1) + (level - before) / (*at - before);
+}
+
+}  // namespace
+
+double local_baseline(std::span<const std::int32_t> heights, std::int64_t arrival, std::int64_t length,
+                      std::int32_t band_adc) noexcept {
+    std::int64_t n = 0, sum = 0;
+    for (std::int64_t i = std::max<std::int64_t>(arrival - length, 0); i < arrival; ++i) {
+        const std::int32_t height = heights[static_cast<std::size_t>(i)];
+        if (std::abs(height) <= band_adc) {
+            ++n;
+            sum += height;
+        }
+    }
+    return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
+}
+
+WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<const Peak> peaks,
+                             const PeakFinding& finding, std::int64_t arrival, std::int64_t window, double baseline,
+                             std::span<double> curve) noexcept {
+    WindowCharge result;
+    if (window <= 0) return result;
+    const std::int64_t end = arrival + window;
+    double sum = 0;
+    std::int64_t filled = arrival;  // the curve is written up to here
+    for (const Peak& peak : peaks) {
+        const std::int64_t from = std::max<std::int64_t>(peak.onset - finding.margin_samples, filled);
+        const std::int64_t to = std::min<std::int64_t>(peak.end + finding.margin_samples, end);
+        if (peak.onset - finding.margin_samples < arrival) continue;
+        if (from >= end) break;
+        for (; filled < from; ++filled) curve[static_cast<std::size_t>(filled - arrival)] = sum;
+        for (; filled < to; ++filled) {
+            sum += heights[static_cast<std::size_t>(filled)] - baseline;
+            curve[static_cast<std::size_t>(filled - arrival)] = sum;
+        }
+    }
+    for (; filled < end; ++filled) curve[static_cast<std::size_t>(filled - arrival)] = sum;
+
+    result.charge = sum;
+    if (sum > 0) {
+        const std::span<const double> whole = curve.first(static_cast<std::size_t>(window));
+        result.t10 = crossing(whole, 0.1);
+        result.t50 = crossing(whole, 0.5);
+        result.t90 = crossing(whole, 0.9);
+    }
+    return result;
+}
+
+}  // namespace alleycat

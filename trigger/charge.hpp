@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "trigger/peaks.hpp"
+
+namespace alleycat {
+
+/// Charge of one integration window and when it arrived.
+struct WindowCharge {
+    double charge = 0;            ///< [ADC counts x sample]
+    double t10 = 0, t50 = 0, t90 = 0;  ///< from the arrival to this part of the charge [samples]; 0 for charge <= 0
+};
+
+/// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); 0 when
+/// there is none. [ADC counts]
+[[nodiscard]] double local_baseline(std::span<const std::int32_t> heights, std::int64_t arrival, std::int64_t length,
+                                    std::int32_t band_adc) noexcept;
+
+/// Integrates the samples inside peaks over `window` samples from the arrival on, each less `baseline`.
+///
+/// The rise times are where the cumulative charge crosses 10, 50 and 90 % of the total, interpolated linearly between
+/// samples. `curve` is scratch of at least `window` entries.
+/// source  trigger/README.md#charge
+[[nodiscard]] WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<const Peak> peaks,
+                                           const PeakFinding& finding, std::int64_t arrival, std::int64_t window,
+                                           double baseline, std::span<double> curve) noexcept;
+
+}  // namespace alleycat

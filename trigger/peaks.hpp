@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace alleycat {
+
+/// One run of samples above threshold.
+struct Peak {
+    std::int32_t onset = 0;  ///< first sample at or above threshold: decides the region the peak is counted in
+    std::int32_t end = 0;    ///< first sample below again
+
+    friend bool operator==(const Peak&, const Peak&) = default;
+};
+
+struct PeakFinding {
+    std::int32_t threshold_adc = 3;  ///< a sample belongs to a peak when its height is at least this [ADC counts]
+    std::int32_t min_samples = 4;    ///< consecutive samples a peak needs
+    std::int32_t margin_samples = 2; ///< a peak's integration starts this much before its onset and ends as much after
+
+    friend bool operator==(const PeakFinding&, const PeakFinding&) = default;
+};
+
+/// Appends the peaks of a trace to `peaks`, in time order. A peak still above threshold at the last sample has no end:
+/// it is not counted. Does not allocate while `peaks` has room for heights.size() / (min_samples + 1) + 1 more.
+///
+/// heights  above the baseline, pulses positive [ADC counts], shape (n_samples,)
+/// source   trigger/README.md#peaks
+void find_peaks(std::span<const std::int32_t> heights, const PeakFinding& finding, std::vector<Peak>& peaks);
+
+/// Number of peaks whose onset lies in [begin, end). `peaks` in time order.
+[[nodiscard]] std::int64_t count_onsets(std::span<const Peak> peaks, std::int64_t begin, std::int64_t end) noexcept;
+
+}  // namespace alleycat

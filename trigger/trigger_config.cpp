@@ -1,0 +1,241 @@
+#include "trigger/trigger_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace alleycat {
+namespace {
+
+constexpr double kLongest_ns = 1e12;
+
+std::optional<std::size_t> find_feature(const std::string& name) {
+    const std::vector<FeatureInfo> known = core_features();
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (known[i].name == name) return i;
+    }
+    return std::nullopt;
+}
+
+std::string feature_names() {
+    std::string names;
+    for (const FeatureInfo& feature : core_features()) names += (names.empty() ? "" : ", ") + feature.name;
+    return names;
+}
+
+ChannelRef parse_channel_ref(ConfigSection& section, std::string_view key, const Station& station) {
+    const std::string name = section.text(key, "");
+    const ChannelRef channel = station.find_channel(name);
+    if (!name.empty() && !channel.present) section.problem(key, "no board has a channel '" + name + "'");
+    return channel;
+}
+
+PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
+    PeakFinding peaks;
+    peaks.threshold_adc = static_cast<std::int32_t>(section.integer("threshold_adc", fallback.threshold_adc, 1, 65'535));
+    peaks.min_samples = static_cast<std::int32_t>(section.integer("min_samples", fallback.min_samples, 1, 10'000));
+    peaks.margin_samples =
+        static_cast<std::int32_t>(section.integer("margin_samples", fallback.margin_samples, 0, 10'000));
+    section.finish();
+    return peaks;
+}
+
+/// One range of a cut: feature, min, max, below. Describes itself for files and screens.
+std::optional<CutRange> parse_range(ConfigSection& section, std::string& meaning) {
+    const std::string name = section.text("feature", "");
+    const std::optional<std::size_t> feature = find_feature(name);
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    CutRange range;
+    range.min = section.number("min", -infinity, -1e15, 1e15);
+    range.max = section.number("max", infinity, -1e15, 1e15);
+    const std::string below = section.text("below", "");
+    if (!feature) {
+        section.problem("feature", fmt::format("'{}' is not a feature: {}", name, feature_names()));
+        return std::nullopt;
+    }
+    range.feature = *feature;
+    if (!below.empty()) {
+        range.below_feature = find_feature(below);
+        if (!range.below_feature) {
+            section.problem("below", fmt::format("'{}' is not a feature: {}", below, feature_names()));
+        }
+    }
+    if (range.min > range.max) section.problem("min", fmt::format("{} is above max {}", range.min, range.max));
+    if (!section.has("min") && !section.has("max") && below.empty()) {
+        section.problem("feature", "the cut has neither min, max nor below: it would remove nothing");
+    }
+    if (!meaning.empty()) meaning += " or ";
+    if (section.has("min")) meaning += fmt::format("{} <= ", range.min);
+    meaning += name;
+    if (section.has("max")) meaning += fmt::format(" <= {}", range.max);
+    if (!below.empty()) meaning += " < " + below;
+    return range;
+}
+
+Cut parse_cut(ConfigSection& section) {
+    Cut cut;
+    cut.name = section.required_text("name");
+    const std::string flag = section.text("flag", "");
+    bool without_arrival = true;
+    if (!flag.empty()) {
+        const auto known = std::find(kTriggerFlagNames.begin(), kTriggerFlagNames.end(), flag);
+        if (known == kTriggerFlagNames.end()) {
+            section.problem("flag", fmt::format("'{}' is not a flag: {}", flag, fmt::join(kTriggerFlagNames, ", ")));
+        } else {
+            cut.forbidden_flags = 1u << (known - kTriggerFlagNames.begin());
+        }
+        cut.meaning = "not " + flag;
+    }
+    const auto add = [&](ConfigSection& range_section) {
+        if (const std::optional<CutRange> range = parse_range(range_section, cut.meaning)) {
+            cut.any_of.push_back(*range);
+            without_arrival = without_arrival && !needs_arrival(range->feature);
+        }
+    };
+    if (section.has("feature")) add(section);
+    std::vector<ConfigSection> alternatives = section.sections("any");
+    for (ConfigSection& alternative : alternatives) {
+        add(alternative);
+        alternative.finish();
+    }
+    if (flag.empty() && !section.has("feature") && alternatives.empty()) {
+        section.problem("name", "the cut names neither a flag nor a feature");
+    }
+    cut.needs_arrival = !without_arrival;
+    section.finish();
+    return cut;
+}
+
+class TriggerParser {
+  public:
+    TriggerParser(ConfigSection section, const Station& station) : section_{std::move(section)}, station_{station} {}
+
+    TriggerConfig parse() {
+        config_.signal = parse_channel_ref(section_, "signal", station_);
+        if (!section_.has("signal")) section_.problem("signal", "is missing: the name of the signal channel");
+        config_.veto = parse_channel_ref(section_, "veto", station_);
+        if (config_.signal.present) {
+            const BoardInfo& board = station_.boards[config_.signal.board];
+            config_.sample_period_ps = board.sample_period_ps;
+            trace_samples_ = board.samples;
+            set_code_range(board.sample_type);
+        }
+        config_.tick_sample = samples("tick_position_ns", 0, 0);
+        config_.baseline_samples = samples("baseline_ns", 40'000, 1);
+        config_.baseline_band_adc = static_cast<std::int32_t>(section_.integer("baseline_band_adc", 5, 1, 65'535));
+        config_.spe_charge_adc = section_.number("spe_charge_adc", 70, 1e-6, 1e9);
+        config_.peaks = parse_peaks(section_.section("peaks"), config_.peaks);
+        config_.veto_peaks = parse_peaks(section_.section("veto_peaks"), config_.veto_peaks);
+        parse_linear_gate();
+        parse_local_baseline();
+        parse_windows();
+        for (ConfigSection& cut : section_.sections("cut")) config_.cuts.push_back(parse_cut(cut));
+        if (config_.cuts.size() + kFixedCuts > kMaxCuts) section_.problem("cut", "there are more than 30 cuts");
+        if (trace_samples_ != 0 && config_.baseline_samples > trace_samples_) {
+            section_.problem("baseline_ns", "the baseline region is longer than the trace");
+        }
+        section_.finish();
+        return std::move(config_);
+    }
+
+  private:
+    /// A time in ns as whole samples of the signal channel.
+    std::int64_t samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
+                         double min_ns) {
+        const double time_ns = section.number(key, fallback_ns, min_ns, kLongest_ns);
+        const double exact = time_ns * 1000.0 / static_cast<double>(config_.sample_period_ps);
+        const std::int64_t whole = std::llround(exact);
+        if (std::abs(exact - static_cast<double>(whole)) > 1e-6) {
+            section.problem(key, fmt::format("{} ns is not a whole number of samples of {} ps", time_ns,
+                                             config_.sample_period_ps));
+        }
+        if (whole < at_least) section.problem(key, fmt::format("{} ns is less than {} sample", time_ns, at_least));
+        return whole;
+    }
+    std::int64_t samples(std::string_view key, double fallback_ns, std::int64_t at_least) {
+        return samples(section_, key, fallback_ns, at_least, 0);
+    }
+
+    void set_code_range(SampleType type) {
+        const auto [low, high] = with_sample_type(type, []<class T>(T) {
+            return std::pair<std::int64_t, std::int64_t>{std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
+        });
+        config_.overflow_low_code = static_cast<std::int32_t>(section_.integer("overflow_low_code", low, low, high));
+        config_.overflow_high_code = static_cast<std::int32_t>(section_.integer("overflow_high_code", high, low, high));
+        if (config_.overflow_low_code >= config_.overflow_high_code) {
+            section_.problem("overflow_low_code", "is not below overflow_high_code");
+        }
+    }
+
+    void parse_linear_gate() {
+        ConfigSection gate = section_.section("linear_gate");
+        if (!gate.present()) return;
+        LinearGate values;
+        values.closed_at_adc = static_cast<std::int32_t>(gate.integer("closed_at_adc", 18, -32'768, 65'535));
+        values.min_baseline_adc = static_cast<std::int32_t>(gate.integer("min_baseline_adc", 50, -32'768, 65'535));
+        gate.finish();
+        config_.linear_gate = values;
+    }
+
+    void parse_local_baseline() {
+        ConfigSection local = section_.section("local_baseline");
+        config_.local_baseline_samples = samples(local, "length_ns", 1'000, 1, 0);
+        config_.local_baseline_band_adc = static_cast<std::int32_t>(local.integer("band_adc", 3, 0, 65'535));
+        local.finish();
+    }
+
+    void parse_windows() {
+        std::vector<ConfigSection> windows = section_.sections("window");
+        if (windows.empty()) section_.problem("window", "is missing: at least one [[trigger.window]]");
+        if (windows.size() > kMaxWindows) section_.problem("window", "there are more than 4 windows");
+        for (ConfigSection& window : windows) {
+            WindowInfo info;
+            info.name = window.required_text("name");
+            for (const WindowInfo& other : config_.windows) {
+                if (other.name == info.name) window.problem("name", "two windows have this name");
+            }
+            info.role = window.choice("role", WindowRole::coincident,
+                                      {{"coincident", WindowRole::coincident},
+                                       {"anticoincident", WindowRole::anticoincident}});
+            info.roi_start = config_.tick_sample + samples(window, "start_ns", 0, -(1ll << 40), -kLongest_ns);
+            const std::int64_t length = samples(window, "length_ns", 0, 1, 0);
+            info.roi_end = info.roi_start + length;
+            info.pretrace_start = info.roi_start - samples(window, "pretrace_ns", 0, 0, 0);
+            info.integration = samples(window, "integration_ns", 3'000, 1, 0);
+            if (info.pretrace_start < 0) {
+                window.problem("pretrace_ns", "the pretrace starts before the trace");
+            }
+            if (trace_samples_ != 0 && info.roi_end > trace_samples_) {
+                window.problem("length_ns", fmt::format("the window ends at sample {}, after the trace of {}", info.roi_end,
+                                                        trace_samples_));
+            }
+            if (info.integration > length) {
+                window.problem("integration_ns", "the integration is longer than the window: nothing would fit");
+            }
+            window.finish();
+            config_.windows.push_back(info);
+        }
+    }
+
+    ConfigSection section_;
+    const Station& station_;
+    TriggerConfig config_;
+    std::int64_t trace_samples_ = 0;  // 0: differs from record to record
+};
+
+}  // namespace
+
+TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
+    if (!root.has("trigger")) root.problem("trigger", "is missing: what to look for in the traces");
+    return TriggerParser{root.section("trigger"), station}.parse();
+}
+
+std::vector<CutInfo> cut_infos(const TriggerConfig& config) {
+    std::vector<CutInfo> infos{{"no_peak", "a peak starts in the region of interest"},
+                               {"does_not_fit", "the integration window ends within the region of interest"}};
+    for (const Cut& cut : config.cuts) infos.push_back({cut.name, cut.meaning});
+    return infos;
+}
+
+}  // namespace alleycat

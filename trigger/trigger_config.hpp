@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daq/core/config.hpp"
+#include "daq/core/station.hpp"
+#include "trigger/cuts.hpp"
+#include "trigger/peaks.hpp"
+
+namespace alleycat {
+
+/// A window as written in the profile: times relative to the tick, on the signal channel.
+struct WindowConfig {
+    std::string name;
+    WindowRole role = WindowRole::coincident;
+    double start_ns = 0;        ///< of the region of interest, from the tick
+    double length_ns = 0;
+    double pretrace_ns = 0;     ///< length of the pretrace that ends where the region starts
+    double integration_ns = 0;  ///< from the arrival on
+};
+
+/// A closed gate forces the signal to low codes.
+struct LinearGate {
+    std::int32_t closed_at_adc = 18;     ///< closed: counts at or below
+    std::int32_t min_baseline_adc = 50;  ///< a median below means closed from the start
+};
+
+/// [trigger] of a station file, in samples of the signal channel where it matters.
+struct TriggerConfig {
+    ChannelRef signal;
+    ChannelRef veto;
+    std::int64_t tick_sample = 0;          ///< position of the tick in the trace
+    std::int64_t baseline_samples = 20'000;
+    std::int32_t baseline_band_adc = 5;
+    std::int32_t overflow_low_code = -128;  ///< raw codes at or below, or at or above the next: overflow
+    std::int32_t overflow_high_code = 127;
+    PeakFinding peaks;
+    PeakFinding veto_peaks{.threshold_adc = 10, .min_samples = 3, .margin_samples = 0};
+    std::optional<LinearGate> linear_gate;
+    std::int64_t local_baseline_samples = 500;
+    std::int32_t local_baseline_band_adc = 3;
+    double spe_charge_adc = 70;  ///< [ADC counts x sample]
+    std::int64_t sample_period_ps = 2'000;
+    std::vector<WindowInfo> windows;
+    std::vector<Cut> cuts;
+};
+
+/// Reads [trigger]; everything that can be checked without the data is checked here.
+[[nodiscard]] TriggerConfig parse_trigger(ConfigSection& root, const Station& station);
+
+/// The cuts as files and screens name them: no_peak and does_not_fit first.
+[[nodiscard]] std::vector<CutInfo> cut_infos(const TriggerConfig& config);
+
+}  // namespace alleycat

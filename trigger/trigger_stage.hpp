@@ -1,0 +1,48 @@
+#pragma once
+// The physics of one trigger: from raw samples to features and cuts.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "daq/core/event.hpp"
+#include "daq/core/trigger.hpp"
+#include "trigger/baseline.hpp"
+#include "trigger/peaks.hpp"
+#include "trigger/trigger_config.hpp"
+
+namespace alleycat {
+
+/// Turns triggers into events. A pure function of (trigger, configuration, SPE charge in force): no clock, no random
+/// numbers, no I/O. The object only holds scratch memory: one per thread, and the results do not depend on which.
+class TriggerStage {
+  public:
+    /// boards  as found, in the station's order: the longest configured trace sizes the scratch memory
+    TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards);
+
+    /// Measures one trigger. Every field of `event` is written. Allocates only for a trace longer than any before.
+    void process(const Trigger& trigger, double spe_charge_adc, Event& event);
+
+    /// Peaks of the signal channel in the trigger processed last (for the scope).
+    [[nodiscard]] std::span<const Peak> peaks() const noexcept { return peaks_; }
+    [[nodiscard]] const TriggerConfig& config() const noexcept { return config_; }
+
+  private:
+    void measure_signal(const RecordView& record, std::size_t position, Event& event);
+    void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
+    [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
+    void load(const RecordView& record, std::size_t position, const ChannelInfo& channel);
+    void to_heights(const ChannelInfo& channel, std::int32_t median) noexcept;
+    void make_room(std::size_t samples);
+
+    TriggerConfig config_;
+    ChannelInfo signal_channel_;
+    ChannelInfo veto_channel_;
+    BaselineFinder baseline_;
+    std::vector<std::int32_t> counts_;   // one trace: ADC counts, then heights above the median
+    std::vector<Peak> peaks_;
+    std::vector<Peak> veto_peaks_;
+    std::vector<double> curve_;
+};
+
+}  // namespace alleycat
