@@ -81,12 +81,16 @@ class Ring {
             }
         }
         records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        if (bell_ != nullptr) bell_->ring();
+        ring_bell();
     }
     void commit() noexcept { commit(reserved_bytes_); }
 
     /// Rung after every commit. Set before the threads start.
     void set_bell(Doorbell& bell) noexcept { bell_ = &bell; }
+    /// Wakes the reader for another reason than a commit (the source has ended).
+    void ring_bell() noexcept {
+        if (bell_ != nullptr) bell_->ring();
+    }
     /// Rung after every release, for a writer that waits for space. Set before the threads start.
     void set_space_bell(Doorbell& bell) noexcept { space_bell_ = &bell; }
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+#include "daq/core/beam.hpp"
+
+namespace alleycat {
+
+/// What a source says about the beam, on its way from the reader thread to the join.
+struct BeamItem {
+    enum class Kind : std::uint8_t { frame, resolution };
+    Kind kind = Kind::frame;
+    BeamFrame frame;
+    BeamResolution resolution;
+};
+
+}  // namespace alleycat

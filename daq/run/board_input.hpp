@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "daq/core/counter.hpp"
+#include "daq/core/ring.hpp"
+
+namespace alleycat {
+
+/// What stands between one board's reader thread and the trigger thread.
+struct BoardInput {
+    BoardInput(std::string board_name, std::size_t ring_bytes) : name{std::move(board_name)}, records{ring_bytes} {
+        records.set_space_bell(space);
+        beam.set_space_bell(space);
+    }
+    /// The trigger thread is gone: nobody will ever make space again.
+    void abandon() noexcept {
+        abandoned.store(true, std::memory_order_release);
+        space.ring();
+    }
+
+    std::string name;
+    Ring records;                        ///< RecordHeader, then the payload
+    Ring beam{1u << 20};                 ///< BeamItems this source delivers
+    Doorbell space;                      ///< rung when the trigger thread gives space back
+    std::atomic<bool> abandoned{false};
+    std::atomic<bool> ended{false};      ///< the source is at its end (set after its last commit)
+    std::atomic<std::int64_t> newest_time_ps{std::numeric_limits<std::int64_t>::min()};  ///< data time of the board
+};
+
+/// Marks the input ended on every way out of its thread, so that nobody waits for a board that is gone.
+class EndOfInput {
+  public:
+    explicit EndOfInput(BoardInput& input) : input_{input} {}
+    ~EndOfInput() {
+        input_.ended.store(true, std::memory_order_release);
+        input_.records.ring_bell();
+    }
+    EndOfInput(const EndOfInput&) = delete;
+    EndOfInput& operator=(const EndOfInput&) = delete;
+
+  private:
+    BoardInput& input_;
+};
+
+/// How the two sides of a full buffer behave.
+enum class WhenFull : std::uint8_t {
+    refuse,  ///< live: the record is refused, a stub says so
+    wait,    ///< replay: the file waits
+};
+
+}  // namespace alleycat

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "daq/core/counter.hpp"
+#include "daq/core/status.hpp"
+#include "daq/core/trigger.hpp"
+#include "daq/run/board_input.hpp"
+
+namespace alleycat {
+
+struct BuilderConfig {
+    double tick_rate_hz = 60;         ///< nominal; 0: no timing signal, nothing can be missed
+    bool counter_is_hardware = true;  ///< the reference board counts triggers it could not record
+    std::int64_t skew_ps = 1'000'000;            ///< records within this belong to one trigger
+    std::int64_t missing_after_ps = 2'000'000'000'000;  ///< a silent board is missing once the others' data time is so far on
+    WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
+};
+
+/// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
+///
+/// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded Alleycat
+/// run membership is authoritative: records carry their sequence and are never merged again.
+class EventBuilder {
+  public:
+    enum class Built : std::uint8_t { trigger, nothing, end };
+
+    EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
+                 CounterRegistry& registry);
+
+    /// The next whole trigger, in time order. Its views stay valid until release() has paid back what it `consumed`.
+    [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed);
+
+    /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
+    void release(std::uint64_t consumed) noexcept;
+
+    /// Counter of the reference board in the trigger built last: identifies its tick to the beam join.
+    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
+
+    /// Ticks of this run so far.
+    [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
+
+  private:
+    struct Head {
+        bool there = false;
+        RecordView view;
+        std::int64_t time_ps = 0;        // since the board's first record; of the current trigger of a stub
+        std::uint32_t stub_index = 0;    // how many triggers of a stub have been built
+    };
+    bool refresh(std::size_t board);
+    [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;
+    void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
+    void account(const Trigger& trigger);
+
+    std::span<const std::unique_ptr<BoardInput>> inputs_;
+    BuilderConfig config_;
+    Counter& incomplete_;
+    Counter& backwards_;
+    std::vector<Head> heads_;
+    std::vector<std::int64_t> origin_ps_;
+    std::uint64_t next_sequence_ = 0;
+    std::uint64_t tick_ = 0;
+    std::int64_t first_time_ps_ = 0;
+    std::int64_t last_time_ps_ = std::numeric_limits<std::int64_t>::min();
+    bool started_ = false;
+    bool counted_ = false;
+    std::uint64_t first_counter_ = 0;
+    Ledger ledger_;
+};
+
+}  // namespace alleycat

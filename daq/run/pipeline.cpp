@@ -1,0 +1,433 @@
+#include "daq/run/pipeline.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "daq/core/log.hpp"
+#include "daq/core/time.hpp"
+#include "daq/run/beam_item.hpp"
+#include "daq/run/readout_loop.hpp"
+
+namespace alleycat {
+namespace {
+
+constexpr std::size_t kJobsUnderWay = 64;
+constexpr std::size_t kBeamStatesPerFrame = 256;
+constexpr auto kTick = std::chrono::milliseconds{100};
+
+std::vector<std::unique_ptr<BoardInput>> make_inputs(const RunDescription& run, std::size_t ring_bytes) {
+    std::vector<std::unique_ptr<BoardInput>> inputs;
+    for (const BoardInfo& board : run.boards) inputs.push_back(std::make_unique<BoardInput>(board.name, ring_bytes));
+    return inputs;
+}
+
+/// Whatever way the trigger thread ends, no reader thread waits for it any longer.
+class Abandon {
+  public:
+    explicit Abandon(const std::vector<std::unique_ptr<BoardInput>>& inputs) : inputs_{inputs} {}
+    ~Abandon() {
+        for (const auto& input : inputs_) input->abandon();
+    }
+    Abandon(const Abandon&) = delete;
+    Abandon& operator=(const Abandon&) = delete;
+
+  private:
+    const std::vector<std::unique_ptr<BoardInput>>& inputs_;
+};
+
+}  // namespace
+
+Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, BeamJoin beam,
+                   std::vector<std::unique_ptr<RecordSource>> sources, Ring& frames, Ring& monitor,
+                   CounterRegistry& registry)
+    : config_{config},
+      run_{std::move(run)},
+      trigger_{std::move(trigger)},
+      beam_{std::move(beam)},
+      sources_{std::move(sources)},
+      frames_{frames},
+      monitor_{monitor},
+      registry_{registry},
+      recorded_{registry.get("run.recorded_triggers")},
+      given_up_{registry.get("run.given_up_triggers")},
+      monitor_dropped_{registry.get("monitor.dropped")},
+      inputs_{make_inputs(run_, config_.run.ring_bytes)},
+      builder_{inputs_, config_.builder, registry} {
+    for (const auto& input : inputs_) {
+        input->records.set_bell(bell_);
+        input->beam.set_bell(bell_);
+    }
+    frames_.set_space_bell(bell_);
+    monitor_.set_space_bell(bell_);
+    resolved_.reserve(kBeamStatesPerFrame);
+    beam_frames_.reserve(kBeamStatesPerFrame);
+}
+
+Pipeline::~Pipeline() {
+    request_stop();
+    give_up();
+    for (const auto& input : inputs_) input->abandon();
+}
+
+void Pipeline::start() {
+    for (std::size_t b = 0; b < sources_.size(); ++b) {
+        const auto read = [this, b](const std::stop_token& stop) {
+            const EndOfInput end{*inputs_[b]};
+            try {
+                readout_loop(*sources_[b], *inputs_[b], registry_, config_.mode, stop);
+            } catch (const std::exception& e) {
+                failure_.put(std::make_shared<const std::string>(e.what()));
+                throw;
+            }
+        };
+        readout_threads_.push_back(std::make_unique<Worker>("readout-" + std::to_string(b), read));
+    }
+    trigger_thread_ = std::make_unique<Worker>("trigger", [this](const std::stop_token&) {
+        const Abandon abandon{inputs_};
+        trigger_loop();
+    });
+    ticker_ = std::make_unique<Worker>("ticker", [this](const std::stop_token& stop) {
+        std::mutex mutex;  // condition_variable_any asks for one; nothing is shared under it
+        std::condition_variable_any wake;
+        std::unique_lock lock{mutex};
+        while (!stop.stop_requested()) {
+            wake.wait_for(lock, stop, kTick, [] { return false; });
+            ticked_.store(true, std::memory_order_release);
+            bell_.ring();
+        }
+    });
+}
+
+void Pipeline::request_stop() {
+    stop_requested_.store(true, std::memory_order_release);
+    for (const auto& thread : readout_threads_) thread->request_stop();
+}
+
+void Pipeline::give_up() noexcept {
+    give_up_.store(true, std::memory_order_release);
+    bell_.ring();
+}
+
+bool Pipeline::acquisition_ended() const noexcept {
+    return std::all_of(readout_threads_.begin(), readout_threads_.end(), [](const auto& thread) { return thread->done(); });
+}
+
+void Pipeline::finish() {
+    std::exception_ptr failure;
+    const auto join = [&](Worker& thread) {
+        try {
+            thread.finish();
+        } catch (...) {
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    for (const auto& thread : readout_threads_) join(*thread);
+    if (trigger_thread_) join(*trigger_thread_);
+    if (ticker_) {
+        ticker_->request_stop();
+        join(*ticker_);
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+// ---- ring -> builder -> trigger stage -> frames ----------------------------------------------------------------------
+
+void Pipeline::trigger_loop() {
+    std::vector<OrderedWorkers<Job>::Work> works;
+    for (unsigned i = 0; i < config_.run.workers; ++i) {
+        works.push_back([stage = std::make_shared<TriggerStage>(trigger_, run_.boards),
+                         spe_charge = trigger_.spe_charge_adc](Job& job) {
+            if (job.trigger.refusal == RefusalReason::none) stage->process(job.trigger, spe_charge, job.event);
+        });
+    }
+    OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_};
+
+    const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_++);
+    put_frame(run_start);
+    put_monitor(run_start);
+    const Calibration configured{.from_sequence = 0, .spe_charge_adc = trigger_.spe_charge_adc};
+    const std::vector<std::byte> calibration = encode_calibration(run_.run, next_ordinal_++, configured);
+    put_frame(calibration);
+    put_monitor(calibration);
+
+    for (;;) {
+        const std::uint32_t seen = bell_.value();
+        bool busy = build(workers);
+        busy = publish_finished(workers) || busy;
+        busy = join_beam() || busy;
+        if (ticked_.exchange(false, std::memory_order_acq_rel)) housekeeping();
+        if (input_ended_ && workers.empty()) break;
+        if (!busy) bell_.wait(seen, std::stop_token{});  // the ticker rings every 100 ms
+    }
+    end_run();
+}
+
+/// Takes triggers from the rings while there is room for jobs.
+bool Pipeline::build(OrderedWorkers<Job>& workers) {
+    bool any = false;
+    while (!input_ended_ && !workers.full()) {
+        Job& job = workers.back();
+        switch (builder_.next(job.trigger, job.consumed)) {
+            case EventBuilder::Built::nothing: return any;
+            case EventBuilder::Built::end: input_ended_ = true; return any;
+            case EventBuilder::Built::trigger: break;
+        }
+        job.tick = builder_.tick();
+        workers.submit();
+        any = true;
+        if (builder_.ledger().triggers == config_.max_triggers) {
+            for (const auto& thread : readout_threads_) thread->request_stop();
+            input_ended_ = true;
+            return any;
+        }
+    }
+    return any;
+}
+
+/// Hands over what is measured, in order, and gives the rings their slots back.
+bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
+    bool any = false;
+    while (const Job* job = workers.front()) {
+        publish(*job);
+        builder_.release(job->consumed);
+        workers.pop();
+        any = true;
+    }
+    return any;
+}
+
+void Pipeline::publish(const Job& job) {
+    const Trigger& trigger = job.trigger;
+    last_trigger_utc_ns_ = trigger.utc_ns;
+    last_time_ps_ = trigger.time_ps;
+    if (trigger.refusal != RefusalReason::none) {
+        note_refused(trigger);
+        return;
+    }
+    const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(trigger, job.event));
+    if (slot.empty()) {
+        Trigger given_up = trigger;
+        given_up.refusal = RefusalReason::run_stopping;
+        given_up_.add();
+        note_refused(given_up);
+        return;
+    }
+    close_dead_time();
+    frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, trigger, job.event));
+    recorded_.add();
+    ++handed_over_;
+    beam_.add(trigger.sequence, job.tick, trigger.time_ps, trigger.utc_ns);
+
+    // The screen gets every event, and a few times a second the samples too.
+    Trigger without_samples = trigger;
+    without_samples.record_count = 0;
+    const Trigger& shown = waveform_due_ ? trigger : without_samples;
+    if (const std::span<std::byte> room = room_for_monitor(trigger_frame_bytes(shown, job.event)); !room.empty()) {
+        monitor_.commit(encode_trigger(room, run_.run, 0, shown, job.event));
+        waveform_due_ = false;
+    }
+}
+
+// ---- refused triggers ------------------------------------------------------------------------------------------------
+
+void Pipeline::note_refused(const Trigger& trigger) {
+    ++refused_;
+    const auto reason = static_cast<std::uint8_t>(trigger.refusal);
+    const std::int64_t one_tick_ps =
+        config_.builder.tick_rate_hz > 0 ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
+    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence)) close_dead_time();
+    if (!dead_time_) {
+        dead_time_ = DeadTime{.first_sequence = trigger.sequence, .begin_ps = trigger.time_ps, .reason = reason};
+    }
+    dead_time_->last_sequence = trigger.sequence;
+    dead_time_->end_ps = trigger.time_ps + one_tick_ps;
+}
+
+void Pipeline::close_dead_time() {
+    if (!dead_time_) return;
+    const std::vector<std::byte> frame = encode_dead_time(run_.run, next_ordinal_, *dead_time_);
+    if (put_frame(frame)) ++next_ordinal_;
+    put_monitor(frame);
+    dead_time_.reset();
+}
+
+// ---- the beam --------------------------------------------------------------------------------------------------------
+
+bool Pipeline::join_beam() {
+    bool any = false;
+    for (const auto& input : inputs_) {
+        for (std::span<const std::byte> slot = input->beam.next(); !slot.empty(); slot = input->beam.next()) {
+            BeamItem item;
+            std::memcpy(&item, slot.data(), sizeof item);
+            input->beam.release();
+            any = true;
+            if (item.kind == BeamItem::Kind::frame) {
+                beam_.add(item.frame);
+                beam_frames_.push_back(item.frame);
+                if (beam_frames_.size() == beam_frames_.capacity()) write_beam_frames();
+            } else {
+                beam_.add(item.resolution);
+            }
+        }
+    }
+    BeamResolution resolution;
+    while (beam_.next(resolution)) {
+        newest_resolution_ = resolution;
+        resolved_.push_back(resolution);
+        if (resolved_.size() == kBeamStatesPerFrame) write_beam_states();
+        any = true;
+    }
+    return any;
+}
+
+void Pipeline::write_beam_states() {
+    if (resolved_.empty()) return;
+    const std::size_t bytes = beam_states_frame_bytes(resolved_.size());
+    if (const std::span<std::byte> room = room_for_frame(bytes); !room.empty()) {
+        frames_.commit(encode_beam_states(room, run_.run, next_ordinal_++, resolved_));
+    }
+    if (const std::span<std::byte> room = room_for_monitor(bytes); !room.empty()) {
+        monitor_.commit(encode_beam_states(room, run_.run, 0, resolved_));
+    }
+    resolved_.clear();
+}
+
+void Pipeline::write_beam_frames() {
+    if (beam_frames_.empty()) return;
+    if (put_frame(encode_beam_frames(run_.run, next_ordinal_, beam_frames_))) ++next_ordinal_;
+    beam_frames_.clear();
+}
+
+// ---- ten times a second ----------------------------------------------------------------------------------------------
+
+void Pipeline::housekeeping() {
+    write_beam_states();
+    write_beam_frames();
+    waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
+    if (waveform_credit_ >= 1.0 && !waveform_due_) {
+        waveform_due_ = true;
+        waveform_credit_ -= 1.0;
+    }
+    make_progress();
+    if (++ticks_since_counters_ >= 10) {
+        ticks_since_counters_ = 0;
+        write_counters();
+    }
+}
+
+Ledger Pipeline::ledger() const noexcept {
+    Ledger ledger = builder_.ledger();
+    ledger.triggers = handed_over_ + refused_;  // what is still with a worker is not yet in the books
+    ledger.recorded = handed_over_;
+    ledger.refused = refused_;
+    return ledger;
+}
+
+void Pipeline::make_progress() {
+    auto progress = std::make_shared<Progress>();
+    progress->ledger = ledger();
+    progress->beam_state = newest_resolution_.state;
+    progress->beam_power_w = newest_resolution_.power_w;
+    progress->beam_lag_s = beam_.lag_s();
+    progress->last_trigger_utc_ns = last_trigger_utc_ns_;
+    progress->last_time_ps = last_time_ps_;
+    progress_.put(std::move(progress));
+}
+
+void Pipeline::write_counters() {
+    const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(), registry_.values()};
+    if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
+}
+
+void Pipeline::end_run() {
+    close_dead_time();
+    beam_.finish();
+    join_beam();
+    write_beam_states();
+    write_beam_frames();
+    write_counters();
+    RunEnd end;
+    end.utc_ns = utc_now().time_since_epoch().count();
+    end.ledger = ledger();
+    end.ledger.triggers = builder_.ledger().triggers;
+    const std::shared_ptr<const std::string> failure = failure_.get();
+    end.clean = failure == nullptr;
+    end.reason = failure ? *failure : stop_requested_.load(std::memory_order_acquire) ? "stopped" : "end of input";
+    const std::vector<std::byte> frame = encode_run_end(run_.run, next_ordinal_++, end);
+    put_frame(frame);
+    put_monitor(frame);
+    make_progress();
+}
+
+// ---- handing over ----------------------------------------------------------------------------------------------------
+
+/// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty: given up.
+std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes) {
+    if (bytes > frames_.largest_record()) throw Error{"a trigger does not fit the retransmit buffer: raise run.retransmit_mb"};
+    for (;;) {
+        const std::uint32_t seen = bell_.value();
+        if (const std::span<std::byte> room = frames_.reserve(bytes); !room.empty()) return room;
+        if (give_up_.load(std::memory_order_acquire)) return {};
+        if (ticked_.exchange(false, std::memory_order_acq_rel)) make_progress();
+        bell_.wait(seen, std::stop_token{});
+    }
+}
+
+bool Pipeline::put_frame(const std::vector<std::byte>& frame) {
+    const std::span<std::byte> room = room_for_frame(frame.size());
+    if (room.empty()) return false;
+    std::memcpy(room.data(), frame.data(), frame.size());
+    frames_.commit();
+    return true;
+}
+
+/// Room in the monitor's buffer. Live, a full one drops and counts: the monitor never slows the run. Replay waits.
+std::span<std::byte> Pipeline::room_for_monitor(std::size_t bytes) {
+    for (;;) {
+        const std::uint32_t seen = bell_.value();
+        const std::span<std::byte> room = monitor_.reserve(bytes);
+        if (!room.empty()) return room;
+        if (config_.mode == WhenFull::refuse || give_up_.load(std::memory_order_acquire)) {
+            monitor_dropped_.add();
+            return {};
+        }
+        bell_.wait(seen, std::stop_token{});
+    }
+}
+
+void Pipeline::put_monitor(std::span<const std::byte> frame) {
+    const std::span<std::byte> room = room_for_monitor(frame.size());
+    if (room.empty()) return;
+    std::memcpy(room.data(), frame.data(), frame.size());
+    monitor_.commit();
+}
+
+// ---- looked at from outside ------------------------------------------------------------------------------------------
+
+Progress Pipeline::progress() const {
+    const std::shared_ptr<const Progress> latest = progress_.get();
+    return latest ? *latest : Progress{};
+}
+
+std::vector<BufferStatus> Pipeline::buffers() const {
+    std::vector<BufferStatus> buffers;
+    const auto add = [&](std::string name, const Ring& ring) {
+        const RingStats stats = ring.stats();
+        buffers.push_back({std::move(name), stats.capacity_bytes, stats.used_bytes, stats.high_water_bytes});
+    };
+    for (const auto& input : inputs_) add("ring " + input->name, input->records);
+    add("retransmit", frames_);
+    add("monitor", monitor_);
+    return buffers;
+}
+
+std::vector<std::string> Pipeline::remarks() const {
+    std::vector<std::string> remarks;
+    for (const auto& source : sources_) {
+        for (std::string& remark : source->remarks()) remarks.push_back(std::move(remark));
+    }
+    return remarks;
+}
+
+}  // namespace alleycat

@@ -1,0 +1,146 @@
+#pragma once
+// What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread per
+// board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "daq/core/counter.hpp"
+#include "daq/core/frame.hpp"
+#include "daq/core/ring.hpp"
+#include "daq/core/snapshot_box.hpp"
+#include "daq/core/source.hpp"
+#include "daq/core/worker.hpp"
+#include "daq/run/beam_join.hpp"
+#include "daq/run/board_input.hpp"
+#include "daq/run/event_builder.hpp"
+#include "daq/run/ordered_workers.hpp"
+#include "daq/run/run_config.hpp"
+#include "trigger/trigger_stage.hpp"
+
+namespace alleycat {
+
+/// How far a run is; made by the trigger thread about ten times a second.
+struct Progress {
+    Ledger ledger;
+    BeamState beam_state = BeamState::unknown;
+    float beam_power_w = -1;
+    double beam_lag_s = 0;
+    std::int64_t last_trigger_utc_ns = 0;
+    std::int64_t last_time_ps = 0;
+};
+
+/// One run: from its sources to the frames of the data stream and the monitor.
+class Pipeline {
+  public:
+    struct Config {
+        WhenFull mode = WhenFull::refuse;
+        RunConfig run;
+        BuilderConfig builder;
+        std::uint64_t max_triggers = 0;  ///< the run ends after so many; 0: endless
+    };
+
+    /// frames   the data stream's buffer: every frame of the run, in order
+    /// monitor  events without samples and now and then a whole trigger, for the screen; a full one drops (live)
+    /// Both are read by somebody else; their bells are set here, so make the pipeline before their readers start.
+    Pipeline(Config config, RunDescription run, TriggerConfig trigger, BeamJoin beam,
+             std::vector<std::unique_ptr<RecordSource>> sources, Ring& frames, Ring& monitor, CounterRegistry& registry);
+    ~Pipeline();
+    Pipeline(const Pipeline&) = delete;
+    Pipeline& operator=(const Pipeline&) = delete;
+
+    void start();
+    /// Ends acquisition; what is in the rings is still processed. Returns at once.
+    void request_stop();
+    /// Stops waiting for room in the frame buffer: what does not fit is given up, and counted.
+    void give_up() noexcept;
+    /// Every board's thread has ended.
+    [[nodiscard]] bool acquisition_ended() const noexcept;
+    /// The last frame of the run has been handed over.
+    [[nodiscard]] bool done() const noexcept { return trigger_thread_ != nullptr && trigger_thread_->done(); }
+    /// Waits for the end and rethrows the first failure.
+    void finish();
+
+    [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
+    [[nodiscard]] Progress progress() const;
+    [[nodiscard]] std::vector<BufferStatus> buffers() const;
+    /// What the sources had to say, once all is done.
+    [[nodiscard]] std::vector<std::string> remarks() const;
+
+  private:
+    struct Job {
+        Trigger trigger;
+        Event event;
+        std::uint64_t consumed = 0;
+        std::uint64_t tick = 0;
+    };
+
+    void trigger_loop();
+    bool build(OrderedWorkers<Job>& workers);
+    bool publish_finished(OrderedWorkers<Job>& workers);
+    void publish(const Job& job);
+    void note_refused(const Trigger& trigger);
+    void close_dead_time();
+    bool join_beam();
+    void write_beam_states();
+    void write_beam_frames();
+    void write_counters();
+    void housekeeping();
+    void make_progress();
+    void end_run();
+    [[nodiscard]] Ledger ledger() const noexcept;
+
+    [[nodiscard]] std::span<std::byte> room_for_frame(std::size_t bytes);
+    bool put_frame(const std::vector<std::byte>& frame);
+    void put_monitor(std::span<const std::byte> frame);
+    [[nodiscard]] std::span<std::byte> room_for_monitor(std::size_t bytes);
+
+    Config config_;
+    RunDescription run_;
+    TriggerConfig trigger_;
+    BeamJoin beam_;
+    std::vector<std::unique_ptr<RecordSource>> sources_;
+    Ring& frames_;
+    Ring& monitor_;
+    CounterRegistry& registry_;
+    Counter& recorded_;
+    Counter& given_up_;
+    Counter& monitor_dropped_;
+
+    Doorbell bell_;  // rung by commits, finished jobs, freed space, the ticker and stop
+    std::vector<std::unique_ptr<BoardInput>> inputs_;
+    EventBuilder builder_;
+
+    // the trigger thread's own
+    std::uint64_t next_ordinal_ = 0;
+    std::optional<DeadTime> dead_time_;
+    std::vector<BeamResolution> resolved_;
+    std::vector<BeamFrame> beam_frames_;
+    BeamResolution newest_resolution_;
+    std::uint64_t refused_ = 0;
+    std::uint64_t handed_over_ = 0;
+    std::int64_t last_trigger_utc_ns_ = 0;
+    std::int64_t last_time_ps_ = 0;
+    bool waveform_due_ = true;
+    double waveform_credit_ = 0;  // grows by waveforms_per_s, one trace costs 1
+    int ticks_since_counters_ = 0;
+    bool input_ended_ = false;
+
+    std::atomic<bool> give_up_{false};
+    std::atomic<bool> ticked_{false};
+    std::atomic<bool> stop_requested_{false};
+    SnapshotBox<Progress> progress_;
+    SnapshotBox<std::string> failure_;  // why a board's thread ended, set before its input is marked ended
+
+    std::unique_ptr<Worker> trigger_thread_;
+    std::unique_ptr<Worker> ticker_;
+    std::vector<std::unique_ptr<Worker>> readout_threads_;
+};
+
+}  // namespace alleycat

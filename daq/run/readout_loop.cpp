@@ -1,0 +1,158 @@
+#include "daq/run/readout_loop.hpp"
+
+#include <cstring>
+#include <vector>
+
+#include "daq/run/beam_item.hpp"
+
+namespace alleycat {
+namespace {
+
+class Readout {
+  public:
+    Readout(RecordSource& source, BoardInput& input, CounterRegistry& registry, WhenFull when_full)
+        : source_{source}, input_{input}, registry_{registry}, when_full_{when_full}, counters_{registry, input.name} {}
+
+    void run(const std::stop_token& stop) {
+        RecordHeader header;
+        while (!stop.stop_requested()) {
+            header = RecordHeader{};
+            const RecordSource::Next next = source_.next(header, stop);
+            if (next == RecordSource::Next::record) take(header, stop);
+            if (pending_stub_.refused != 0 && next != RecordSource::Next::record) commit_stub();
+            pass_beam_on(stop);
+            if (next == RecordSource::Next::end) break;
+            if (next == RecordSource::Next::idle) mirror_defects();
+        }
+        commit_stub_when_possible();
+        mirror_defects();
+    }
+
+  private:
+    void take(const RecordHeader& header, const std::stop_token& stop) {
+        const std::size_t bytes = sizeof(RecordHeader) + payload_bytes(header);
+        std::span<std::byte> slot = header.refusal == RefusalReason::none ? room_for(bytes, stop) : std::span<std::byte>{};
+        if (slot.empty()) {
+            // A file that is no longer read loses nothing: its records stand where they were.
+            if (when_full_ == WhenFull::refuse || header.refusal != RefusalReason::none) refuse(header);
+        } else {
+            std::memcpy(slot.data(), &header, sizeof header);
+            source_.fill(slot.subspan(sizeof header));
+            input_.newest_time_ps.store(header.time_ps, std::memory_order_release);
+            input_.records.commit();
+            counters_.records.add();
+            counters_.bytes.add(bytes);
+        }
+    }
+
+    /// A slot behind all stubs, or none: a record never overtakes the stub of an older one.
+    std::span<std::byte> room_for(std::size_t bytes, const std::stop_token& stop) {
+        if (bytes > input_.records.largest_record()) {
+            throw Error{"board " + input_.name + ": a record of " + std::to_string(bytes) +
+                        " bytes does not fit its ring: raise run.ring_mb"};
+        }
+        for (;;) {
+            const std::uint32_t seen = input_.space.value();
+            if (pending_stub_.refused == 0 || commit_stub()) {
+                const std::span<std::byte> slot = input_.records.reserve(bytes, kStubReserve);
+                if (!slot.empty()) return slot;
+            }
+            if (when_full_ == WhenFull::refuse || stop.stop_requested() || abandoned()) return {};
+            input_.space.wait(seen, stop);
+        }
+    }
+
+    /// Every refused trigger leaves a stub. While there is no room even for that, it joins the stub that waits.
+    void refuse(const RecordHeader& header) {
+        const std::uint32_t triggers = header.refused == 0 ? 1 : header.refused;
+        const std::int64_t last_time_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
+        const RefusalReason reason = header.refusal == RefusalReason::none ? RefusalReason::buffer_full : header.refusal;
+        counters_.refused.add(triggers);
+        if (pending_stub_.refused != 0 && pending_stub_.refusal != reason) commit_stub_when_possible();
+        if (pending_stub_.refused == 0) {
+            pending_stub_ = header;
+            pending_stub_.refused = 0;
+            pending_stub_.refusal = reason;
+            pending_stub_.channels = 0;
+            pending_stub_.channel_mask = 0;
+            pending_stub_.samples_per_channel = 0;
+            pending_stub_.truth_count = 0;
+        }
+        pending_stub_.refused += triggers;
+        pending_stub_.refused_last_time_ps = last_time_ps;
+        commit_stub();
+    }
+
+    bool commit_stub() {
+        const std::span<std::byte> slot = input_.records.reserve(sizeof(RecordHeader));
+        if (slot.empty()) return false;
+        std::memcpy(slot.data(), &pending_stub_, sizeof pending_stub_);
+        input_.newest_time_ps.store(pending_stub_.refused_last_time_ps, std::memory_order_release);
+        input_.records.commit();
+        pending_stub_ = RecordHeader{};
+        return true;
+    }
+
+    /// Waits for the trigger thread: a stub that found no room would be a trigger nobody ever hears of.
+    void commit_stub_when_possible() {
+        for (;;) {
+            const std::uint32_t seen = input_.space.value();
+            if (pending_stub_.refused == 0 || commit_stub() || abandoned()) return;
+            input_.space.wait(seen, std::stop_token{});
+        }
+    }
+
+    [[nodiscard]] bool abandoned() const noexcept { return input_.abandoned.load(std::memory_order_acquire); }
+
+    void pass_beam_on(const std::stop_token& stop) {
+        frames_.clear();
+        resolutions_.clear();
+        source_.take_beam_frames(frames_);
+        source_.take_beam_resolutions(resolutions_);
+        for (const BeamFrame& frame : frames_) put_beam({BeamItem::Kind::frame, frame, {}}, stop);
+        for (const BeamResolution& resolution : resolutions_) {
+            put_beam({BeamItem::Kind::resolution, {}, resolution}, stop);
+        }
+    }
+
+    void put_beam(const BeamItem& item, const std::stop_token& stop) {
+        for (;;) {
+            const std::uint32_t seen = input_.space.value();
+            const std::span<std::byte> slot = input_.beam.reserve(sizeof item);
+            if (!slot.empty()) {
+                std::memcpy(slot.data(), &item, sizeof item);
+                input_.beam.commit();
+                return;
+            }
+            if (when_full_ == WhenFull::refuse || stop.stop_requested() || abandoned()) {
+                counters_.beam_items_lost.add();
+                return;
+            }
+            input_.space.wait(seen, stop);
+        }
+    }
+
+    void mirror_defects() {
+        for (const auto& [name, count] : source_.defects()) {
+            registry_.get("readout." + input_.name + "." + name).raise_to(count);
+        }
+    }
+
+    RecordSource& source_;
+    BoardInput& input_;
+    CounterRegistry& registry_;
+    WhenFull when_full_;
+    ReadoutCounters counters_;
+    RecordHeader pending_stub_;  // refused: 0 = none
+    std::vector<BeamFrame> frames_;
+    std::vector<BeamResolution> resolutions_;
+};
+
+}  // namespace
+
+void readout_loop(RecordSource& source, BoardInput& input, CounterRegistry& registry, WhenFull when_full,
+                  const std::stop_token& stop) {
+    Readout{source, input, registry, when_full}.run(stop);
+}
+
+}  // namespace alleycat
