@@ -16,7 +16,7 @@ struct CutRange {
     std::size_t feature = 0;
     double min = -std::numeric_limits<double>::infinity();   ///< inclusive
     double max = std::numeric_limits<double>::infinity();    ///< inclusive
-    std::optional<std::size_t> below_feature;                ///< strictly below this one
+    std::optional<std::size_t> below_feature{};              ///< strictly below this one
 
     [[nodiscard]] bool holds(const WindowEvent& window) const noexcept {
         const double value = window.value[feature];

@@ -1,0 +1,57 @@
+#include <catch2/catch.hpp>
+
+#include "trigger/charge.hpp"
+
+using namespace alleycat;
+
+TEST_CASE("charge is what lies inside peaks, with their margins, over the window", "[trigger][unit]") {
+    //                                   0  1  2  3  4  5  6  7  8  9 10 11
+    const std::vector<std::int32_t> heights{1, 1, 1, 5, 6, 7, 5, 2, 1, 1, 1, 1};
+    const std::vector<Peak> peaks{{3, 7}};
+    std::vector<double> curve(10);
+    // Integration runs from onset - 2 = 1 to end + 2 = 9 (not included): 1 1 5 6 7 5 2 1 = 28.
+    const WindowCharge charge = integrate_peaks(heights, peaks, {}, 1, 10, 0.0, curve);
+    REQUIRE(charge.charge == 28);
+    // Cumulative 1 2 7 13 20 25 27 28: 2.8 is 0.8 / 5 after sample 1, 14 is 1 / 7 after 3, 25.2 is 0.2 / 2 after 5.
+    REQUIRE(charge.t10 == Approx(1 + 0.8 / 5));
+    REQUIRE(charge.t50 == Approx(3 + 1.0 / 7));
+    REQUIRE(charge.t90 == Approx(5 + 0.2 / 2));
+    // With a local baseline of 0.5 the eight samples lose 4.
+    REQUIRE(integrate_peaks(heights, peaks, {}, 1, 10, 0.5, curve).charge == Approx(24));
+}
+
+TEST_CASE("overlapping margins are not counted twice, and the window ends the integral", "[trigger][unit]") {
+    //                                   0  1  2  3  4  5  6  7  8  9 10 11 12 13
+    const std::vector<std::int32_t> heights{0, 0, 4, 4, 4, 4, 1, 4, 4, 4, 4, 0, 0, 0};
+    const std::vector<Peak> peaks{{2, 6}, {7, 11}};
+    std::vector<double> curve(14);
+    REQUIRE(integrate_peaks(heights, peaks, {}, 0, 14, 0.0, curve).charge == 33);
+    REQUIRE(integrate_peaks(heights, peaks, {}, 0, 9, 0.0, curve).charge == 25);  // samples 0..8
+}
+
+TEST_CASE("a charge that is there from the first sample rises at 0", "[trigger][unit]") {
+    const std::vector<std::int32_t> heights{10, 10, 10, 10, 0, 0, 0};
+    std::vector<double> curve(6);
+    const WindowCharge charge =
+        integrate_peaks(heights, std::vector<Peak>{{0, 4}}, {.margin_samples = 0}, 0, 6, 0.0, curve);
+    REQUIRE(charge.charge == 40);
+    REQUIRE(charge.t10 == 0);
+    REQUIRE(charge.t50 == Approx(1));
+}
+
+TEST_CASE("peaks before the arrival do not enter, and no peak gives no charge", "[trigger][unit]") {
+    const std::vector<std::int32_t> heights(20, 4);
+    std::vector<double> curve(10);
+    REQUIRE(integrate_peaks(heights, std::vector<Peak>{{6, 10}}, {}, 5, 10, 0.0, curve).charge == 0);
+    const WindowCharge none = integrate_peaks(heights, {}, {}, 5, 10, 0.0, curve);
+    REQUIRE(none.charge == 0);
+    REQUIRE(none.t50 == 0);
+}
+
+TEST_CASE("the local baseline is the mean of quiet samples before the arrival", "[trigger][unit]") {
+    const std::vector<std::int32_t> heights{2, 9, -3, 3, 4, -4, 1, 50};
+    REQUIRE(local_baseline(heights, 7, 5, 3) == Approx((-3 + 3 + 1) / 3.0));  // samples 2..6, 4 and -4 are not quiet
+    REQUIRE(local_baseline(heights, 7, 100, 3) == Approx((2 - 3 + 3 + 1) / 4.0));
+    REQUIRE(local_baseline(heights, 2, 1, 3) == 0);  // only the 9
+    REQUIRE(local_baseline(heights, 0, 5, 3) == 0);
+}

@@ -1,0 +1,110 @@
+#include <catch2/catch.hpp>
+
+#include "trigger/trigger_config.hpp"
+
+using namespace alleycat;
+
+namespace {
+
+const std::string kStation = R"(
+[station]
+profile = "test"
+[[board]]
+name = "digitizer"
+source = "simulator"
+sample_type = "int8"
+sample_period_ps = 2000
+samples = 35000
+[[board.channel]]
+name = "csi"
+[[board.channel]]
+name = "veto"
+)";
+
+std::vector<std::string> problems_of(const std::string& trigger) {
+    const ConfigFile file = ConfigFile::parse(kStation + trigger, "station.toml");
+    ConfigProblems problems;
+    ConfigSection root{file, problems};
+    const Station station = parse_station(root);
+    (void)parse_trigger(root, station);
+    root.finish();
+    return problems.lines();
+}
+
+TriggerConfig config_of(const std::string& trigger) {
+    const ConfigFile file = ConfigFile::parse(kStation + trigger, "station.toml");
+    ConfigProblems problems;
+    ConfigSection root{file, problems};
+    const TriggerConfig config = parse_trigger(root, parse_station(root));
+    problems.throw_if_any();
+    return config;
+}
+
+bool one_says(const std::vector<std::string>& lines, const std::string& what) {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& l) { return l.find(what) != std::string::npos; });
+}
+
+const std::string kWindow = "[[trigger.window]]\nname = \"coincident\"\nstart_ns = 0\nlength_ns = 15050\n"
+                            "pretrace_ns = 39600\nintegration_ns = 3000\n";
+
+}  // namespace
+
+TEST_CASE("the windows of the published analysis come out at its sample numbers", "[trigger][config]") {
+    const TriggerConfig config = config_of(
+        "[trigger]\nsignal = \"csi\"\nveto = \"veto\"\ntick_position_ns = 54950\n" + kWindow +
+        "[[trigger.window]]\nname = \"anticoincident\"\nrole = \"anticoincident\"\nstart_ns = -15050\n"
+        "length_ns = 15050\npretrace_ns = 39600\nintegration_ns = 3000\n");
+    REQUIRE(config.baseline_samples == 20'000);
+    REQUIRE(config.windows.size() == 2);
+    REQUIRE(config.windows[0] == WindowInfo{"coincident", WindowRole::coincident, 7'675, 27'475, 35'000, 1'500});
+    REQUIRE(config.windows[1] == WindowInfo{"anticoincident", WindowRole::anticoincident, 150, 19'950, 27'475, 1'500});
+}
+
+TEST_CASE("bad trigger parameters are refused with file, line and reason", "[trigger][config]") {
+    const auto bad = [&](const std::string& text) { return problems_of("[trigger]\nsignal = \"csi\"\n" + text); };
+    REQUIRE(bad("tick_position_ns = 54950\n" + kWindow).empty());
+    REQUIRE(one_says(bad("tick_position_ns = 60000\n" + kWindow), "after the trace of 35000"));
+    REQUIRE(one_says(bad("tick_position_ns = 1000\n" + kWindow), "the pretrace starts before the trace"));
+    REQUIRE(one_says(bad("tick_position_ns = 54951\n" + kWindow), "not a whole number of samples of 2000 ps"));
+    REQUIRE(one_says(bad(kWindow + "[trigger.peaks]\nthreshold_adc = 0\n"), "trigger.peaks.threshold_adc: 0 is outside [1, 65535]"));
+    REQUIRE(one_says(bad(""), "trigger.window: is missing"));
+    REQUIRE(one_says(bad("[[trigger.window]]\nname = \"w\"\nlength_ns = 1000\nintegration_ns = 3000\n"),
+                     "the integration is longer than the window"));
+    REQUIRE(one_says(bad("[[trigger.cut]]\nname = \"x\"\nfeature = \"charge_pt\"\nmin = 1\n" + kWindow),
+                     "'charge_pt' is not a feature"));
+    REQUIRE(one_says(bad("[[trigger.cut]]\nname = \"x\"\nfeature = \"charge_pe\"\nmin = 3\nmax = 1\n" + kWindow), "3 is above max 1"));
+    REQUIRE(one_says(bad("[[trigger.cut]]\nname = \"x\"\nflag = \"rain\"\n" + kWindow), "'rain' is not a flag"));
+    REQUIRE(one_says(bad("[[trigger.cut]]\nname = \"x\"\n" + kWindow), "neither a flag nor a feature"));
+    REQUIRE(one_says(problems_of("[trigger]\nsignal = \"nai\"\n" + kWindow), "no board has a channel 'nai'"));
+    REQUIRE(one_says(problems_of("[trigger]\n" + kWindow), "trigger.signal: is missing"));
+}
+
+TEST_CASE("cuts describe themselves for files and screens", "[trigger][config]") {
+    const TriggerConfig config = config_of("[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\n" + kWindow + R"(
+[[trigger.cut]]
+name = "muon_veto"
+flag = "muon_veto"
+[[trigger.cut]]
+name = "cherenkov"
+any = [{feature = "window_peaks", min = 8}, {feature = "charge_pe", min = 30}]
+[[trigger.cut]]
+name = "pretrace"
+feature = "pretrace_peaks"
+max = 3
+[[trigger.cut]]
+name = "rise_order"
+feature = "t50_ns"
+below = "rise_10_90_ns"
+)");
+    const std::vector<CutInfo> infos = cut_infos(config);
+    REQUIRE(infos.size() == 6);
+    REQUIRE(infos[0].name == "no_peak");
+    REQUIRE(infos[1].name == "does_not_fit");
+    REQUIRE(infos[2].meaning == "not muon_veto");
+    REQUIRE(infos[3].meaning == "8 <= window_peaks or 30 <= charge_pe");
+    REQUIRE(infos[4].meaning == "pretrace_peaks <= 3");
+    REQUIRE(infos[5].meaning == "t50_ns < rise_10_90_ns");
+    REQUIRE_FALSE(config.cuts[0].needs_arrival);
+    REQUIRE(config.cuts[1].needs_arrival);
+    REQUIRE_FALSE(config.cuts[2].needs_arrival);
+}
