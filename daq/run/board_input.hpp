@@ -30,6 +30,7 @@ struct BoardInput {
     std::atomic<bool> abandoned{false};
     std::atomic<bool> ended{false};      ///< the source is at its end (set after its last commit)
     std::atomic<std::int64_t> newest_time_ps{std::numeric_limits<std::int64_t>::min()};  ///< data time of the board
+    std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
 };
 
 /// Marks the input ended on every way out of its thread, so that nobody waits for a board that is gone.

@@ -39,15 +39,15 @@ class Abandon {
 }  // namespace
 
 Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, BeamJoin beam,
-                   std::vector<std::unique_ptr<RecordSource>> sources, Ring& frames, Ring& monitor,
-                   CounterRegistry& registry)
+                   std::vector<std::unique_ptr<RecordSource>> sources, RunBuffers& buffers, CounterRegistry& registry)
     : config_{config},
       run_{std::move(run)},
       trigger_{std::move(trigger)},
       beam_{std::move(beam)},
       sources_{std::move(sources)},
-      frames_{frames},
-      monitor_{monitor},
+      bell_{buffers.trigger_bell},
+      frames_{buffers.frames},
+      monitor_{buffers.monitor},
       registry_{registry},
       recorded_{registry.get("run.recorded_triggers")},
       given_up_{registry.get("run.given_up_triggers")},
@@ -58,8 +58,6 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
         input->records.set_bell(bell_);
         input->beam.set_bell(bell_);
     }
-    frames_.set_space_bell(bell_);
-    monitor_.set_space_bell(bell_);
     resolved_.reserve(kBeamStatesPerFrame);
     beam_frames_.reserve(kBeamStatesPerFrame);
 }
@@ -83,19 +81,10 @@ void Pipeline::start() {
         };
         readout_threads_.push_back(std::make_unique<Worker>("readout-" + std::to_string(b), read));
     }
+    ticker_.emplace(bell_, kTick);
     trigger_thread_ = std::make_unique<Worker>("trigger", [this](const std::stop_token&) {
         const Abandon abandon{inputs_};
         trigger_loop();
-    });
-    ticker_ = std::make_unique<Worker>("ticker", [this](const std::stop_token& stop) {
-        std::mutex mutex;  // condition_variable_any asks for one; nothing is shared under it
-        std::condition_variable_any wake;
-        std::unique_lock lock{mutex};
-        while (!stop.stop_requested()) {
-            wake.wait_for(lock, stop, kTick, [] { return false; });
-            ticked_.store(true, std::memory_order_release);
-            bell_.ring();
-        }
     });
 }
 
@@ -124,10 +113,7 @@ void Pipeline::finish() {
     };
     for (const auto& thread : readout_threads_) join(*thread);
     if (trigger_thread_) join(*trigger_thread_);
-    if (ticker_) {
-        ticker_->request_stop();
-        join(*ticker_);
-    }
+    ticker_.reset();
     if (failure) std::rethrow_exception(failure);
 }
 
@@ -143,20 +129,12 @@ void Pipeline::trigger_loop() {
     }
     OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_};
 
-    const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_++);
-    put_frame(run_start);
-    put_monitor(run_start);
-    const Calibration configured{.from_sequence = 0, .spe_charge_adc = trigger_.spe_charge_adc};
-    const std::vector<std::byte> calibration = encode_calibration(run_.run, next_ordinal_++, configured);
-    put_frame(calibration);
-    put_monitor(calibration);
-
     for (;;) {
         const std::uint32_t seen = bell_.value();
         bool busy = build(workers);
         busy = publish_finished(workers) || busy;
         busy = join_beam() || busy;
-        if (ticked_.exchange(false, std::memory_order_acq_rel)) housekeeping();
+        if (ticker_->ticked()) housekeeping();
         if (input_ended_ && workers.empty()) break;
         if (!busy) bell_.wait(seen, std::stop_token{});  // the ticker rings every 100 ms
     }
@@ -199,6 +177,7 @@ bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
 
 void Pipeline::publish(const Job& job) {
     const Trigger& trigger = job.trigger;
+    if (!begun_) begin_run(trigger.utc_ns);
     last_trigger_utc_ns_ = trigger.utc_ns;
     last_time_ps_ = trigger.time_ps;
     if (trigger.refusal != RefusalReason::none) {
@@ -265,7 +244,7 @@ bool Pipeline::join_beam() {
             if (item.kind == BeamItem::Kind::frame) {
                 beam_.add(item.frame);
                 beam_frames_.push_back(item.frame);
-                if (beam_frames_.size() == beam_frames_.capacity()) write_beam_frames();
+                if (begun_ && beam_frames_.size() >= kBeamStatesPerFrame) write_beam_frames();
             } else {
                 beam_.add(item.resolution);
             }
@@ -302,6 +281,7 @@ void Pipeline::write_beam_frames() {
 // ---- ten times a second ----------------------------------------------------------------------------------------------
 
 void Pipeline::housekeeping() {
+    if (!begun_) return;  // nothing precedes the run's description
     write_beam_states();
     write_beam_frames();
     waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
@@ -321,6 +301,7 @@ Ledger Pipeline::ledger() const noexcept {
     ledger.triggers = handed_over_ + refused_;  // what is still with a worker is not yet in the books
     ledger.recorded = handed_over_;
     ledger.refused = refused_;
+    ledger.lost_estimated = lost_estimated_;
     return ledger;
 }
 
@@ -330,6 +311,7 @@ void Pipeline::make_progress() {
     progress->beam_state = newest_resolution_.state;
     progress->beam_power_w = newest_resolution_.power_w;
     progress->beam_lag_s = beam_.lag_s();
+    progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
     progress->last_time_ps = last_time_ps_;
     progress_.put(std::move(progress));
@@ -340,7 +322,24 @@ void Pipeline::write_counters() {
     if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
 }
 
+void Pipeline::begin_run(std::int64_t start_utc_ns) {
+    begun_ = true;
+    run_.start_utc_ns = start_utc_ns;
+    if (config_.lost_since_utc_ns && start_utc_ns > *config_.lost_since_utc_ns) {
+        const double gap_s = static_cast<double>(start_utc_ns - *config_.lost_since_utc_ns) * 1e-9;
+        lost_estimated_ = static_cast<std::uint64_t>(std::llround(gap_s * config_.builder.tick_rate_hz));
+    }
+    const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_);
+    if (put_frame(run_start)) ++next_ordinal_;
+    put_monitor(run_start);
+    const Calibration configured{.from_sequence = 0, .spe_charge_adc = trigger_.spe_charge_adc};
+    const std::vector<std::byte> calibration = encode_calibration(run_.run, next_ordinal_, configured);
+    if (put_frame(calibration)) ++next_ordinal_;
+    put_monitor(calibration);
+}
+
 void Pipeline::end_run() {
+    if (!begun_) begin_run(utc_now().time_since_epoch().count());
     close_dead_time();
     beam_.finish();
     join_beam();
@@ -369,7 +368,7 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes) {
         const std::uint32_t seen = bell_.value();
         if (const std::span<std::byte> room = frames_.reserve(bytes); !room.empty()) return room;
         if (give_up_.load(std::memory_order_acquire)) return {};
-        if (ticked_.exchange(false, std::memory_order_acq_rel)) make_progress();
+        if (ticker_->ticked()) make_progress();
         bell_.wait(seen, std::stop_token{});
     }
 }
@@ -420,6 +419,15 @@ std::vector<BufferStatus> Pipeline::buffers() const {
     add("retransmit", frames_);
     add("monitor", monitor_);
     return buffers;
+}
+
+std::optional<double> Pipeline::fraction_done() const {
+    std::optional<double> least;
+    for (const auto& input : inputs_) {
+        const double fraction = input->fraction_done.load(std::memory_order_relaxed);
+        if (fraction >= 0) least = std::min(least.value_or(1.0), fraction);
+    }
+    return least;
 }
 
 std::vector<std::string> Pipeline::remarks() const {

@@ -3,17 +3,14 @@
 // board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
 #include "daq/core/counter.hpp"
 #include "daq/core/frame.hpp"
-#include "daq/core/ring.hpp"
 #include "daq/core/snapshot_box.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/worker.hpp"
@@ -21,7 +18,9 @@
 #include "daq/run/board_input.hpp"
 #include "daq/run/event_builder.hpp"
 #include "daq/run/ordered_workers.hpp"
+#include "daq/run/run_buffers.hpp"
 #include "daq/run/run_config.hpp"
+#include "daq/run/ticker.hpp"
 #include "trigger/trigger_stage.hpp"
 
 namespace alleycat {
@@ -32,6 +31,7 @@ struct Progress {
     BeamState beam_state = BeamState::unknown;
     float beam_power_w = -1;
     double beam_lag_s = 0;
+    std::int64_t start_utc_ns = 0;  ///< of the first trigger; 0: none yet
     std::int64_t last_trigger_utc_ns = 0;
     std::int64_t last_time_ps = 0;
 };
@@ -44,13 +44,12 @@ class Pipeline {
         RunConfig run;
         BuilderConfig builder;
         std::uint64_t max_triggers = 0;  ///< the run ends after so many; 0: endless
+        std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
     };
 
-    /// frames   the data stream's buffer: every frame of the run, in order
-    /// monitor  events without samples and now and then a whole trigger, for the screen; a full one drops (live)
-    /// Both are read by somebody else; their bells are set here, so make the pipeline before their readers start.
+    /// The run's start time is that of its first trigger. `buffers` outlives the pipeline and is read by others.
     Pipeline(Config config, RunDescription run, TriggerConfig trigger, BeamJoin beam,
-             std::vector<std::unique_ptr<RecordSource>> sources, Ring& frames, Ring& monitor, CounterRegistry& registry);
+             std::vector<std::unique_ptr<RecordSource>> sources, RunBuffers& buffers, CounterRegistry& registry);
     ~Pipeline();
     Pipeline(const Pipeline&) = delete;
     Pipeline& operator=(const Pipeline&) = delete;
@@ -70,6 +69,8 @@ class Pipeline {
     [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
     [[nodiscard]] Progress progress() const;
     [[nodiscard]] std::vector<BufferStatus> buffers() const;
+    /// How far recorded inputs are read, 0..1; nullopt for boards.
+    [[nodiscard]] std::optional<double> fraction_done() const;
     /// What the sources had to say, once all is done.
     [[nodiscard]] std::vector<std::string> remarks() const;
 
@@ -93,6 +94,7 @@ class Pipeline {
     void write_counters();
     void housekeeping();
     void make_progress();
+    void begin_run(std::int64_t start_utc_ns);
     void end_run();
     [[nodiscard]] Ledger ledger() const noexcept;
 
@@ -106,6 +108,7 @@ class Pipeline {
     TriggerConfig trigger_;
     BeamJoin beam_;
     std::vector<std::unique_ptr<RecordSource>> sources_;
+    Doorbell& bell_;
     Ring& frames_;
     Ring& monitor_;
     CounterRegistry& registry_;
@@ -113,7 +116,6 @@ class Pipeline {
     Counter& given_up_;
     Counter& monitor_dropped_;
 
-    Doorbell bell_;  // rung by commits, finished jobs, freed space, the ticker and stop
     std::vector<std::unique_ptr<BoardInput>> inputs_;
     EventBuilder builder_;
 
@@ -124,6 +126,7 @@ class Pipeline {
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
     std::uint64_t refused_ = 0;
+    std::uint64_t lost_estimated_ = 0;
     std::uint64_t handed_over_ = 0;
     std::int64_t last_trigger_utc_ns_ = 0;
     std::int64_t last_time_ps_ = 0;
@@ -131,15 +134,15 @@ class Pipeline {
     double waveform_credit_ = 0;  // grows by waveforms_per_s, one trace costs 1
     int ticks_since_counters_ = 0;
     bool input_ended_ = false;
+    bool begun_ = false;
 
     std::atomic<bool> give_up_{false};
-    std::atomic<bool> ticked_{false};
     std::atomic<bool> stop_requested_{false};
     SnapshotBox<Progress> progress_;
     SnapshotBox<std::string> failure_;  // why a board's thread ended, set before its input is marked ended
 
+    std::optional<Ticker> ticker_;
     std::unique_ptr<Worker> trigger_thread_;
-    std::unique_ptr<Worker> ticker_;
     std::vector<std::unique_ptr<Worker>> readout_threads_;
 };
 

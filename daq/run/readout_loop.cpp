@@ -22,10 +22,10 @@ class Readout {
             if (pending_stub_.refused != 0 && next != RecordSource::Next::record) commit_stub();
             pass_beam_on(stop);
             if (next == RecordSource::Next::end) break;
-            if (next == RecordSource::Next::idle) mirror_defects();
+            if (next == RecordSource::Next::idle || ++since_mirrored_ == 256) mirror();
         }
         commit_stub_when_possible();
-        mirror_defects();
+        mirror();
     }
 
   private:
@@ -132,7 +132,10 @@ class Readout {
         }
     }
 
-    void mirror_defects() {
+    /// What only this thread may ask the source, put where others can see it.
+    void mirror() {
+        since_mirrored_ = 0;
+        input_.fraction_done.store(source_.fraction_done().value_or(-1), std::memory_order_relaxed);
         for (const auto& [name, count] : source_.defects()) {
             registry_.get("readout." + input_.name + "." + name).raise_to(count);
         }
@@ -144,6 +147,7 @@ class Readout {
     WhenFull when_full_;
     ReadoutCounters counters_;
     RecordHeader pending_stub_;  // refused: 0 = none
+    int since_mirrored_ = 0;
     std::vector<BeamFrame> frames_;
     std::vector<BeamResolution> resolutions_;
 };

@@ -1,0 +1,135 @@
+#include "daq/run/station_setup.hpp"
+
+#include <fmt/format.h>
+
+#include "daq/core/error.hpp"
+#include "daq/store/file_reader.hpp"
+
+namespace alleycat {
+namespace {
+
+void check_board(const StationSetup& setup, const BoardInfo& configured, const BoardInfo& found) {
+    const auto differs = [&](std::string_view what, const auto& wanted, const auto& is) {
+        throw Error{fmt::format("board {}: the input has {} {}, but {} says {}", configured.name, what, is,
+                                setup.path.string(), wanted)};
+    };
+    if (found.name != configured.name) differs("name", configured.name, found.name);
+    if (found.sample_type != configured.sample_type) {
+        differs("sample type", to_text(configured.sample_type), to_text(found.sample_type));
+    }
+    if (found.sample_period_ps != configured.sample_period_ps) {
+        differs("sample period [ps]", configured.sample_period_ps, found.sample_period_ps);
+    }
+    if (found.channels.size() != configured.channels.size()) {
+        differs("number of channels", configured.channels.size(), found.channels.size());
+    }
+    for (std::size_t c = 0; c < found.channels.size(); ++c) {
+        if (found.channels[c].name != configured.channels[c].name) {
+            differs(fmt::format("channel {}", c), configured.channels[c].name, found.channels[c].name);
+        }
+    }
+}
+
+}  // namespace
+
+StationSetup load_station(const std::filesystem::path& path) {
+    const ConfigFile file = ConfigFile::load(path);
+    ConfigProblems problems;
+    ConfigSection root{file, problems};
+    StationSetup setup;
+    setup.path = path;
+    setup.text = file.text();
+    setup.station = parse_station(root);
+    setup.trigger = parse_trigger(root, setup.station);
+    setup.simulator = parse_simulator(root);
+    setup.files = parse_file_sources(root);
+    setup.beam = parse_beam(root);
+    setup.builder = parse_builder(root, setup.station.tick_rate_hz);
+    setup.run = parse_run(root);
+    setup.analysis = parse_analysis(root);
+    setup.store = parse_store(root);
+    setup.wire = parse_wire(root);
+    setup.monitor = parse_monitor(root);
+    root.finish();
+    problems.throw_if_any();
+    return setup;
+}
+
+std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup, std::uint64_t max_triggers) {
+    std::vector<std::unique_ptr<RecordSource>> sources;
+    for (std::size_t b = 0; b < setup.station.boards.size(); ++b) {
+        const BoardInfo& board = setup.station.boards[b];
+        if (board.source == "simulator") {
+            sources.push_back(std::make_unique<Simulator>(setup.simulator, board, static_cast<std::uint16_t>(b), max_triggers));
+        } else if (board.source == "labview" || board.source == "wavedump") {
+            throw Error{fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
+                                    board.name, board.source, setup.path.string())};
+        } else {
+            throw Error{fmt::format("board {}: source '{}' is not one of simulator, labview, wavedump", board.name, board.source)};
+        }
+    }
+    return sources;
+}
+
+RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs) {
+    if (inputs.empty()) throw UsageError{"no input: name the recorded files or folders"};
+    RecordedInput input;
+    std::size_t alleycat_files = 0;
+    for (const std::filesystem::path& path : inputs) alleycat_files += is_alleycat_file(path) ? 1 : 0;
+    if (alleycat_files == inputs.size()) {
+        input.is_alleycat = true;
+        input.run = AlleycatFile{inputs.front()}.run().run;
+        input.sources = open_recorded_run(inputs);
+    } else if (alleycat_files > 0) {
+        throw Error{"Alleycat files and files of other formats cannot be replayed together"};
+    } else {
+        if (setup.station.boards.size() != 1) {
+            throw Error{fmt::format("{}: a station of {} boards cannot be fed from these files: they are one board's",
+                                    setup.path.string(), setup.station.boards.size())};
+        }
+        input.sources.push_back(open_recorded(inputs, setup.station.boards.front(), 0, setup.files));
+    }
+    return input;
+}
+
+RunDescription describe_run(const StationSetup& setup, std::uint64_t run,
+                            const std::vector<std::unique_ptr<RecordSource>>& sources) {
+    RunDescription description;
+    description.run = run;
+    description.profile = setup.station.profile;
+    description.software = software_version();
+    description.host = host_name();
+    description.config_name = setup.path.filename().string();
+    description.config_text = setup.text;
+    description.tick_rate_hz = setup.station.tick_rate_hz;
+    description.signal = setup.trigger.signal;
+    description.veto = setup.trigger.veto;
+    description.windows = setup.trigger.windows;
+    description.features = core_features();
+    description.cuts = cut_infos(setup.trigger);
+    description.box = setup.analysis;
+    if (sources.size() != setup.station.boards.size()) {
+        throw Error{fmt::format("{}: the station has {} boards, the input {}", setup.path.string(),
+                                setup.station.boards.size(), sources.size())};
+    }
+    for (std::size_t b = 0; b < sources.size(); ++b) {
+        BoardInfo board = sources[b]->board();
+        check_board(setup, setup.station.boards[b], board);
+        // How codes become counts is for the station file to say, also in replay: that is what tuning is for.
+        board.channels = setup.station.boards[b].channels;
+        if (board.source == "simulator") description.rate_boost = setup.simulator.rate_boost;
+        description.boards.push_back(std::move(board));
+    }
+    return description;
+}
+
+BeamJoin make_beam_join(const StationSetup& setup, CounterRegistry& registry) {
+    std::optional<PowerLog> log;
+    if (setup.beam.source == BeamConfig::Source::power_log) {
+        const std::filesystem::path path = setup.path.parent_path() / setup.beam.power_log;
+        log = PowerLog::load(path);
+    }
+    return BeamJoin{setup.beam, std::move(log), registry};
+}
+
+}  // namespace alleycat

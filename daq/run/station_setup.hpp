@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daq/core/config.hpp"
+#include "daq/core/source.hpp"
+#include "daq/core/station.hpp"
+#include "daq/run/beam_join.hpp"
+#include "daq/run/run_config.hpp"
+#include "daq/store/store_config.hpp"
+#include "daq/wire/wire_config.hpp"
+#include "monitor/monitor_config.hpp"
+#include "readout/input.hpp"
+#include "readout/simulator.hpp"
+#include "trigger/trigger_config.hpp"
+
+namespace alleycat {
+
+/// A whole station file, read once: each folder parses its own section.
+struct StationSetup {
+    std::filesystem::path path;
+    std::string text;
+    Station station;
+    TriggerConfig trigger;
+    SimulatorConfig simulator;
+    FileSourceConfig files;
+    BeamConfig beam;
+    BuilderConfig builder;
+    RunConfig run;
+    AnalysisBox analysis;
+    StoreConfig store;
+    WireConfig wire;
+    MonitorConfig monitor;
+};
+
+/// Throws UsageError with every problem of the file, a line each.
+[[nodiscard]] StationSetup load_station(const std::filesystem::path& path);
+
+/// The boards of a live station. One switch makes a source; a station of recorded files says to replay instead (Error).
+[[nodiscard]] std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup,
+                                                                           std::uint64_t max_triggers);
+
+/// Recorded input, recognised by its content: an Alleycat run, or what readout/ knows.
+struct RecordedInput {
+    std::vector<std::unique_ptr<RecordSource>> sources;
+    bool is_alleycat = false;
+    std::uint64_t run = 0;  ///< of an Alleycat file; else 0
+};
+[[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs);
+
+/// What a run with these sources is; its start is filled in by the pipeline. Throws Error when the boards found are not
+/// those of the station file.
+[[nodiscard]] RunDescription describe_run(const StationSetup& setup, std::uint64_t run,
+                                          const std::vector<std::unique_ptr<RecordSource>>& sources);
+
+/// The join that [beam] asks for; reads the power log. Throws Error.
+[[nodiscard]] BeamJoin make_beam_join(const StationSetup& setup, CounterRegistry& registry);
+
+}  // namespace alleycat
