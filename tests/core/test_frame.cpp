@@ -237,6 +237,47 @@ int decode_as_anything(const FrameView& view, std::uint64_t& touched) {
     return taken;
 }
 
+struct Outcome {
+    std::uint64_t taken = 0, refused = 0;
+};
+
+/// Damages a frame of every kind `times` times, makes its checksum right again and decodes what came out.
+Outcome decode_damaged(std::uint64_t seed, int times) {
+    Outcome outcome;
+    std::uint64_t touched = 0;
+    const std::vector<Bytes> frames = one_of_each();
+    for (std::size_t kind = 0; kind < frames.size(); ++kind) {
+        std::mt19937_64 random{seed + kind};
+        for (int i = 0; i < times; ++i) {
+            Bytes frame = frames[kind];
+            for (std::uint64_t changes = random() % 4; changes != ~std::uint64_t{0}; --changes) {
+                const std::size_t at = kBody + random() % (frame.size() - kBody);
+                switch (random() % 3) {
+                    case 0: frame[at] = static_cast<std::byte>(random()); break;
+                    case 1: frame[at] ^= static_cast<std::byte>(1U << random() % 8); break;
+                    default: {
+                        constexpr std::array<std::uint32_t, 8> kLengths{
+                            0, 1, 2, 17, 0x7FFF'FFFF, 0x8000'0000, 0xFFFF'FFF8, 0xFFFF'FFFF};
+                        const std::uint32_t length = kLengths[random() % kLengths.size()];
+                        std::memcpy(frame.data() + at, &length, std::min(sizeof length, frame.size() - at));
+                    }
+                }
+            }
+            if (random() % 4 == 0) {  // a body that ends early
+                const auto body = static_cast<std::uint32_t>(random() % (frame.size() - kBody));
+                frame.resize(frame_bytes(body));
+                std::memcpy(frame.data() + offsetof(FrameHeader, body_bytes), &body, sizeof body);
+            }
+            frame.shrink_to_fit();
+            frame = resealed(std::move(frame));
+            FrameView view;
+            if (read_frame(frame, view) != FrameError::none) FAIL("the test did not seal its frame");
+            (decode_as_anything(view, touched) == 0 ? outcome.refused : outcome.taken) += 1;
+        }
+    }
+    return outcome;
+}
+
 }  // namespace
 
 TEST_CASE("the checksum is the CRC-32 of zlib", "[core][unit]") {
@@ -516,38 +557,15 @@ TEST_CASE("a body that no frame may have is refused where it is made", "[core][u
 }
 
 TEST_CASE("no damage that keeps the checksum right leads a decoder astray", "[core][hostile]") {
-    std::uint64_t touched = 0, taken = 0, refused = 0;
-    const std::vector<Bytes> frames = one_of_each();
-    for (std::size_t kind = 0; kind < frames.size(); ++kind) {
-        std::mt19937_64 random{20'170'803 + kind};
-        for (int i = 0; i < 20'000; ++i) {
-            Bytes frame = frames[kind];
-            for (std::uint64_t changes = random() % 4; changes != ~std::uint64_t{0}; --changes) {
-                const std::size_t at = kBody + random() % (frame.size() - kBody);
-                switch (random() % 3) {
-                    case 0: frame[at] = static_cast<std::byte>(random()); break;
-                    case 1: frame[at] ^= static_cast<std::byte>(1U << random() % 8); break;
-                    default: {
-                        constexpr std::array<std::uint32_t, 8> kLengths{
-                            0, 1, 2, 17, 0x7FFF'FFFF, 0x8000'0000, 0xFFFF'FFF8, 0xFFFF'FFFF};
-                        const std::uint32_t length = kLengths[random() % kLengths.size()];
-                        std::memcpy(frame.data() + at, &length, std::min(sizeof length, frame.size() - at));
-                    }
-                }
-            }
-            if (random() % 4 == 0) {  // a body that ends early
-                const auto body = static_cast<std::uint32_t>(random() % (frame.size() - kBody));
-                frame.resize(frame_bytes(body));
-                std::memcpy(frame.data() + offsetof(FrameHeader, body_bytes), &body, sizeof body);
-            }
-            frame.shrink_to_fit();
-            frame = resealed(std::move(frame));
-            FrameView view;
-            if (read_frame(frame, view) != FrameError::none) FAIL("the test did not seal its frame");
-            (decode_as_anything(view, touched) == 0 ? refused : taken) += 1;
-        }
+    const Outcome outcome = decode_damaged(20'170'803, 20'000);
+    REQUIRE(outcome.taken + outcome.refused == 8 * 20'000);
+    REQUIRE(outcome.taken > 10'000);  // numbers and samples may be anything
+    REQUIRE(outcome.refused > 10'000);
+}
+
+TEST_CASE("no damage leads a decoder astray in millions of tries", "[core][hostile][long]") {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        const Outcome outcome = decode_damaged(1000 * seed, 20'000);
+        REQUIRE(outcome.taken + outcome.refused == 8 * 20'000);
     }
-    REQUIRE(taken + refused == 8 * 20'000);
-    REQUIRE(taken > 10'000);  // numbers and samples may be anything
-    REQUIRE(refused > 10'000);
 }
