@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,21 +19,23 @@ static_assert(std::endian::native == std::endian::little, "frames and files are 
 template <class T>
 concept Plain = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>;
 
-/// Writes one after another into a span. Where space ends, `overflowed()` is true and nothing more is written.
+/// Writes one after another into a span. Where space ends, `overflowed()` is true and nothing more is written, but
+/// `size()` goes on counting: an empty span measures.
 class ByteWriter {
   public:
     explicit ByteWriter(std::span<std::byte> space) noexcept : space_{space} {}
 
     template <Plain T>
-    void put(const T& value) noexcept { put_bytes(std::as_bytes(std::span{&value, 1})); }
+    void put(const T& value) noexcept {
+        put_bytes(std::as_bytes(std::span{&value, 1}));
+    }
     void put_bytes(std::span<const std::byte> bytes) noexcept {
-        if (bytes.size() > space_.size() - at_) {
+        if (overflowed_ || bytes.size() > space_.size() - at_) {
             overflowed_ = true;
-            at_ = space_.size();
         } else if (!bytes.empty()) {
             std::memcpy(space_.data() + at_, bytes.data(), bytes.size());
-            at_ += bytes.size();
         }
+        at_ += bytes.size();
     }
     void put_text(std::string_view text) noexcept {
         put(static_cast<std::uint32_t>(text.size()));
@@ -45,8 +48,9 @@ class ByteWriter {
     }
     /// Zeros up to the next multiple of `alignment`.
     void align(std::size_t alignment) noexcept {
-        while (at_ % alignment != 0 && !overflowed_) put(std::byte{0});
+        while (at_ % alignment != 0) put(std::byte{0});
     }
+    /// Bytes put so far, whether there was space or not.
     [[nodiscard]] std::size_t size() const noexcept { return at_; }
     [[nodiscard]] bool overflowed() const noexcept { return overflowed_; }
 
@@ -106,10 +110,12 @@ class ByteReader {
         if (!values.empty()) std::memcpy(values.data(), from.data(), from.size());
         return values;
     }
-    /// A number of things that follow, each at least `at_least` bytes: refused when so many cannot be there.
-    [[nodiscard]] std::size_t get_count(std::size_t at_least = 1) noexcept {
+    /// A number of things that follow, each at least `at_least` bytes: refused when so many cannot be there, or when
+    /// there are more than `at_most`.
+    [[nodiscard]] std::size_t get_count(std::size_t at_least = 1,
+                                        std::size_t at_most = std::numeric_limits<std::size_t>::max()) noexcept {
         const std::size_t n = get<std::uint32_t>();
-        if (n * at_least > bytes_.size() - at_) failed_ = true;
+        if (n > at_most || n * at_least > bytes_.size() - at_) failed_ = true;
         return failed_ ? 0 : n;
     }
     void align(std::size_t alignment) noexcept {

@@ -1,6 +1,6 @@
 #pragma once
-// From raw ADC codes to ADC counts. Most boards deliver counts; the PCI-5153 of the CsI[Na] detector leaves out one code
-// in eleven (its driver scales), and every published threshold is in counts with the holes closed (facts of the
+// From raw ADC codes to ADC counts. Most boards deliver counts; the PCI-5153 of the CsI[Na] detector leaves out one
+// code in eleven (its driver scales), and every published threshold is in counts with the holes closed (facts of the
 // 2015-17 raw format). Records keep the raw codes; this map belongs to the channel's configuration.
 
 #include <array>
@@ -42,8 +42,8 @@ inline constexpr CodeTable kPci5153Veto = make_code_table(pci5153_veto_counts);
     return nullptr;
 }
 
-/// The code a board with this map delivers for `counts` (clipped to what it can deliver). Of two codes that mean the
-/// same the one nearer to zero is the one that exists.
+/// The code a board with this map delivers for `counts`. Of two codes that mean the same the one nearer to zero is the
+/// one that exists; counts beyond the range give the code at its end, -128 or 127, which readers take for an overflow.
 [[nodiscard]] constexpr std::int8_t code_for(const CodeTable& table, int counts) noexcept {
     int found = -129;
     for (int code = -128; code <= 127; ++code) {

@@ -17,7 +17,9 @@ class Counter {
     void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
     /// For a counter that mirrors one kept elsewhere (a source's defects).
     void raise_to(std::uint64_t n) noexcept {
-        if (n > value_.load(std::memory_order_relaxed)) value_.store(n, std::memory_order_relaxed);
+        std::uint64_t now = value_.load(std::memory_order_relaxed);
+        while (n > now && !value_.compare_exchange_weak(now, n, std::memory_order_relaxed)) {
+        }
     }
     [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 

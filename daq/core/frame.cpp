@@ -1,11 +1,13 @@
 #include "daq/core/frame.hpp"
 
+#include <fmt/format.h>
 #include <isa-l/crc.h>
 
 #include <algorithm>
 #include <array>
 
 #include "daq/core/bytes.hpp"
+#include "daq/core/error.hpp"
 
 namespace alleycat {
 namespace {
@@ -23,7 +25,7 @@ std::uint32_t frame_crc(std::span<const std::byte> frame) noexcept {
 std::size_t seal(std::span<std::byte> space, FrameKind kind, std::uint64_t run, std::uint64_t ordinal,
                  std::size_t body_bytes) noexcept {
     const std::size_t size = frame_bytes(body_bytes);
-    if (space.size() < size) return 0;
+    if (space.size() < size || body_bytes > kMaxBodyBytes) return 0;
     std::fill(space.begin() + static_cast<std::ptrdiff_t>(sizeof(FrameHeader) + body_bytes),
               space.begin() + static_cast<std::ptrdiff_t>(size), std::byte{0});
     FrameHeader header;
@@ -40,17 +42,16 @@ std::size_t seal(std::span<std::byte> space, FrameKind kind, std::uint64_t run, 
 /// Encodes a frame that is not on the hot path: `write` is run once to measure and once to write.
 template <class Write>
 std::vector<std::byte> encode(FrameKind kind, std::uint64_t run, std::uint64_t ordinal, const Write& write) {
-    std::vector<std::byte> space(4096);
-    for (;;) {
-        ByteWriter writer{std::span{space}.subspan(sizeof(FrameHeader))};
-        write(writer);
-        const std::size_t size = writer.overflowed() ? 0 : seal(space, kind, run, ordinal, writer.size());
-        if (size != 0) {
-            space.resize(size);
-            return space;
-        }
-        space.resize(space.size() * 4);
+    ByteWriter measure{{}};
+    write(measure);
+    if (measure.size() > kMaxBodyBytes) {
+        throw Error{fmt::format("run {}: a frame of {} bytes is longer than any may be", run, measure.size())};
     }
+    std::vector<std::byte> space(frame_bytes(measure.size()));
+    ByteWriter out{std::span{space}.subspan(sizeof(FrameHeader))};
+    write(out);
+    (void)seal(space, kind, run, ordinal, out.size());
+    return space;
 }
 
 void put_event(ByteWriter& out, const Event& e) noexcept {
@@ -108,8 +109,8 @@ void put_beam_states(ByteWriter& out, std::span<const BeamResolution> states) no
 
 void put_ledger(ByteWriter& out, const Ledger& l) noexcept {
     out.put(static_cast<std::uint8_t>(l.has_ticks));
-    for (const std::uint64_t n : {l.ticks_expected, l.ticks_seen, l.ticks_missed, l.triggers, l.recorded, l.refused,
-                                  l.lost_estimated}) {
+    for (const std::uint64_t n :
+         {l.ticks_expected, l.ticks_seen, l.ticks_missed, l.triggers, l.recorded, l.refused, l.lost_estimated}) {
         out.put(n);
     }
 }
@@ -117,8 +118,8 @@ void put_ledger(ByteWriter& out, const Ledger& l) noexcept {
 Ledger get_ledger(ByteReader& in) noexcept {
     Ledger l;
     l.has_ticks = in.get_bool();
-    for (std::uint64_t* n : {&l.ticks_expected, &l.ticks_seen, &l.ticks_missed, &l.triggers, &l.recorded, &l.refused,
-                             &l.lost_estimated}) {
+    for (std::uint64_t* n :
+         {&l.ticks_expected, &l.ticks_seen, &l.ticks_missed, &l.triggers, &l.recorded, &l.refused, &l.lost_estimated}) {
         *n = in.get<std::uint64_t>();
     }
     return l;
@@ -159,7 +160,7 @@ BoardInfo get_board(ByteReader& in) {
     b.sample_period_ps = in.get<std::int64_t>();
     b.samples = in.get<std::uint32_t>();
     b.clock_period_ps = in.get<std::int64_t>();
-    b.channels.resize(std::min(in.get_count(9), kMaxChannels));
+    b.channels.resize(in.get_count(9, kMaxChannels));
     for (ChannelInfo& c : b.channels) {
         c.name = in.get_text();
         c.negative_pulses = in.get_bool();
@@ -169,7 +170,8 @@ BoardInfo get_board(ByteReader& in) {
 }
 
 void put_run(ByteWriter& out, const RunDescription& r) noexcept {
-    for (const std::string* text : {&r.profile, &r.software, &r.host, &r.config_name, &r.config_text}) out.put_text(*text);
+    for (const std::string* text : {&r.profile, &r.software, &r.host, &r.config_name, &r.config_text})
+        out.put_text(*text);
     out.put(r.start_utc_ns);
     out.put(r.tick_rate_hz);
     out.put(r.rate_boost);
@@ -204,24 +206,25 @@ RunDescription get_run(ByteReader& in) {
     r.start_utc_ns = in.get<std::int64_t>();
     r.tick_rate_hz = in.get<double>();
     r.rate_boost = in.get<double>();
-    r.boards.resize(in.get_count(41));
+    r.boards.resize(in.get_count(41, kMaxBoards));
     for (BoardInfo& board : r.boards) board = get_board(in);
     r.signal = get_channel_ref(in);
     r.veto = get_channel_ref(in);
-    r.windows.resize(in.get_count(37));
+    r.windows.resize(in.get_count(37, kMaxWindows));
     for (WindowInfo& w : r.windows) {
         w.name = in.get_text();
         w.role = in.get_enum(WindowRole::anticoincident);
-        for (std::int64_t* n : {&w.pretrace_start, &w.roi_start, &w.roi_end, &w.integration}) *n = in.get<std::int64_t>();
+        for (std::int64_t* n : {&w.pretrace_start, &w.roi_start, &w.roi_end, &w.integration})
+            *n = in.get<std::int64_t>();
     }
-    r.features.resize(in.get_count(13));
+    r.features.resize(in.get_count(13, kMaxFeatures));
     for (FeatureInfo& f : r.features) {
         f.name = in.get_text();
         f.unit = in.get_text();
         f.type = in.get_enum(FeatureType::f64);
         f.meaning = in.get_text();
     }
-    r.cuts.resize(in.get_count(8));
+    r.cuts.resize(in.get_count(8, kMaxCuts));
     for (CutInfo& c : r.cuts) {
         c.name = in.get_text();
         c.meaning = in.get_text();
@@ -247,7 +250,27 @@ CounterValues get_counters(ByteReader& in) {
     return counters;
 }
 
-/// A whole body read without failure and without anything left but padding.
+bool points_at_channel(const RunDescription& run, const ChannelRef& ref) noexcept {
+    return ref.board < run.boards.size() && ref.channel < run.boards[ref.board].channels.size();
+}
+
+/// Nothing in it leads its readers out of a list, a folder or a file.
+bool usable(const RunDescription& run) noexcept {
+    const auto named = [](const auto& thing) { return usable_name(thing.name); };
+    return usable_name(run.profile) && std::ranges::all_of(run.boards, named) &&
+           std::ranges::all_of(run.windows, named) && std::ranges::all_of(run.features, named) &&
+           (!run.signal.present || points_at_channel(run, run.signal)) &&
+           (!run.veto.present || points_at_channel(run, run.veto));
+}
+
+/// Reads the body of a frame of this kind; a frame of another kind has failed before the first read.
+ByteReader body_of(const FrameView& frame, FrameKind kind) noexcept {
+    ByteReader in{frame.body};
+    if (frame.header.kind != kind) in.fail();
+    return in;
+}
+
+/// The value, if its whole body was read without failure and nothing is left.
 template <class T>
 std::optional<T> whole(const ByteReader& in, T value) {
     if (in.failed() || in.left() != 0) return std::nullopt;
@@ -265,7 +288,8 @@ std::string_view to_text(FrameError error) noexcept {
         case FrameError::none: return "no error";
         case FrameError::cut_short: return "cut short";
         case FrameError::bad_magic: return "not a frame";
-        case FrameError::bad_version: return "a newer format version";
+        case FrameError::bad_version: return "another format version";
+        case FrameError::bad_kind: return "a kind of frame that this version does not have";
         case FrameError::bad_length: return "an impossible length";
         case FrameError::bad_crc: return "a checksum that does not match";
     }
@@ -340,8 +364,9 @@ FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexce
     FrameHeader header;
     std::memcpy(&header, bytes.data(), sizeof header);
     if (header.magic != kFrameMagic) return FrameError::bad_magic;
-    if (header.version > kFrameVersion) return FrameError::bad_version;
-    if (header.body_bytes > (1u << 30)) return FrameError::bad_length;
+    if (header.version == 0 || header.version > kFrameVersion) return FrameError::bad_version;
+    if (header.kind > FrameKind::run_end) return FrameError::bad_kind;
+    if (header.body_bytes > kMaxBodyBytes) return FrameError::bad_length;
     const std::size_t size = frame_bytes(header.body_bytes);
     if (bytes.size() < size) return FrameError::cut_short;
     if (frame_crc(bytes.first(size)) != header.crc) return FrameError::bad_crc;
@@ -350,8 +375,9 @@ FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexce
 }
 
 bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept {
-    ByteReader in{frame.body};
-    if (frame.header.kind != FrameKind::trigger || !get_event(in, into.event)) return false;
+    ByteReader in = body_of(frame, FrameKind::trigger);
+    into.event = Event{};
+    if (!get_event(in, into.event)) return false;
     Trigger& trigger = into.trigger;
     trigger.sequence = into.event.sequence;
     trigger.time_ps = into.event.time_ps;
@@ -385,22 +411,19 @@ bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept {
 }
 
 std::optional<RunDescription> decode_run_start(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::run_start);
     RunDescription run = get_run(in);
     run.run = frame.header.run;
-    if (run.windows.size() > kMaxWindows || run.features.size() > kMaxFeatures || run.cuts.size() > kMaxCuts ||
-        run.boards.size() > kMaxBoards) {
-        return std::nullopt;
-    }
+    if (!in.failed() && !usable(run)) return std::nullopt;
     return whole(in, std::move(run));
 }
 std::optional<std::vector<BeamFrame>> decode_beam_frames(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::beam_frames);
     auto frames = in.get_list<BeamFrame>();
     return whole(in, std::move(frames));
 }
 std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::beam_states);
     std::vector<BeamResolution> states(in.get_count(16));
     for (BeamResolution& s : states) {
         s.sequence = in.get<std::uint64_t>();
@@ -412,18 +435,18 @@ std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& f
     return whole(in, std::move(states));
 }
 std::optional<DeadTime> decode_dead_time(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::dead_time);
     const auto d = in.get<DeadTime>();
     if (d.last_sequence < d.first_sequence || d.reason >= kRefusalReasonNames.size()) return std::nullopt;
     return whole(in, d);
 }
 std::optional<Calibration> decode_calibration(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::calibration);
     const auto c = in.get<Calibration>();
     return whole(in, c);
 }
 std::optional<CounterSample> decode_counters(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::counters);
     CounterSample c;
     c.utc_ns = in.get<std::int64_t>();
     c.sequence = in.get<std::uint64_t>();
@@ -432,7 +455,7 @@ std::optional<CounterSample> decode_counters(const FrameView& frame) {
     return whole(in, std::move(c));
 }
 std::optional<RunEnd> decode_run_end(const FrameView& frame) {
-    ByteReader in{frame.body};
+    ByteReader in = body_of(frame, FrameKind::run_end);
     RunEnd end;
     end.utc_ns = in.get<std::int64_t>();
     end.clean = in.get_bool();

@@ -32,17 +32,18 @@
 namespace alleycat {
 
 enum class FrameKind : std::uint16_t {
-    run_start = 0,       ///< RunDescription
-    trigger = 1,         ///< Event and its records
-    beam_frames = 2,     ///< BeamFrame list
-    beam_states = 3,     ///< BeamResolution list
-    dead_time = 4,       ///< DeadTime
-    calibration = 5,     ///< Calibration
-    counters = 6,        ///< CounterSample
-    run_end = 7,         ///< RunEnd
+    run_start = 0,    ///< RunDescription
+    trigger = 1,      ///< Event and its records
+    beam_frames = 2,  ///< BeamFrame list
+    beam_states = 3,  ///< BeamResolution list
+    dead_time = 4,    ///< DeadTime
+    calibration = 5,  ///< Calibration
+    counters = 6,     ///< CounterSample
+    run_end = 7,      ///< RunEnd; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
 inline constexpr std::uint16_t kFrameVersion = 1;
+inline constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 30;  ///< a longer one is damage, not data
 
 struct FrameHeader {
     std::uint32_t magic = kFrameMagic;
@@ -67,8 +68,8 @@ struct CounterSample {
 
 struct RunEnd {
     std::int64_t utc_ns = 0;
-    bool clean = true;       ///< false: the run ended by an error
-    std::string reason;      ///< "stopped", "end of input", or the error's sentence
+    bool clean = true;   ///< false: the run ended by an error
+    std::string reason;  ///< "stopped", "end of input", or the error's sentence
     Ledger ledger;
 
     friend bool operator==(const RunEnd&, const RunEnd&) = default;
@@ -79,8 +80,8 @@ struct RunEnd {
     return sizeof(FrameHeader) + (body_bytes + 7) / 8 * 8;
 }
 
-// ---- writing. Each fills `space` (32-byte header space included) and returns the frame's bytes; 0: it did not fit.
-// Only the trigger's is on the hot path: it allocates nothing.
+// ---- writing. Only the trigger's is on the hot path: it allocates nothing, fills `space` (32-byte header space
+// included) and returns the frame's bytes; 0: it did not fit. The others throw Error for a body above kMaxBodyBytes.
 
 /// Upper bound of the bytes that encode_trigger() will need.
 [[nodiscard]] std::size_t trigger_frame_bytes(const Trigger& trigger, const Event& event) noexcept;
@@ -111,7 +112,7 @@ struct FrameView {
     std::span<const std::byte> bytes;  ///< whole frame, header and padding included
 };
 
-enum class FrameError : std::uint8_t { none = 0, cut_short, bad_magic, bad_version, bad_length, bad_crc };
+enum class FrameError : std::uint8_t { none = 0, cut_short, bad_magic, bad_version, bad_kind, bad_length, bad_crc };
 [[nodiscard]] std::string_view to_text(FrameError error) noexcept;
 
 /// The frame at the start of `bytes`. On an error `frame` is unchanged. `bytes` must be 8-byte aligned in memory.
@@ -122,7 +123,9 @@ struct TriggerFrame {
     Event event;
     Trigger trigger;
 };
-// Each returns nullopt (false) when the body does not hold what its kind says: a damaged or hostile frame.
+// Each returns nullopt (false) for a frame of another kind, and when the body does not hold what its kind says: a
+// damaged or hostile frame. What was decoded can be used: enumerations have values, ChannelRefs point at a channel,
+// counts are within their limits, and what becomes a folder, a group or a column is a usable_name().
 [[nodiscard]] bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept;
 [[nodiscard]] std::optional<RunDescription> decode_run_start(const FrameView& frame);
 [[nodiscard]] std::optional<std::vector<BeamFrame>> decode_beam_frames(const FrameView& frame);

@@ -1,11 +1,15 @@
 #include "daq/core/log.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "daq/core/error.hpp"
 
@@ -13,6 +17,15 @@ namespace alleycat::log {
 namespace {
 
 constexpr std::array<const char*, 8> kNames{"core", "readout", "trigger", "store", "wire", "monitor", "run", "gui"};
+
+constexpr std::string_view kLevels = "trace, debug, info, warn, error, off";
+
+/// spdlog itself takes every unknown word for "off".
+std::optional<spdlog::level::level_enum> level_of(const std::string& word) {
+    const auto level = spdlog::level::from_str(word);
+    if (level == spdlog::level::off && word != "off") return std::nullopt;
+    return level;
+}
 
 struct Loggers {
     std::array<std::shared_ptr<spdlog::logger>, kNames.size()> logger;
@@ -22,6 +35,13 @@ struct Loggers {
         for (std::size_t i = 0; i < kNames.size(); ++i) {
             logger[i] = std::make_shared<spdlog::logger>(kNames[i], sink);
             logger[i]->flush_on(spdlog::level::info);
+        }
+        const char* const asked = std::getenv("ALLEYCAT_LOG");
+        if (asked == nullptr) return;
+        if (const auto level = level_of(asked)) {
+            for (const auto& each : logger) each->set_level(*level);
+        } else {
+            logger[0]->warn("ALLEYCAT_LOG={} is not one of {}", asked, kLevels);
         }
     }
 };
@@ -43,11 +63,9 @@ spdlog::logger& run() { return *loggers().logger[6]; }
 spdlog::logger& gui() { return *loggers().logger[7]; }
 
 void set_level(std::string_view level) {
-    const auto parsed = spdlog::level::from_str(std::string{level});
-    if (parsed == spdlog::level::off && level != "off") {
-        throw UsageError{"log level '" + std::string{level} + "' is not one of trace, debug, info, warn, error, off"};
-    }
-    for (const auto& logger : loggers().logger) logger->set_level(parsed);
+    const auto parsed = level_of(std::string{level});
+    if (!parsed) throw UsageError{fmt::format("log level '{}' is not one of {}", level, kLevels)};
+    for (const auto& logger : loggers().logger) logger->set_level(*parsed);
 }
 
 }  // namespace alleycat::log

@@ -18,6 +18,7 @@ namespace alleycat::log {
 [[nodiscard]] spdlog::logger& gui();
 
 /// "trace", "debug", "info", "warn", "error", "off" for all loggers. Throws UsageError for another word.
+/// At the start the environment variable ALLEYCAT_LOG decides, else "info".
 void set_level(std::string_view level);
 
 }  // namespace alleycat::log

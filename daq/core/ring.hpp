@@ -11,11 +11,12 @@
 // Orders: the writer's release store of `written_` publishes the payload to the reader's acquire load; the reader's
 // release store of `released_` gives the slot back to the writer's acquire load. Nothing else is shared.
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -23,9 +24,12 @@
 #include "daq/core/doorbell.hpp"
 #include "daq/core/error.hpp"
 
-// The thread test builds the ring a second time with a weak order here, to prove that ThreadSanitizer would see it.
+// The thread test builds the ring again with a weak order here or there, to prove that ThreadSanitizer would see it.
 #ifndef ALLEYCAT_RING_PUBLISH
 #define ALLEYCAT_RING_PUBLISH std::memory_order_release
+#endif
+#ifndef ALLEYCAT_RING_GIVE_BACK
+#define ALLEYCAT_RING_GIVE_BACK std::memory_order_release
 #endif
 
 namespace alleycat {
@@ -47,20 +51,23 @@ class Ring {
         if (!std::has_single_bit(capacity_bytes) || capacity_bytes < 4096) {
             throw Error{"a ring's size must be a power of two of at least 4096 bytes"};
         }
-        memory_.reset(static_cast<std::byte*>(::operator new(capacity_bytes, std::align_val_t{kAlignment})));
+        memory_.reset(static_cast<std::byte*>(::operator new (capacity_bytes, std::align_val_t{kAlignment})));
     }
 
     // ---- the writing thread -------------------------------------------------------------------------------------
 
-    /// Space for a record of up to `bytes`, 64-byte aligned, or an empty span when there is none. `keep_free` bytes stay
-    /// free for smaller records that must not be refused. A second call replaces the first reservation.
+    /// Space for a record of up to `bytes`, 64-byte aligned, or a span whose data() is nullptr when there is none: a
+    /// record may have no bytes. `keep_free` bytes stay free for smaller records that must not be refused (count each
+    /// as its slot, and one slot more for the end of the ring). A second call that finds space replaces the first
+    /// reservation. Larger than largest_record(keep_free) never finds space.
     [[nodiscard]] std::span<std::byte> reserve(std::size_t bytes, std::size_t keep_free = 0) noexcept {
+        if (keep_free >= capacity_ / 2 || bytes > largest_record(keep_free)) return {};
         const std::size_t slot = slot_bytes(bytes);
         const std::size_t offset = written_here_ & mask_;
         const std::size_t to_end = capacity_ - offset;
         const std::size_t skip = slot <= to_end ? 0 : to_end;
         const std::size_t needed = skip + slot + keep_free;
-        if (slot > capacity_ || free_bytes(needed) < needed) return {};
+        if (free_bytes(needed) < needed) return {};
         reserved_at_ = written_here_ + skip;
         reserved_bytes_ = bytes;
         if (skip != 0) length_at(written_here_) = kSkip;
@@ -69,6 +76,7 @@ class Ring {
 
     /// Hands the reserved record to the reader. `bytes` may be less than reserved.
     void commit(std::size_t bytes) noexcept {
+        assert(bytes <= reserved_bytes_);
         length_at(reserved_at_) = bytes;
         written_here_ = reserved_at_ + slot_bytes(bytes);
         written_.store(written_here_, ALLEYCAT_RING_PUBLISH);
@@ -96,7 +104,7 @@ class Ring {
 
     // ---- the reading thread -------------------------------------------------------------------------------------
 
-    /// The next record not yet looked at, in place, or an empty span. It stays valid until released.
+    /// The next record not yet looked at, in place, or a span whose data() is nullptr. It stays valid until released.
     [[nodiscard]] std::span<const std::byte> next() noexcept {
         const std::span<const std::byte> record = peek();
         if (record.data() != nullptr) read_here_ += slot_bytes(record.size());
@@ -115,32 +123,38 @@ class Ring {
 
     /// Frees the oldest record that was looked at. Every next() is paid back by one release(), in the same order.
     void release() noexcept {
+        assert(released_here_ < read_here_);
         released_here_ = past_skip(released_here_);
         released_here_ += slot_bytes(static_cast<std::size_t>(length_at(released_here_)));
-        released_.store(released_here_, std::memory_order_release);
+        released_.store(released_here_, ALLEYCAT_RING_GIVE_BACK);
         if (space_bell_ != nullptr) space_bell_->ring();
     }
 
-    /// Looks again from the oldest record that was not released (retransmission).
+    /// Looks again from the oldest record that was not released (retransmission). What is shown again is released only
+    /// after it was looked at again.
     void rewind() noexcept { read_here_ = released_here_; }
 
     // ---- any thread ---------------------------------------------------------------------------------------------
 
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// The largest record that can ever be reserved.
-    [[nodiscard]] std::size_t largest_record() const noexcept { return capacity_ / 2 - kHeaderBytes; }
+    /// The largest record that an empty ring takes wherever the last one ended, with `keep_free` (below half the
+    /// capacity) beside it: waiting for space for it always ends.
+    [[nodiscard]] std::size_t largest_record(std::size_t keep_free = 0) const noexcept {
+        return (capacity_ - keep_free) / 2 / kAlignment * kAlignment - kHeaderBytes;
+    }
     [[nodiscard]] RingStats stats() const noexcept {
         const std::uint64_t released = released_.load(std::memory_order_acquire);
         const std::uint64_t written = written_.load(std::memory_order_acquire);
-        return {capacity_, written - released, high_water_.load(std::memory_order_relaxed),
-                records_.load(std::memory_order_relaxed)};
+        // The reader may have gone on between the two looks.
+        return {capacity_, std::min<std::uint64_t>(written - released, capacity_),
+                high_water_.load(std::memory_order_relaxed), records_.load(std::memory_order_relaxed)};
     }
 
   private:
     static constexpr std::uint64_t kSkip = ~std::uint64_t{0};
 
     struct AlignedDelete {
-        void operator()(std::byte* memory) const noexcept { ::operator delete(memory, std::align_val_t{kAlignment}); }
+        void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{kAlignment}); }
     };
 
     static constexpr std::size_t slot_bytes(std::size_t bytes) noexcept {

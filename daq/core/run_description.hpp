@@ -3,12 +3,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daq/core/event.hpp"
 #include "daq/core/record.hpp"
 
 namespace alleycat {
+
+/// Names of profiles, boards, channels, windows and features become files, groups, columns and parts of counters:
+/// 1 to 32 letters, digits, '_' or '-'.
+[[nodiscard]] bool usable_name(std::string_view name) noexcept;
 
 /// One input of a board, as configured.
 struct ChannelInfo {

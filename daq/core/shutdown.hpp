@@ -7,8 +7,10 @@
 namespace alleycat {
 
 /// Turns SIGINT and SIGTERM into stop tokens. The first signal asks for a clean end; a second one also gives up what
-/// waits for somebody else (a writer that is away), but files are still closed. Make it first in main, before any thread:
-/// it blocks the two signals for the whole process and waits for them in a thread of its own.
+/// waits for somebody else (a writer that is away), but files are still closed. Make it first in main, before any
+/// thread: it blocks the two signals for the whole process (they stay blocked after it) and waits for them in a thread
+/// of its own. SIGPIPE is ignored from then on: a peer that goes away is an error of the write, not the end of the
+/// process.
 class ShutdownSignals {
   public:
     ShutdownSignals();

@@ -8,13 +8,6 @@
 namespace alleycat {
 namespace {
 
-/// Names become folders in files and parts of counters: letters, digits, '_' and '-'.
-bool usable_name(std::string_view name) {
-    return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    });
-}
-
 std::string required_name(ConfigSection& section, std::string_view key) {
     std::string name = section.required_text(key);
     if (section.has(key) && !usable_name(name)) {
@@ -58,7 +51,8 @@ BoardInfo parse_board(ConfigSection& section) {
             channel.problem("name", "two channels of this board have this name");
         }
     }
-    if (board.channels.empty()) section.problem("channel", "is missing: a board has at least one [[board.channel]]");
+    if (board.channels.empty() && !section.has("channel"))
+        section.problem("channel", "is missing: a board has at least one [[board.channel]]");
     if (board.channels.size() > kMaxChannels) section.problem("channel", "a board has at most 64 channels");
     section.finish();
     return board;
@@ -66,10 +60,16 @@ BoardInfo parse_board(ConfigSection& section) {
 
 }  // namespace
 
+bool usable_name(std::string_view name) noexcept {
+    return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
+
 Station parse_station(ConfigSection& root) {
     Station station;
     ConfigSection section = root.section("station");
-    if (!section.present()) root.problem("station", "is missing: a station file starts with [station]");
+    if (!root.has("station")) root.problem("station", "is missing: a station file starts with [station]");
     station.profile = section.present() ? required_name(section, "profile") : "";
     station.title = section.text("title", station.profile);
     station.tick_rate_hz = section.number("tick_rate_hz", 60, 0, 10'000);
@@ -89,15 +89,16 @@ Station parse_station(ConfigSection& root) {
 }
 
 ChannelRef Station::find_channel(std::string_view name) const {
+    ChannelRef found;
     for (std::size_t b = 0; b < boards.size(); ++b) {
         for (std::size_t c = 0; c < boards[b].channels.size(); ++c) {
             const std::string& channel = boards[b].channels[c].name;
-            if (name == channel || name == boards[b].name + "." + channel) {
-                return {static_cast<std::uint16_t>(b), static_cast<std::uint16_t>(c), true};
-            }
+            if (name != channel && name != boards[b].name + "." + channel) continue;
+            if (found.present) return {};
+            found = {static_cast<std::uint16_t>(b), static_cast<std::uint16_t>(c), true};
         }
     }
-    return {};
+    return found;
 }
 
 std::string software_version() { return "alleycat " ALLEYCAT_VERSION; }

@@ -17,7 +17,8 @@ struct Station {
     double tick_rate_hz = 60;  ///< nominal rate of the timing signal; 0: none
     std::vector<BoardInfo> boards;
 
-    /// Where the channel of this name is; `present` is false when there is none. "board.channel" or "channel".
+    /// Where the channel of this name is, "board.channel" or "channel"; `present` is false when there is none, and when
+    /// several boards have a "channel" of this name: which one is meant is not for us to guess.
     [[nodiscard]] ChannelRef find_channel(std::string_view name) const;
 };
 

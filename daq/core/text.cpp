@@ -1,13 +1,14 @@
 // Words for the vocabulary: what enumerations, times and features are called in files, logs and on screens.
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <bit>
-#include <cstdio>
-#include <cstring>
-#include <ctime>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "daq/core/error.hpp"
 #include "daq/core/event.hpp"
@@ -26,7 +27,9 @@ std::string_view to_text(SampleType type) noexcept {
     return "uint16";
 }
 
-UtcTime utc_now() noexcept { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()); }
+UtcTime utc_now() noexcept {
+    return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+}
 
 std::string to_iso8601(UtcTime time) {
     using namespace std::chrono;
@@ -40,34 +43,64 @@ std::string to_iso8601(UtcTime time) {
 
 UtcTime from_iso8601(std::string_view text) {
     using namespace std::chrono;
-    const std::string copy{text};
-    int year_ = 0, month_ = 0, day_ = 0, hour_ = 0, minute_ = 0, second_ = 0, used = 0;
-    const int fields = std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year_, &month_, &day_, &hour_, &minute_, &second_, &used);
-    std::string_view rest = fields == 6 ? text.substr(static_cast<std::size_t>(used)) : std::string_view{};
-    std::int64_t fraction = 0;
-    if (rest.starts_with('.')) {
-        std::int64_t scale = 100'000'000;
-        rest.remove_prefix(1);
-        while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
-            fraction += (rest.front() - '0') * scale;
-            scale /= 10;
+    std::string_view rest = text;
+    bool good = true;
+    const auto number = [&](std::size_t digits) {
+        std::int64_t value = 0;
+        for (std::size_t i = 0; i < digits; ++i) {
+            good = good && !rest.empty() && rest.front() >= '0' && rest.front() <= '9';
+            if (!good) return std::int64_t{0};
+            value = 10 * value + (rest.front() - '0');
             rest.remove_prefix(1);
         }
+        return value;
+    };
+    const auto literal = [&](char expected) {
+        good = good && rest.starts_with(expected);
+        if (good) rest.remove_prefix(1);
+    };
+    const auto year_ = static_cast<int>(number(4));
+    literal('-');
+    const auto month_ = static_cast<unsigned>(number(2));
+    literal('-');
+    const auto day_ = static_cast<unsigned>(number(2));
+    literal('T');
+    const std::int64_t hour_ = number(2);
+    literal(':');
+    const std::int64_t minute_ = number(2);
+    literal(':');
+    const std::int64_t second_ = number(2);
+    std::int64_t fraction_ns = 0;
+    if (good && rest.starts_with('.')) {
+        literal('.');
+        const std::size_t digits = std::min<std::size_t>(rest.find('Z'), 10);
+        good = digits >= 1 && digits <= 9;
+        fraction_ns = number(digits);
+        for (std::size_t i = digits; i < 9; ++i) fraction_ns *= 10;
     }
-    const year_month_day date{year{year_}, month{static_cast<unsigned>(month_)}, day{static_cast<unsigned>(day_)}};
-    if (rest != "Z" || !date.ok() || hour_ > 23 || minute_ > 59 || second_ > 60) {
+    literal('Z');
+    const year_month_day date{year{year_}, month{month_}, day{day_}};
+    good = good && rest.empty() && date.ok() && hour_ <= 23 && minute_ <= 59 && second_ <= 60;
+    // int64 nanoseconds end in 1677 and 2262; whole seconds inside these limits leave room for any fraction.
+    const sys_seconds whole =
+        good ? sys_days{date} + hours{hour_} + minutes{minute_} + seconds{second_} : sys_seconds{};
+    if (!good || whole < ceil<seconds>(UtcTime::min()) ||
+        whole > floor<seconds>(UtcTime::max() - nanoseconds{fraction_ns})) {
         throw Error{fmt::format("'{}' is not a UTC time like 2026-01-31T12:00:00Z", text)};
     }
-    return sys_days{date} + hours{hour_} + minutes{minute_} + seconds{second_} + nanoseconds{fraction};
+    return UtcTime{whole} + nanoseconds{fraction_ns};
 }
 
 std::string to_text(std::chrono::seconds duration) {
     using namespace std::chrono;
-    const auto whole_days = floor<days>(duration);
-    const hh_mm_ss clock{duration - whole_days};
+    const std::string_view sign = duration < seconds{0} ? "-" : "";
+    const seconds length = abs(duration);
+    const auto whole_days = floor<days>(length);
+    const hh_mm_ss clock{length - whole_days};
     const std::string time =
         fmt::format("{:02}:{:02}:{:02}", clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-    return whole_days.count() == 0 ? time : fmt::format("{} d {}", whole_days.count(), time);
+    return whole_days.count() == 0 ? fmt::format("{}{}", sign, time)
+                                   : fmt::format("{}{} d {}", sign, whole_days.count(), time);
 }
 
 std::vector<FeatureInfo> core_features() {
@@ -76,7 +109,8 @@ std::vector<FeatureInfo> core_features() {
         {"pretrace_peaks", "", u32, "peaks whose onset lies in the pretrace"},
         {"roi_peaks", "", u32, "peaks whose onset lies in the region of interest"},
         {"window_peaks", "", u32, "peaks whose onset lies in the integration window"},
-        {"arrival_sample", "sample", i32, "start of the first peak's integration; -1: none, or the window does not fit"},
+        {"arrival_sample", "sample", i32,
+         "start of the first peak's integration; -1: none, or the window does not fit"},
         {"arrival_ns", "ns", f64, "arrival from the start of the region of interest"},
         {"charge_adc", "adc*sample", f64, "charge inside peaks of the integration window, local baseline"},
         {"charge_global_adc", "adc*sample", f64, "the same with the median baseline"},
@@ -92,7 +126,9 @@ std::vector<FeatureInfo> core_features() {
 }
 
 bool identical(const Event& a, const Event& b) noexcept {
-    const auto same = [](double x, double y) { return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y); };
+    const auto same = [](double x, double y) {
+        return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
+    };
     if (a.sequence != b.sequence || a.time_ps != b.time_ps || a.trigger_class != b.trigger_class ||
         a.window_count != b.window_count || a.feature_count != b.feature_count || a.flags != b.flags ||
         !same(a.baseline_median_adc, b.baseline_median_adc) || !same(a.baseline_mean_adc, b.baseline_mean_adc) ||

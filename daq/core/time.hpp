@@ -28,7 +28,7 @@ using UtcTime = std::chrono::sys_time<std::chrono::nanoseconds>;
 /// "2015-10-02T12:00:00.250Z": milliseconds, always UTC.
 [[nodiscard]] std::string to_iso8601(UtcTime time);
 
-/// Reads what to_iso8601 writes (fraction optional, up to nanoseconds). Throws Error naming the text.
+/// Reads what to_iso8601 writes (fraction optional, one to nine digits), 1677 to 2262. Throws Error naming the text.
 [[nodiscard]] UtcTime from_iso8601(std::string_view text);
 
 /// "3 d 04:05:06" for people.

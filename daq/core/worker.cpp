@@ -4,11 +4,13 @@
 
 #include <utility>
 
+#include "daq/core/log.hpp"
+
 namespace alleycat {
 
 Worker::Worker(std::string name, std::function<void(std::stop_token)> loop)
-    : thread_{[this, name = std::move(name), loop = std::move(loop)](std::stop_token stop) {
-          pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    : name_{std::move(name)}, thread_{[this, loop = std::move(loop)](std::stop_token stop) {
+          pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
           try {
               loop(std::move(stop));
           } catch (...) {
@@ -19,7 +21,13 @@ Worker::Worker(std::string name, std::function<void(std::stop_token)> loop)
 
 Worker::~Worker() {
     thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
+    try {
+        finish();
+    } catch (const std::exception& e) {
+        log::core().error("thread {}: {}", name_, e.what());
+    } catch (...) {
+        log::core().error("thread {}: an unknown exception", name_);
+    }
 }
 
 void Worker::finish() {

@@ -18,6 +18,7 @@ class Worker {
     Worker(std::string name, std::function<void(std::stop_token)> loop);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
+    /// Asks the thread to stop and waits for it. What it threw and nobody fetched by finish() is logged as an error.
     ~Worker();
 
     void request_stop() noexcept { thread_.request_stop(); }
@@ -29,6 +30,7 @@ class Worker {
     [[nodiscard]] bool failed() const noexcept { return done() && failure_ != nullptr; }
 
   private:
+    std::string name_;
     std::atomic<bool> done_{false};
     std::exception_ptr failure_;  // written by the thread before done_, read after it
     std::jthread thread_;
