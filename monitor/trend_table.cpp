@@ -181,7 +181,9 @@ std::uint64_t TrendTable::add(const Event& event, double pretrace_peaks) {
     row.pretrace_peaks.add(pretrace_peaks);
     if (clock_known_ && event.time_ps > last_time_ps_) {
         row.triggers += static_cast<double>(event.sequence - last_sequence_);
-        row.seconds += (static_cast<double>(event.time_ps) - static_cast<double>(last_time_ps_)) * 1e-12;
+        row.seconds +=
+            static_cast<double>(static_cast<std::uint64_t>(event.time_ps) - static_cast<std::uint64_t>(last_time_ps_)) *
+            1e-12;
     }
     clock_known_ = true;
     last_sequence_ = event.sequence;
