@@ -20,7 +20,7 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 /// overflows.
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
     const auto difference = static_cast<std::uint64_t>(to_ns) - static_cast<std::uint64_t>(from_ns);
-    return static_cast<double>(static_cast<std::int64_t>(difference)) * 1e-9;
+    return static_cast<double>(static_cast<std::int64_t>(difference)) / 1e9;
 }
 
 }  // namespace
