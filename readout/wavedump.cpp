@@ -64,10 +64,11 @@ bool has_headers(const fs::path& path, std::string& why_not) {
     }
     // The only event may be cut short; what else it could be shows when nothing whole is found.
     if (bytes < first.event_bytes + kHeaderBytes) return true;
+    // The second event may be damaged in its size, which the reader then says: board and channel are enough here.
     EventHeader second;
     if (std::fseek(file.get(), static_cast<long>(first.event_bytes), SEEK_SET) != 0 ||
-        read_bytes(file.get(), &second, sizeof second) < sizeof second || !plausible(second) ||
-        second.board != first.board || second.channel != first.channel) {
+        read_bytes(file.get(), &second, sizeof second) < sizeof second || second.board != first.board ||
+        second.channel != first.channel) {
         why_not = fmt::format("begins like a WaveDump event of {} bytes, but no other follows it", first.event_bytes);
         return false;
     }
