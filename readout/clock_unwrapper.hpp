@@ -18,16 +18,18 @@ class ClockUnwrapper {
         std::uint64_t ticks = 0;   ///< since the counter's zero, roll-overs added
         bool backwards = false;
     };
-    [[nodiscard]] Result unwrap(std::uint64_t raw) noexcept {
+    /// later  something else (an event counter) says that this record came after the one before: then a step back of
+    ///        more than a sixteenth of the range is a roll-over, so that gaps may be longer than half the range
+    [[nodiscard]] Result unwrap(std::uint64_t raw, bool later = false) noexcept {
         if (range_ != 0) raw &= range_ - 1;
         bool backwards = false;
         if (seen_ && raw < last_) {
-            if (range_ != 0 && last_ - raw > range_ / 2) {
+            if (range_ != 0 && last_ - raw > range_ / (later ? 16 : 2)) {
                 base_ += range_;
             } else {
                 backwards = true;
             }
-        } else if (seen_ && range_ != 0 && raw - last_ > range_ / 2 && base_ != 0) {
+        } else if (!later && seen_ && range_ != 0 && raw - last_ > range_ / 2 && base_ != 0) {
             // A late record from before the roll-over.
             return {base_ - range_ + raw, true};
         }

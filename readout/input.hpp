@@ -1,0 +1,41 @@
+#pragma once
+// Recorded files of other programs: what they are, and the source that reads them.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "daq/core/config.hpp"
+#include "daq/core/source.hpp"
+#include "readout/labview.hpp"
+#include "readout/wavedump.hpp"
+
+namespace alleycat {
+
+/// [labview] and [wavedump] of a station file.
+struct FileSourceConfig {
+    LabviewConfig labview;
+    WaveDumpConfig wavedump;
+};
+
+/// Reads [labview] and [wavedump]; problems are reported, not thrown.
+[[nodiscard]] FileSourceConfig parse_file_sources(ConfigSection& root);
+
+enum class InputKind {
+    labview,   ///< a zip with a minute of 2015-17, or a folder of such zips
+    wavedump,  ///< events with WaveDump headers, or a folder of wave<N>.dat
+    unknown,
+};
+
+/// Looks at the bytes, not at the name (of a folder: at the names in it). Throws Error when the path cannot be read.
+[[nodiscard]] InputKind recognise(const std::filesystem::path& path);
+
+/// The source for these files or folders, which must be of one kind. WaveDump files without headers look like nothing:
+/// they are taken when the board says source = "wavedump" and the file says [wavedump] header = false.
+/// Throws Error naming the file that is absent, empty, of no known format or of another kind than the first.
+[[nodiscard]] std::unique_ptr<RecordSource> open_recorded(const std::vector<std::filesystem::path>& inputs,
+                                                          const BoardInfo& board, std::uint16_t board_index,
+                                                          const FileSourceConfig& config);
+
+}  // namespace alleycat
