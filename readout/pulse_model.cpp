@@ -96,11 +96,13 @@ double PolyaCharge::draw(RandomStream& random) const noexcept {
     return low + (high - low) * (at - static_cast<double>(i));
 }
 
-NoiseTable::NoiseTable(std::uint64_t seed) : steps_(kPlaces + kBlock) {
-    // Chance of each step, as the part of 2^32 below its upper edge.
+NoiseTable::NoiseTable(std::uint64_t seed, double sigma_adc) : steps_(kPlaces + kBlock, 128) {
+    while (steps_per_adc_ > 1 && 128.0 / steps_per_adc_ < 6 * sigma_adc) steps_per_adc_ /= 2;
+    if (sigma_adc <= 0) return;
+    // Chance to lie below each step's upper edge, as a part of 2^32.
     std::array<std::uint32_t, 256> below{};
     for (int i = 0; i < 256; ++i) {
-        const double edge = normal_cdf((i - 128 + 0.5) / kStepsPerSigma);
+        const double edge = normal_cdf((i - 127.0) / steps_per_adc_ / sigma_adc);
         below[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(std::min(edge * 0x1p32, 4294967295.0));
     }
     RandomStream random{seed, 0, 0xA015E};

@@ -78,24 +78,31 @@ struct ScintillationTime {
     }
 };
 
-/// White Gaussian noise, in steps of sigma / 16, drawn once and then read at random places: drawing 70,000 numbers per
-/// trigger anew would cost more than everything else together.
+/// White Gaussian noise, drawn once and then read at random places: drawing 70,000 numbers per trigger anew would cost
+/// more than everything else together.
 ///
-/// Each block of 512 samples is read at its own random place of 2^20, so neighbouring traces never repeat each other;
-/// a block overlaps one of the trace before with a chance of 1e-3 and then for half of its length on average.
+/// Noise is kept as the number of its step of 1/16 ADC count (coarser for sigma above 1.3). Baselines are multiples of
+/// a step too, so the edges at which the ADC rounds are edges of steps: the codes are those of unquantised noise,
+/// exactly. Each block of 512 samples is read at its own random place of 2^20, so neighbouring traces never repeat each
+/// other; a block overlaps a given one of the trace before with a chance of 1e-3, and then for half of its length on
+/// average.
 class NoiseTable {
   public:
-    static constexpr int kStepsPerSigma = 16;
     static constexpr std::size_t kBlock = 512;  ///< samples read in a row
+    static constexpr double kMaxSigmaAdc = 20;  ///< 6.4 sigma of this still fit
 
-    explicit NoiseTable(std::uint64_t seed);
-    /// Noise of one block in units of sigma / kStepsPerSigma, offset by 128: shape (kBlock,).
+    NoiseTable(std::uint64_t seed, double sigma_adc);
+    [[nodiscard]] int steps_per_adc() const noexcept { return steps_per_adc_; }
+    /// Middle of a step [ADC counts].
+    [[nodiscard]] double height_adc(std::uint8_t step) const noexcept { return (step - 127.5) / steps_per_adc_; }
+    /// Steps of one block, shape (kBlock,).
     [[nodiscard]] std::span<const std::uint8_t> block(RandomStream& random) const noexcept {
         return std::span{steps_}.subspan(random.below(kPlaces), kBlock);
     }
 
   private:
     static constexpr std::uint32_t kPlaces = 1u << 20;
+    int steps_per_adc_ = 16;
     std::vector<std::uint8_t> steps_;
 };
 

@@ -23,7 +23,6 @@ enum Purpose : std::uint64_t { kLight = 100, kDark, kNoise };  // the planner's 
 
 constexpr std::size_t kFramesKept = 65'536;  // 18 minutes of beam frames that nobody fetched
 constexpr unsigned kClockBits = 31;
-constexpr int kBaselineSteps = 16;  // baselines are quantised to 1/16 ADC count
 
 /// From an analog level [ADC counts] to the code one channel delivers.
 class Digitizer {
@@ -53,10 +52,12 @@ class Digitizer {
 /// One input of the board: turns a baseline, noise and the pulses on a canvas into codes.
 class ChannelModel {
   public:
-    ChannelModel(const BoardInfo& board, const ChannelInfo& channel, const SimulatorConfig& config, double baseline_adc)
-        : digitizer_{board.sample_type, channel, config.adc_bits},
+    /// `noise` must outlive this.
+    ChannelModel(const BoardInfo& board, const ChannelInfo& channel, const SimulatorConfig& config, double baseline_adc,
+                 const NoiseTable& noise)
+        : noise_{&noise},
+          digitizer_{board.sample_type, channel, config.adc_bits},
           baseline_adc_{baseline_adc},
-          noise_step_adc_{config.noise_sigma_adc / NoiseTable::kStepsPerSigma},
           sign_{channel.negative_pulses ? -1.0 : 1.0},
           canvas_{board.samples},
           blocks_((board.samples + NoiseTable::kBlock - 1) / NoiseTable::kBlock) {
@@ -70,13 +71,12 @@ class ChannelModel {
     [[nodiscard]] PulseCanvas& canvas() noexcept { return canvas_; }
 
     /// Chooses noise and baseline of each block of a tick. `drift_adc` holds for the whole trace.
-    void begin(const NoiseTable& noise, RandomStream random, double drift_adc, double wander_adc,
-               double wander_per_block) noexcept {
+    void begin(RandomStream random, double drift_adc, double wander_adc, double wander_per_block) noexcept {
         const double phase = random.uniform();
         for (std::size_t b = 0; b < blocks_.size(); ++b) {
             const double turn = phase + wander_per_block * static_cast<double>(b);
             const double level = baseline_adc_ + drift_adc + wander_adc * std::sin(2 * std::numbers::pi * turn);
-            blocks_[b] = {noise.block(random).data(), step_of(level)};
+            blocks_[b] = {noise_->block(random).data(), step_of(level)};
         }
     }
 
@@ -112,14 +112,18 @@ class ChannelModel {
     };
     static_assert(NoiseTable::kBlock % PulseCanvas::kSegment == 0, "a segment lies in one block");
 
-    static int step_of(double level) noexcept { return static_cast<int>(std::lround(level * kBaselineSteps)); }
-    static double level_of(int step) noexcept { return static_cast<double>(step) / kBaselineSteps; }
+    [[nodiscard]] int step_of(double level) const noexcept {
+        return static_cast<int>(std::lround(level * noise_->steps_per_adc()));
+    }
+    [[nodiscard]] double level_of(int step) const noexcept {
+        return static_cast<double>(step) / noise_->steps_per_adc();
+    }
 
     [[nodiscard]] Codes codes_at(double level) const noexcept {
         Codes codes{};
-        for (int q = 0; q < 256; ++q) {
-            codes[static_cast<std::size_t>(q)] =
-                static_cast<std::int16_t>(digitizer_.code(level + noise_step_adc_ * (q - 128)));
+        for (std::size_t q = 0; q < codes.size(); ++q) {
+            const double noise = noise_->height_adc(static_cast<std::uint8_t>(q));
+            codes[q] = static_cast<std::int16_t>(digitizer_.code(level + noise));
         }
         return codes;
     }
@@ -136,15 +140,14 @@ class ChannelModel {
         const double baseline = level_of(block.baseline_step);
         const std::span<const float> heights = canvas_.segment(s);
         for (std::size_t i = 0; i < n; ++i) {
-            const double level =
-                baseline + noise_step_adc_ * (noise[i] - 128) + sign_ * static_cast<double>(heights[i]);
+            const double level = baseline + noise_->height_adc(noise[i]) + sign_ * static_cast<double>(heights[i]);
             out[begin + i] = static_cast<Sample>(digitizer_.code(level));
         }
     }
 
+    const NoiseTable* noise_;
     Digitizer digitizer_;
     double baseline_adc_;
-    double noise_step_adc_;
     double sign_;
     PulseCanvas canvas_;
     std::vector<Block> blocks_;
@@ -216,7 +219,7 @@ Simulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint1
       trace_ns{trace_length_ns(b)},
       start_utc_ns{c.start_utc.value_or(utc_now()).time_since_epoch().count()},
       planner{c, trace_ns},
-      noise{c.seed + index},
+      noise{c.seed + index, c.noise_sigma_adc},
       polya{c.spe_theta},
       spe_shape{c.spe_rise_ns, c.spe_fall_ns, static_cast<double>(b.sample_period_ps) * 1e-3},
       veto_shape{c.veto_rise_ns, c.veto_fall_ns, static_cast<double>(b.sample_period_ps) * 1e-3} {
@@ -231,7 +234,7 @@ Simulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint1
             std::find(c.signal_channels.begin(), c.signal_channels.end(), channel.name) != c.signal_channels.end();
         if (is_signal) signals.push_back(channels.size());
         if (!is_signal && channel.name == c.veto_channel) veto = channels.size();
-        channels.emplace_back(board, channel, c, is_signal ? c.baseline_adc : c.veto_baseline_adc);
+        channels.emplace_back(board, channel, c, is_signal ? c.baseline_adc : c.veto_baseline_adc, noise);
     }
     if (signals.empty() && !veto) {
         throw UsageError{
@@ -314,7 +317,7 @@ void Simulator::State::write_samples(Sample* out) {
     const double wander_per_block = NoiseTable::kBlock * period_ns / config.baseline_wander_period_ns;
     for (std::size_t c = 0; c < channels.size(); ++c) {
         const RandomStream random{config.seed + board_index, now.tick, kNoise + c};
-        channels[c].begin(noise, random, now.baseline_drift_adc, config.baseline_wander_adc, wander_per_block);
+        channels[c].begin(random, now.baseline_drift_adc, config.baseline_wander_adc, wander_per_block);
         channels[c].digitize(out + c * board.samples);
     }
     for (const PlannedPulse& pulse : now.pulses) {

@@ -1,6 +1,7 @@
-#include <fmt/format.h>
+#include <limits>
 
 #include "daq/core/error.hpp"
+#include "readout/pulse_model.hpp"
 #include "readout/simulator.hpp"
 
 namespace alleycat {
@@ -93,7 +94,7 @@ void read_light(ConfigSection& s, SimulatorConfig& c) {
 }
 
 void read_electronics(ConfigSection& s, SimulatorConfig& c) {
-    c.noise_sigma_adc = s.number("noise_sigma_adc", c.noise_sigma_adc, 0, 1e3);
+    c.noise_sigma_adc = s.number("noise_sigma_adc", c.noise_sigma_adc, 0, NoiseTable::kMaxSigmaAdc);
     c.baseline_adc = s.number("baseline_adc", c.baseline_adc, -32'768, 65'535);
     c.veto_baseline_adc = s.number("veto_baseline_adc", c.veto_baseline_adc, -32'768, 65'535);
     c.baseline_drift_adc = s.number("baseline_drift_adc", c.baseline_drift_adc, 0, 200);
