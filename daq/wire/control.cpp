@@ -113,6 +113,7 @@ std::optional<ControlCommand> control_command(std::string_view word) noexcept {
 // ---- server
 
 struct ControlServer::Impl {
+    google::protobuf::LogSilencer quiet;  // damaged requests are counted, not printed by Protobuf
     Handler handler;
     wire::Socket socket;
     std::string endpoint;
