@@ -62,7 +62,7 @@ struct DataClient::Impl {
         : config{std::move(c)},
           last_durable{std::move(asks)},
           socket{wire::Socket::connect(zmq::socket_type::dealer, config.endpoint, config.security,
-                                       {.send_high_water = 1000,
+                                       {.send_high_water = 16,
                                         .receive_high_water = 0,  // limited by credit
                                         .largest_message = (std::int64_t{1} << 30) + 64,
                                         .linger = Milliseconds{100},
@@ -93,8 +93,8 @@ struct DataClient::Impl {
             std::uint64_t& last = given.try_emplace(on_disk->run, on_disk->ordinal).first->second;
             last = std::max(last, on_disk->ordinal);
         }
-        // Nobody there: the connection is tried again by ZeroMQ within a second at most, so look more often than that.
-        next_hello = now + (send() ? config.heartbeat : std::min(config.heartbeat, Milliseconds{20}));
+        (void)send();  // not taken: earlier hellos still wait for the connection
+        next_hello = now + config.heartbeat;
     }
 
     void say_progress(Clock::time_point now) {
