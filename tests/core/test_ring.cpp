@@ -321,12 +321,12 @@ TEST_CASE("a third thread never sees more used than there is", "[core][threads]"
                         }
                     }};
     Worker writer{"writer", [&](const std::stop_token& stop) {
-                      for (std::uint64_t i = 0; i < 200'000 && !stop.stop_requested(); ++i) {
+                      for (std::uint64_t i = 0; i < 50'000 && !stop.stop_requested(); ++i) {
                           while (ring.reserve(8).data() == nullptr && !stop.stop_requested()) std::this_thread::yield();
                           ring.commit();
                       }
                   }};
-    for (std::uint64_t i = 0; i < 200'000; ++i) {
+    for (std::uint64_t i = 0; i < 50'000; ++i) {
         while (ring.next().data() == nullptr) std::this_thread::yield();
         ring.release();
     }
