@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <random>
-#include <set>
 
 #include "daq/core/bytes.hpp"
 #include "daq/core/frame.hpp"
