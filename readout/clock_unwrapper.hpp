@@ -15,7 +15,7 @@ class ClockUnwrapper {
     explicit ClockUnwrapper(unsigned bits) noexcept : range_{bits >= 64 ? 0 : std::uint64_t{1} << bits} {}
 
     struct Result {
-        std::uint64_t ticks = 0;   ///< since the counter's zero, roll-overs added
+        std::uint64_t ticks = 0;  ///< since the counter's zero, roll-overs added
         bool backwards = false;
     };
     /// later  something else (an event counter) says that this record came after the one before: then a step back of
