@@ -330,8 +330,10 @@ struct DataServer::Impl {
 
     void keep_alive(Clock::time_point now) {
         if (!session) return;
-        connected.store(now - session->last_heard < config.dead_after, std::memory_order_relaxed);
-        if (now < next_heartbeat) return;
+        const bool heard = now - session->last_heard < config.dead_after;
+        connected.store(heard, std::memory_order_relaxed);
+        // A writer that hangs takes nothing off its socket: heartbeats would pile up there without limit.
+        if (!heard || now < next_heartbeat) return;
         next_heartbeat = now + config.heartbeat;
         if (!send_heartbeat()) end_session("its connection is closed");
     }
