@@ -61,7 +61,7 @@ class Ring {
     /// as its slot, and one slot more for the end of the ring). A second call that finds space replaces the first
     /// reservation. Larger than largest_record(keep_free) never finds space.
     [[nodiscard]] std::span<std::byte> reserve(std::size_t bytes, std::size_t keep_free = 0) noexcept {
-        if (keep_free >= capacity_ / 2 || bytes > largest_record(keep_free)) return {};
+        if (keep_free > capacity_ - 2 * kHeaderBytes || bytes > largest_record(keep_free)) return {};
         const std::size_t slot = slot_bytes(bytes);
         const std::size_t offset = written_here_ & mask_;
         const std::size_t to_end = capacity_ - offset;
@@ -137,8 +137,8 @@ class Ring {
     // ---- any thread ---------------------------------------------------------------------------------------------
 
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// The largest record that an empty ring takes wherever the last one ended, with `keep_free` (below half the
-    /// capacity) beside it: waiting for space for it always ends.
+    /// The largest record that an empty ring takes wherever the last one ended, with `keep_free` beside it (at most
+    /// capacity - 128): waiting for space for it always ends. Check a configuration with the same `keep_free`.
     [[nodiscard]] std::size_t largest_record(std::size_t keep_free = 0) const noexcept {
         return (capacity_ - keep_free) / 2 / kAlignment * kAlignment - kHeaderBytes;
     }
