@@ -9,8 +9,10 @@
 #include "daq/run/frame_writer.hpp"
 #include "daq/run/state_file.hpp"
 #include "daq/run/ticker.hpp"
+#include "daq/store/part_name.hpp"
 #include "daq/store/run_number.hpp"
 #include "daq/store/run_writer.hpp"
+#include "daq/store/single_file_writer.hpp"
 
 namespace alleycat {
 namespace {
@@ -27,7 +29,6 @@ class NoSink final : public FrameSink {
     std::optional<Durable> sync() override { return std::nullopt; }
     void finish() override {}
     [[nodiscard]] WriterStatus status() const override { return {}; }
-    [[nodiscard]] std::vector<std::filesystem::path> closed_files() const override { return {}; }
 };
 
 steady_clock::duration seconds(double s) {
@@ -49,7 +50,7 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
     switch (options_.writer) {
         case DaemonOptions::Writer::embedded: sink_ = std::make_unique<RunWriter>(setup_.store); break;
         case DaemonOptions::Writer::single_file:
-            sink_ = std::make_unique<SingleFileWriter>(options_.output, setup_.store);
+            sink_ = std::make_unique<SingleFileWriter>(options_.output, setup_.store.compression, setup_.store.raw);
             break;
         case DaemonOptions::Writer::none: sink_ = std::make_unique<NoSink>(); break;
         case DaemonOptions::Writer::stream: break;
@@ -111,8 +112,23 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     if (failure_ && (options_.end_with_run || !any_run_)) std::rethrow_exception(failure_);
     result_.status = *status_.get();
     result_.monitor = feed_->result();
-    if (sink_) result_.files = sink_->closed_files();
+    result_.files = files_of_run();
     return std::move(result_);
+}
+
+/// The closed files of the last run.
+std::vector<std::filesystem::path> Daemon::files_of_run() const {
+    std::vector<std::filesystem::path> files;
+    if (options_.writer == DaemonOptions::Writer::single_file) files.push_back(options_.output);
+    if (options_.writer == DaemonOptions::Writer::embedded) {
+        for (const auto& entry : std::filesystem::directory_iterator{setup_.store.folder}) {
+            const std::optional<PartName> name = parse_part_name(entry.path());
+            if (name && name->run == result_.run.run && entry.path().filename() == closed_name(*name)) files.push_back(entry.path());
+        }
+        std::sort(files.begin(), files.end());
+    }
+    std::erase_if(files, [](const std::filesystem::path& file) { return !std::filesystem::exists(file); });
+    return files;
 }
 
 void Daemon::start_threads() {

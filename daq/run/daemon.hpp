@@ -19,6 +19,7 @@
 #include "daq/run/pipeline.hpp"
 #include "daq/run/station_setup.hpp"
 #include "daq/wire/control.hpp"
+#include "daq/store/frame_sink.hpp"
 #include "daq/wire/data_server.hpp"
 #include "monitor/snapshot.hpp"
 
@@ -74,6 +75,7 @@ class Daemon {
         std::uint64_t bytes = 0;
     };
 
+    [[nodiscard]] std::vector<std::filesystem::path> files_of_run() const;
     void start_threads();
     void stop_threads(const ShutdownSignals& signals);
     void start_run();

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "daq/core/frame.hpp"
 #include "daq/core/log.hpp"
 #include "daq/run/state_file.hpp"
 #include "daq/run/ticker.hpp"

@@ -9,6 +9,7 @@
 #include <stop_token>
 
 #include "daq/core/counter.hpp"
+#include "daq/core/frame.hpp"
 #include "daq/core/snapshot_box.hpp"
 #include "daq/core/status.hpp"
 #include "daq/run/run_buffers.hpp"

@@ -1,0 +1,85 @@
+// run, daq, write: the commands that take data.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "daq/core/log.hpp"
+#include "daq/run/daemon.hpp"
+#include "daq/run/writer_process.hpp"
+#include "tools/commands.hpp"
+#include "tools/run_report.hpp"
+
+namespace alleycat {
+
+CLI::Option* add_config_option(CLI::App& command, std::filesystem::path& config) {
+    return command.add_option("--config,-c", config, "Station file (TOML); see config/README.md")->required();
+}
+
+namespace {
+
+struct AcquisitionOptions {
+    std::filesystem::path config;
+    std::filesystem::path folder;
+    double seconds = 0;
+    double rate_boost = 0;
+};
+
+StationSetup load(const AcquisitionOptions& options) {
+    StationSetup setup = load_station(options.config);
+    if (!options.folder.empty()) setup.store.folder = options.folder;
+    if (options.rate_boost > 0) setup.simulator.rate_boost = options.rate_boost;
+    return setup;
+}
+
+void add_folder_option(CLI::App& command, AcquisitionOptions& options) {
+    command.add_option("--folder", options.folder, "Folder for the data, instead of [store] folder of the station file");
+}
+
+int run(const AcquisitionOptions& options, CommandContext& context) {
+    Daemon daemon{load(options), {.writer = DaemonOptions::Writer::embedded, .end_with_run = true, .seconds = options.seconds}};
+    const RunResult result = daemon.serve(context.signals);
+    print_run_report(result);
+    return result.status.ledger.closes() ? 0 : 1;
+}
+
+int daq(const AcquisitionOptions& options, CommandContext& context) {
+    Daemon daemon{load(options), {.writer = DaemonOptions::Writer::stream}};
+    daemon.serve(context.signals);
+    return 0;
+}
+
+}  // namespace
+
+void add_acquisition_commands(CLI::App& app, Action& action) {
+    const auto options = std::make_shared<AcquisitionOptions>();
+
+    CLI::App* const run_command = app.add_subcommand("run", "Take data: daemon and writer in one process");
+    add_config_option(*run_command, options->config);
+    add_folder_option(*run_command, *options);
+    run_command->add_option("--seconds", options->seconds, "Length of the run [s of the timing signal]; until Ctrl-C when absent")
+        ->check(CLI::Range(0.1, 1e7));
+    run_command->add_option("--rate-boost", options->rate_boost, "Simulator: signal and steady background this much above nature's rate")
+        ->check(CLI::Range(1e-3, 1e7));
+    run_command->footer("The monitor stream and the control socket are open meanwhile: start alleycat-monitor beside it.");
+    run_command->callback([&action, options] { action = [options](CommandContext& c) { return run(*options, c); }; });
+
+    CLI::App* const daq_command = app.add_subcommand("daq", "Acquisition daemon; 'alleycat write' stores what it takes");
+    add_config_option(*daq_command, options->config);
+    add_folder_option(*daq_command, *options);
+    daq_command->footer("Runs for months. Triggers stay in its buffer until the writer has them on disk.\n"
+                        "Starts a run by itself unless [run] autostart = false; 'alleycat control' starts and stops runs.");
+    daq_command->callback([&action, options] { action = [options](CommandContext& c) { return daq(*options, c); }; });
+
+    CLI::App* const write_command = app.add_subcommand("write", "HDF5 writer: stores what 'alleycat daq' takes");
+    add_config_option(*write_command, options->config);
+    add_folder_option(*write_command, *options);
+    write_command->footer("May be stopped, killed and started again at any time: what the daemon's buffer holds is not lost.");
+    write_command->callback([&action, options] {
+        action = [options](CommandContext& c) { return serve_writer(load(*options), c.signals); };
+    });
+}
+
+}  // namespace alleycat

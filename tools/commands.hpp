@@ -1,0 +1,28 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "daq/core/shutdown.hpp"
+
+namespace alleycat {
+
+/// What every command gets: the signals that end it. Made before any thread.
+struct CommandContext {
+    ShutdownSignals& signals;
+};
+/// The chosen command, run after parsing. Returns the exit status.
+using Action = std::function<int(CommandContext&)>;
+
+// Each adds its subcommands to `app`; parsing one sets `action`.
+void add_acquisition_commands(CLI::App& app, Action& action);  ///< run, daq, write
+void add_replay_commands(CLI::App& app, Action& action);       ///< replay, simulate
+void add_file_commands(CLI::App& app, Action& action);         ///< info, verify
+void add_station_commands(CLI::App& app, Action& action);      ///< check, control, excess, keygen
+
+/// The option every command of a station has.
+CLI::Option* add_config_option(CLI::App& command, std::filesystem::path& config);
+
+}  // namespace alleycat

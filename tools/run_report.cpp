@@ -1,0 +1,35 @@
+#include "tools/run_report.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace alleycat {
+
+std::string to_text(const Excess& excess) {
+    return fmt::format("{:.1f} +- {:.1f} (N_on {}, N_off {}, alpha {:.4g}, Li-Ma {:.2f})", excess.excess, excess.error,
+                       excess.n_on, excess.n_off, excess.alpha, excess.li_ma);
+}
+
+void print_run_report(const RunResult& result) {
+    const Ledger& ledger = result.status.ledger;
+    fmt::print("run {}: {} triggers, {} recorded, {} refused", result.run.run, ledger.triggers, ledger.recorded, ledger.refused);
+    if (ledger.has_ticks) fmt::print("; ticks: {} expected, {} seen, {} missed", ledger.ticks_expected, ledger.ticks_seen, ledger.ticks_missed);
+    if (ledger.lost_estimated > 0) fmt::print("; about {} lost before the run", ledger.lost_estimated);
+    fmt::print("\nledger {}\n", ledger.closes() ? "closes" : "DOES NOT CLOSE");
+    if (result.monitor) {
+        for (const CutFlow& flow : result.monitor->cut_flow) {
+            fmt::print("window {}: {} rows, {} accepted", flow.window, flow.rows, flow.accepted);
+            for (std::size_t i = 0; i < flow.names.size(); ++i) fmt::print(", {} {}", flow.names[i], flow.removed_first[i]);
+            fmt::print("\n");
+        }
+        if (!result.run.windows.empty()) {
+            fmt::print("excess in the box, beam on:  {}\n", to_text(result.monitor->excess));
+            fmt::print("control, beam off:           {}\n", to_text(result.monitor->control));
+        }
+    }
+    for (const auto& file : result.files) fmt::print("{}\n", file.string());
+    std::fflush(stdout);
+}
+
+}  // namespace alleycat

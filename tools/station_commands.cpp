@@ -1,0 +1,174 @@
+// check, control, excess, keygen.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "daq/core/error.hpp"
+#include "daq/core/time.hpp"
+#include "daq/run/station_setup.hpp"
+#include "daq/wire/control.hpp"
+#include "daq/wire/security.hpp"
+#include "monitor/excess.hpp"
+#include "tools/commands.hpp"
+
+namespace alleycat {
+namespace {
+
+int check(const std::filesystem::path& config) {
+    const StationSetup setup = load_station(config);
+    fmt::print("{}: {} ({}), {} board(s), {} window(s), {} cut(s): no problem found\n", config.string(), setup.station.title,
+               setup.station.profile, setup.station.boards.size(), setup.trigger.windows.size(), setup.trigger.cuts.size());
+    return 0;
+}
+
+nlohmann::json to_json(const Status& status) {
+    nlohmann::json counters = nlohmann::json::object();
+    for (const auto& [name, value] : status.counters) counters[name] = value;
+    nlohmann::json buffers = nlohmann::json::array();
+    for (const BufferStatus& b : status.buffers) {
+        buffers.push_back({{"name", b.name}, {"capacity_bytes", b.capacity_bytes}, {"used_bytes", b.used_bytes},
+                           {"high_water_bytes", b.high_water_bytes}});
+    }
+    const Ledger& l = status.ledger;
+    return {{"run", status.run},
+            {"state", to_text(status.state)},
+            {"reason", status.reason},
+            {"utc_ns", status.utc_ns},
+            {"run_start_utc_ns", status.run_start_utc_ns},
+            {"last_trigger_utc_ns", status.last_trigger_utc_ns},
+            {"trigger_rate_hz", status.trigger_rate_hz},
+            {"bytes_per_second", status.bytes_per_second},
+            {"live_fraction", status.live_fraction},
+            {"beam_state", to_text(status.beam_state)},
+            {"beam_power_w", status.beam_power_w},
+            {"beam_lag_s", status.beam_lag_s},
+            {"ledger",
+             {{"ticks_expected", l.ticks_expected}, {"ticks_seen", l.ticks_seen}, {"ticks_missed", l.ticks_missed},
+              {"triggers", l.triggers}, {"recorded", l.recorded}, {"refused", l.refused},
+              {"lost_estimated", l.lost_estimated}, {"closes", l.closes()}}},
+            {"buffers", buffers},
+            {"writer",
+             {{"connected", status.writer.connected}, {"durable_triggers", status.writer.durable_triggers},
+              {"unacknowledged_bytes", status.writer.unacknowledged_bytes}, {"file", status.writer.file},
+              {"file_bytes", status.writer.file_bytes}, {"disk_free_bytes", status.writer.disk_free_bytes},
+              {"problem", status.writer.problem}}},
+            {"counters", counters}};
+}
+
+void print_status(const Status& status) {
+    const Ledger& l = status.ledger;
+    fmt::print("run {}: {}{}{}\n", status.run, to_text(status.state), status.reason.empty() ? "" : ": ", status.reason);
+    fmt::print("  triggers {} ({:.2f} Hz), recorded {}, refused {}, ticks missed {}, ledger {}\n", l.triggers,
+               status.trigger_rate_hz, l.recorded, l.refused, l.ticks_missed, l.closes() ? "closes" : "DOES NOT CLOSE");
+    fmt::print("  beam {}, {:.3f} MW, {:.1f} s behind\n", to_text(status.beam_state), status.beam_power_w / 1e6, status.beam_lag_s);
+    fmt::print("  writer {}, {} on disk, {:.1f} MB not yet; {} ({:.1f} MB); {:.1f} GB free{}{}\n",
+               status.writer.connected ? "connected" : "AWAY", status.writer.durable_triggers,
+               static_cast<double>(status.writer.unacknowledged_bytes) / 1e6,
+               status.writer.file.empty() ? "no file" : status.writer.file, static_cast<double>(status.writer.file_bytes) / 1e6,
+               static_cast<double>(status.writer.disk_free_bytes) / 1e9, status.writer.problem.empty() ? "" : "; ",
+               status.writer.problem);
+}
+
+struct ControlOptions {
+    std::string command;
+    std::string endpoint = "tcp://127.0.0.1:5557";
+    std::filesystem::path config;
+    bool json = false;
+};
+
+int control(const ControlOptions& options) {
+    std::string endpoint = options.endpoint;
+    Security security;
+    if (!options.config.empty()) {
+        const StationSetup setup = load_station(options.config);
+        endpoint = setup.wire.control_endpoint;
+        security = setup.wire.load_security();
+    }
+    ControlClient client{endpoint, security};
+    const ControlReply reply = client.request({*control_command(options.command), ""}, std::chrono::seconds{15});
+    if (reply.status) {
+        if (options.json) {
+            fmt::print("{}\n", to_json(*reply.status).dump(2));
+        } else {
+            print_status(*reply.status);
+        }
+    } else if (options.json) {
+        fmt::print("{}\n", nlohmann::json{{"ok", reply.ok}, {"message", reply.message}}.dump(2));
+    } else {
+        fmt::print(reply.ok ? stdout : stderr, "{}\n", reply.message);
+    }
+    return reply.ok ? 0 : 1;
+}
+
+struct ExcessOptions {
+    std::uint64_t n_on = 0, n_off = 0;
+    double alpha = 1;
+    bool json = false;
+};
+
+int print_excess(const ExcessOptions& options) {
+    const Excess e = excess(options.n_on, options.n_off, options.alpha);
+    if (options.json) {
+        fmt::print("{}\n", nlohmann::json{{"n_on", e.n_on},
+                                          {"n_off", e.n_off},
+                                          {"alpha", e.alpha},
+                                          {"excess", e.excess},
+                                          {"error", e.error},
+                                          {"li_ma", e.li_ma},
+                                          {"interval_low", e.interval_low},
+                                          {"interval_high", e.interval_high}}
+                               .dump(2));
+    } else {
+        fmt::print("excess {:.4g} +- {:.4g}, Li-Ma {:.3f} sigma, 68 % interval [{:.4g}, {:.4g}]\n", e.excess, e.error, e.li_ma,
+                   e.interval_low, e.interval_high);
+    }
+    return 0;
+}
+
+}  // namespace
+
+void add_station_commands(CLI::App& app, Action& action) {
+    const auto config = std::make_shared<std::filesystem::path>();
+    CLI::App* const check_command = app.add_subcommand("check", "Find every problem of a station file");
+    check_command->add_option("STATION", *config, "Station file (TOML)")->required();
+    check_command->footer("Prints a line 'file:line:column: key: what is wrong' per problem; exit status 2 when there is one.");
+    check_command->callback([&action, config] { action = [config](CommandContext&) { return check(*config); }; });
+
+    const auto control_options = std::make_shared<ControlOptions>();
+    CLI::App* const control_command_ = app.add_subcommand("control", "Ask a running daemon, or tell it to start, stop, quit");
+    control_command_->add_option("COMMAND", control_options->command, "status, start, stop or quit")
+        ->required()
+        ->check(CLI::IsMember({"status", "start", "stop", "quit"}));
+    control_command_->add_option("--connect", control_options->endpoint, "Control socket of the daemon")->capture_default_str();
+    control_command_->add_option("--config,-c", control_options->config, "Take socket and keys from this station file instead");
+    control_command_->add_flag("--json", control_options->json, "One JSON object on stdout");
+    control_command_->callback([&action, control_options] {
+        action = [control_options](CommandContext&) { return control(*control_options); };
+    });
+
+    const auto excess_options = std::make_shared<ExcessOptions>();
+    CLI::App* const excess_command = app.add_subcommand("excess", "Excess, error and significance of ON and OFF counts");
+    excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required();
+    excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required();
+    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(CLI::PositiveNumber);
+    excess_command->add_flag("--json", excess_options->json, "One JSON object on stdout");
+    excess_command->footer("Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
+    excess_command->callback([&action, excess_options] {
+        action = [excess_options](CommandContext&) { return print_excess(*excess_options); };
+    });
+
+    const auto key_file = std::make_shared<std::filesystem::path>();
+    CLI::App* const keygen_command = app.add_subcommand("keygen", "Make a key pair for sockets on a network");
+    keygen_command->add_option("FILE", *key_file, "Secret key; the public one goes beside it with .pub")->required();
+    keygen_command->callback([&action, key_file] {
+        action = [key_file](CommandContext&) {
+            write_key_pair(*key_file);
+            return 0;
+        };
+    });
+}
+
+}  // namespace alleycat
