@@ -131,14 +131,16 @@ struct DataClient::Impl {
 
     /// A frame for the caller, if the message holds one.
     std::optional<FrameView> handle(Clock::time_point now) {
-        if (parts.empty() || !reply.ParseFromArray(parts[0].data(), static_cast<int>(parts[0].size()))) {
-            log::wire().warn("{} sends what is not the data stream", config.endpoint);
+        wire::Packed packed;
+        if (parts.size() != 1 || !wire::unpack(wire::bytes_of(parts[0]), packed) ||
+            !reply.ParseFromArray(packed.reply.data(), static_cast<int>(packed.reply.size()))) {
+            if (counts.bad_messages++ == 0) log::wire().warn("{} sends what is not the data stream", config.endpoint);
             return std::nullopt;
         }
         switch (reply.body_case()) {
             case v1::DataReply::kWelcome: welcome(reply.welcome(), now); return std::nullopt;
             case v1::DataReply::kRefusal: refusal(reply.refusal()); return std::nullopt;
-            case v1::DataReply::kFrame: return frame(reply.frame(), now);
+            case v1::DataReply::kFrame: return frame(reply.frame(), packed.frame, now);
             case v1::DataReply::kHeartbeat:
                 if (reply.heartbeat().session() == session) last_heard = now;
                 return std::nullopt;
@@ -184,15 +186,16 @@ struct DataClient::Impl {
         refused = std::move(reason);
     }
 
-    std::optional<FrameView> frame(const v1::FrameEnvelope& envelope, Clock::time_point now) {
-        if (session == 0 || envelope.session() != session || parts.size() != 2)
-            return std::nullopt;  // of an earlier session
+    std::optional<FrameView> frame(const v1::FrameEnvelope& envelope, std::span<const std::byte> bytes,
+                                   Clock::time_point now) {
+        if (session == 0 || envelope.session() != session) return std::nullopt;  // of an earlier session
         last_heard = now;
-        consumed_cost += wire::credit_cost(parts[1].size());
+        consumed_cost += wire::credit_cost(bytes.size());
         const FramePosition position{envelope.run(), envelope.ordinal()};
-        current = std::move(parts[1]);
+        current = std::move(parts[0]);  // its memory stays where it is, unless it is a few bytes only
+        bytes = wire::bytes_of(current).last(bytes.size());
         FrameView view;
-        const FrameError error = read_frame(aligned_bytes(), view);
+        const FrameError error = read_frame(align(bytes), view);
         if (error == FrameError::bad_version) {
             // Not damage: every frame would be lost. Nothing is acknowledged, the daemon keeps them.
             refuse("its frames are of a newer format version: update this writer");
@@ -200,7 +203,7 @@ struct DataClient::Impl {
             next_hello = now + config.heartbeat;
             return std::nullopt;
         }
-        if (error != FrameError::none || view.bytes.size() != current.size() || view.header.run != position.run ||
+        if (error != FrameError::none || view.bytes.size() != bytes.size() || view.header.run != position.run ||
             view.header.ordinal != position.ordinal) {
             refuse_frame(position, error, now);
             return std::nullopt;
@@ -210,8 +213,8 @@ struct DataClient::Impl {
         return view;
     }
 
-    [[nodiscard]] std::span<const std::byte> aligned_bytes() {
-        const std::span<const std::byte> bytes = wire::bytes_of(current);
+    /// The same bytes at an address that is a multiple of 8.
+    [[nodiscard]] std::span<const std::byte> align(std::span<const std::byte> bytes) {
         if (reinterpret_cast<std::uintptr_t>(bytes.data()) % 8 == 0) return bytes;
         aligned.resize((bytes.size() + 7) / 8);
         std::memcpy(aligned.data(), bytes.data(), bytes.size());

@@ -35,11 +35,12 @@ class DataClient {
     using LastDurable = std::function<std::optional<FramePosition>()>;
 
     struct Counts {
-        std::uint64_t frames = 0;      ///< given
-        std::uint64_t hellos = 0;      ///< accepted by the daemon
-        std::uint64_t duplicates = 0;  ///< came again after a reconnection, dropped
-        std::uint64_t bad_frames = 0;  ///< failed their check on arrival, asked for again
-        std::uint64_t missing = 0;     ///< ordinals that never came: the daemon does not have them any more
+        std::uint64_t frames = 0;        ///< given
+        std::uint64_t hellos = 0;        ///< accepted by the daemon
+        std::uint64_t duplicates = 0;    ///< came again after a reconnection, dropped
+        std::uint64_t bad_frames = 0;    ///< failed their check on arrival, asked for again
+        std::uint64_t bad_messages = 0;  ///< not of the data stream at all
+        std::uint64_t missing = 0;       ///< ordinals that never came: the daemon does not have them any more
     };
 
     /// Does not wait for the daemon. Throws UsageError for an endpoint that is none.

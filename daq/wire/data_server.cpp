@@ -110,14 +110,17 @@ struct DataServer::Impl {
     /// Sends `reply`; false: that writer is not there any more.
     bool send_reply(const std::string& peer, std::span<const std::byte> frame = {}) {
         reply.SerializeToString(&reply_bytes);
-        std::array<zmq::message_t, 3> parts{zmq::message_t{peer.data(), peer.size()},
-                                            zmq::message_t{reply_bytes.data(), reply_bytes.size()},
-                                            zmq::message_t{frame.data(), frame.size()}};
-        return socket.send(std::span{parts}.first(frame.empty() ? 2 : 3));
+        std::array<zmq::message_t, 2> parts{zmq::message_t{peer.data(), peer.size()}, wire::pack(reply_bytes, frame)};
+        return socket.send(parts);
     }
     bool send_heartbeat() {
         reply.mutable_heartbeat()->set_session(session->id);
         return send_reply(session->peer);
+    }
+    void leave() {
+        log::wire().info("writer {} has left", session->name);
+        session.reset();
+        connected.store(false, std::memory_order_relaxed);
     }
     void end_session(std::string_view why) {
         log::wire().warn("writer {} is gone ({}): {} bytes wait for the next", session->name, why,
@@ -239,7 +242,7 @@ struct DataServer::Impl {
             case v1::DataRequest::kHello: hello(peer, request.hello(), now); return;
             case v1::DataRequest::kProgress: progress(peer, request.progress(), now); return;
             case v1::DataRequest::kLeave:
-                if (is_session(peer, request.leave().session())) end_session("it left");
+                if (is_session(peer, request.leave().session())) leave();
                 return;
             case v1::DataRequest::BODY_NOT_SET: bad_messages.add(); return;
         }

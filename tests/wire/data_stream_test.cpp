@@ -126,9 +126,12 @@ class RawWriter {
             zmq::message_t part;
             if (!socket_.recv(part)) return {};
             v1::DataReply reply;
-            const bool parsed = reply.ParseFromArray(part.data(), static_cast<int>(part.size()));
-            while (part.more() && socket_.recv(part)) {
-            }
+            std::uint32_t length = 0;  // of the reply, which follows
+            if (part.size() < sizeof length) continue;
+            std::memcpy(&length, part.data(), sizeof length);
+            const bool parsed = sizeof length + length <= part.size() &&
+                                reply.ParseFromArray(static_cast<const std::byte*>(part.data()) + sizeof length,
+                                                     static_cast<int>(length));
             if (parsed && reply.body_case() == kind) return reply;
         }
     }
@@ -532,8 +535,15 @@ TEST_CASE("no hostile reply crashes the writer or makes it take what is not a fr
     const Bytes frame = trigger_frame({1, 0}, 50);
     const auto send = [&](const std::string& reply, const Bytes* body) {
         daemon.send(zmq::buffer(peer.data(), peer.size()), zmq::send_flags::sndmore);
-        daemon.send(zmq::buffer(reply), body != nullptr ? zmq::send_flags::sndmore : zmq::send_flags::none);
-        if (body != nullptr) daemon.send(zmq::buffer(*body), zmq::send_flags::none);
+        const auto length = static_cast<std::uint32_t>(reply.size());
+        std::string message(sizeof length, '\0');
+        std::memcpy(message.data(), &length, sizeof length);
+        message += reply;
+        message.resize((message.size() + 7) / 8 * 8);
+        if (body != nullptr) message.append(reinterpret_cast<const char*>(body->data()), body->size());
+        if (random() % 10 == 0) message[random() % 4] = static_cast<char>(random());
+        if (random() % 10 == 0) message.resize(random() % message.size());
+        daemon.send(zmq::buffer(message), zmq::send_flags::none);
     };
     int taken = 0;
     int wrong = 0;
