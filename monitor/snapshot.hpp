@@ -21,6 +21,7 @@ struct Spectrum {
     std::vector<double> value;
     std::vector<double> error;  ///< sqrt(N), or of a difference sqrt(N_c + alpha^2 N_ac)
     double below = 0, above = 0;
+    double undefined = 0;       ///< NaN: no value at all
 };
 
 /// C and AC of the same triggers, and what is left.
@@ -37,11 +38,13 @@ struct Excess {
     double li_ma = 0;               ///< significance, sign of the excess (Li & Ma 1983, eq. 17)
     double interval_low = 0;        ///< 68 % interval of the excess, from the profile likelihood ratio
     double interval_high = 0;
+    double upper_limit_90 = 0;      ///< with the excess restricted to >= 0; what to quote when it is negative
 };
 
 struct Exposure {
     std::uint64_t ticks_on = 0, ticks_off = 0, ticks_no_beam_cycle = 0, ticks_unknown = 0, ticks_pending = 0;
-    double live_on_s = 0, live_off_s = 0;
+    std::uint64_t ticks_on_without_power = 0;  ///< of ticks_on: beam energy is missing for them
+    double live_on_s = 0, live_off_s = 0;      ///< off: of the control, no-beam cycles included; 0 for a source without ticks
     double beam_energy_gwh = 0;      ///< of the recorded ticks with beam on
 };
 
@@ -81,15 +84,23 @@ struct Snapshot {
     std::uint64_t message_number = 0;            ///< last message that is in here
     std::uint64_t events = 0;                    ///< triggers seen, all runs of the campaign
     std::int64_t newest_event_utc_ns = 0;
+    std::uint64_t skipped_events = 0;        ///< out of order, before any run message, or with cuts the run does not have
+    std::uint64_t unmatched_beam_states = 0; ///< for a trigger that was not seen, or answered before
+    std::uint64_t refused_triggers = 0;      ///< dead-time intervals, all runs of the campaign
+    double dead_time_s = 0;
+    std::optional<Calibration> calibration;  ///< SPE charge in force
+    std::optional<DeadTime> last_dead_time;  ///< of this run
 
     // analysis selection: all cuts of the profile, beam on
     SpectrumTriple pe_on, arrival_on;
-    SpectrumTriple pe_off, arrival_off;          ///< the control: beam off
+    SpectrumTriple pe_off, arrival_off;          ///< the control: beam off and no-beam cycles
     // loose selection: an arrival that fits, no other cut; all beam states. Fills within minutes.
+    // Spectra of the analysis selection are projections of the box: charge for arrivals in it, arrival for charges in it;
+    // the loose ones are not restricted.
     SpectrumTriple pe_loose, arrival_loose;
 
     Excess excess;         ///< beam on: C against AC in the box
-    Excess control;        ///< beam off: must be null
+    Excess control;        ///< beam off and no-beam cycles: must be null
     Exposure exposure;
     std::vector<CutFlow> cut_flow;    ///< one per window, all beam states
     std::vector<ExcessPoint> excess_history;

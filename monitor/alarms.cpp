@@ -1,0 +1,275 @@
+#include "monitor/alarms.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace alleycat {
+namespace {
+
+constexpr double kHysteresis = 0.1;       // of a limit
+constexpr double kBoardSpanS = 3;         // rate by the board's clock: needs so much data
+constexpr double kHostSpanS = 10;         // by the host's clock: triggers come in bunches, so it takes longer
+constexpr std::uint64_t kMinEvents = 60;  // behind a mean, before it is judged
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
+    return (static_cast<double>(to_ns) - static_cast<double>(from_ns)) * 1e-9;
+}
+
+}  // namespace
+
+/// The input, what follows from it, and what comes out.
+struct AlarmWatch::Look {
+    const AlarmInput& in;
+    std::int64_t now_ns;
+    bool running;      ///< acquiring, and past the warm-up
+    bool rates_count;  ///< running, with a nominal rate, on host time
+    std::vector<Alarm> changed;
+};
+
+AlarmWatch::AlarmWatch(AlarmConfig config) : config_{config} {}
+
+AlarmWatch::Level AlarmWatch::level_of(std::string_view name) const {
+    for (const Watched& w : watched_) {
+        if (w.name == name) return w.level;
+    }
+    return std::nullopt;
+}
+
+AlarmWatch::Level AlarmWatch::above(std::string_view name, double value, double warning, double alarm) const {
+    const Level now = level_of(name);
+    const auto exceeds = [&](double limit, AlarmLevel level) {
+        return value > (now.has_value() && *now >= level ? limit * (1 - kHysteresis) : limit);
+    };
+    if (exceeds(alarm, AlarmLevel::alarm)) return AlarmLevel::alarm;
+    if (exceeds(warning, AlarmLevel::warning)) return AlarmLevel::warning;
+    return std::nullopt;
+}
+
+double AlarmWatch::held_s(bool condition, std::int64_t now_ns, std::optional<std::int64_t>& since) {
+    if (!condition) {
+        since.reset();
+        return 0;
+    }
+    if (!since) since = now_ns;
+    return seconds_between(*since, now_ns);
+}
+
+void AlarmWatch::judge(Look& look, std::string_view name, Level wanted, std::string text) {
+    auto found = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.name == name; });
+    if (found == watched_.end()) {
+        if (!wanted) return;
+        watched_.push_back({std::string{name}, std::nullopt, {}, 0, 0});
+        found = watched_.end() - 1;
+    }
+    if (wanted >= found->level) {  // nullopt is below every level
+        if (wanted) {
+            found->bad_until_ns = look.now_ns;
+            found->text = text;
+        }
+        if (wanted == found->level) return;
+        if (!found->level) found->raised_utc_ns = look.now_ns;
+    } else if (seconds_between(found->bad_until_ns, look.now_ns) < config_.clear_after_s) {
+        return;
+    }
+    const AlarmLevel level = wanted ? *wanted : *found->level;
+    found->level = wanted;
+    found->bad_until_ns = look.now_ns;
+    found->text = text;
+    look.changed.push_back({found->name, level, wanted.has_value(), look.now_ns, std::move(text)});
+}
+
+std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
+    const Status& status = input.status;
+    if (status.run != run_) {
+        run_ = status.run;
+        refused_before_ = 0;
+        refused_last_ns_.reset();
+        ledger_open_since_.reset();
+        beam_unknown_since_.reset();
+        rate_samples_.clear();
+    }
+    const std::int64_t now_ns = input.now.time_since_epoch().count();
+    const bool running =
+        status.state == RunState::running && seconds_between(status.run_start_utc_ns, now_ns) >= config_.warm_up_s;
+    Look look{input, now_ns, running, running && input.real_time && input.tick_rate_hz > 0, {}};
+    watch_run(look);
+    watch_rate(look);
+    watch_ledger(look);
+    watch_writer(look);
+    watch_signal(look);
+    watch_beam(look);
+    watch_buffer(look);
+    return std::move(look.changed);
+}
+
+std::vector<Alarm> AlarmWatch::active() const {
+    std::vector<Alarm> alarms;
+    for (const Watched& w : watched_) {
+        if (w.level) alarms.push_back({w.name, *w.level, true, w.raised_utc_ns, w.text});
+    }
+    return alarms;
+}
+
+void AlarmWatch::watch_run(Look& look) {
+    const Status& status = look.in.status;
+    const bool failed = status.state == RunState::error;
+    judge(look, "run_error", failed ? Level{AlarmLevel::alarm} : std::nullopt,
+          failed ? "the run is in error: " + status.reason : "the run is no longer in error");
+
+    const std::uint64_t refused = status.ledger.refused;
+    if (refused > refused_before_) refused_last_ns_ = look.now_ns;
+    refused_before_ = refused;
+    const bool recent = refused_last_ns_ && seconds_between(*refused_last_ns_, look.now_ns) <= config_.refused_hold_s;
+    judge(look, "refused_triggers", recent ? Level{AlarmLevel::alarm} : std::nullopt,
+          recent
+              ? fmt::format("{} triggers of this run were refused: a buffer is full, the disk or the writer is behind",
+                            refused)
+              : fmt::format("no trigger refused for {:.0f} s", config_.refused_hold_s));
+}
+
+void AlarmWatch::watch_rate(Look& look) {
+    const Status& status = look.in.status;
+    if (!look.rates_count) {
+        rate_samples_.clear();
+        judge(look, "trigger_rate", std::nullopt, "the trigger rate is not judged now");
+        judge(look, "stale_data", std::nullopt, "the age of the data is not judged now");
+        return;
+    }
+    // By the host's clock, from what was counted some looks ago: blind to 0.1 Hz, but it shows a stall at once.
+    rate_samples_.push_back({look.now_ns, status.ledger.triggers});
+    while (rate_samples_.size() > 2 && seconds_between(rate_samples_[1].utc_ns, look.now_ns) >= kHostSpanS) {
+        rate_samples_.erase(rate_samples_.begin());
+    }
+    if (rate_samples_.size() > 64) rate_samples_.erase(rate_samples_.begin());
+    const double span_s = seconds_between(rate_samples_.front().utc_ns, look.now_ns);
+    const double nominal_hz = look.in.tick_rate_hz;
+    double host_rate_hz = nominal_hz;
+    if (span_s >= kHostSpanS && status.ledger.triggers >= rate_samples_.front().triggers) {
+        host_rate_hz = static_cast<double>(status.ledger.triggers - rate_samples_.front().triggers) / span_s;
+    }
+    const double host_off_hz = std::abs(host_rate_hz - nominal_hz);
+    // By the board's clock, from the times of the triggers themselves: exact, but an interval late.
+    const Conditions& conditions = look.in.conditions;
+    const bool board_known = conditions.trigger_rate_span_s >= kBoardSpanS;
+    const double board_off_hz = board_known ? std::abs(conditions.trigger_rate_hz - nominal_hz) : 0;
+    const double silent_s = seconds_between(std::max(status.last_trigger_utc_ns, status.run_start_utc_ns), look.now_ns);
+
+    const Level by_host = above("trigger_rate", host_off_hz, kNever, config_.rate_alarm_hz);
+    const Level by_board = above("trigger_rate", board_off_hz, config_.rate_warning_hz, config_.rate_alarm_hz);
+    if (silent_s > config_.silence_s) {
+        judge(look, "trigger_rate", AlarmLevel::alarm, fmt::format("no trigger for {:.0f} s", silent_s));
+    } else if (by_host >= by_board && by_host) {
+        judge(look, "trigger_rate", by_host,
+              fmt::format("{:.2f} triggers/s, nominal {:g} Hz", host_rate_hz, nominal_hz));
+    } else {
+        judge(look, "trigger_rate", by_board,
+              fmt::format("{:.3f} Hz by the board's clock, nominal {:g} Hz",
+                          board_known ? conditions.trigger_rate_hz : host_rate_hz, nominal_hz));
+    }
+    // Silence has its own alarm: here triggers come and their events do not.
+    const double age_s =
+        seconds_between(std::max(conditions.newest_event_utc_ns, status.run_start_utc_ns), look.now_ns);
+    const bool stale = silent_s <= config_.silence_s && age_s > config_.stale_after_s;
+    judge(look, "stale_data", stale ? Level{AlarmLevel::alarm} : std::nullopt,
+          stale ? fmt::format("triggers come, but the newest event is {:.0f} s old", age_s) : "events are up to date");
+}
+
+void AlarmWatch::watch_ledger(Look& look) {
+    const Ledger& ledger = look.in.status.ledger;
+    // As fast as it goes there is always a trigger between two counters; the end of the run tells.
+    const bool judged = look.in.real_time || look.in.status.state != RunState::running;
+    const double open_s = held_s(judged && !ledger.closes(), look.now_ns, ledger_open_since_);
+    const bool open = ledger_open_since_.has_value() && open_s >= config_.ledger_patience_s;
+    judge(look, "ledger", open ? Level{AlarmLevel::alarm} : std::nullopt,
+          open ? fmt::format("the ledger does not close: {} ticks expected, {} seen, {} missed; {} triggers, {} "
+                             "recorded, {} refused",
+                             ledger.ticks_expected, ledger.ticks_seen, ledger.ticks_missed, ledger.triggers,
+                             ledger.recorded, ledger.refused)
+               : "the ledger closes");
+}
+
+void AlarmWatch::watch_writer(Look& look) {
+    const WriterStatus& writer = look.in.status.writer;
+    const double away_s = held_s(look.running && !writer.connected, look.now_ns, writer_away_since_);
+    const bool away = writer_away_since_.has_value() && away_s >= config_.writer_away_s;
+    judge(look, "writer_away", away ? Level{AlarmLevel::alarm} : std::nullopt,
+          away ? fmt::format("no writer is connected: {} bytes wait in memory", writer.unacknowledged_bytes)
+               : "a writer is connected, or none is needed");
+    judge(look, "writer", writer.problem.empty() ? std::nullopt : Level{AlarmLevel::alarm},
+          writer.problem.empty() ? "the writer is well" : "writer: " + writer.problem);
+
+    const double rate = look.in.status.bytes_per_second;
+    if (!look.running || !look.in.real_time || !writer.connected || !(rate > 0) || writer.disk_free_bytes == 0) {
+        // Without a writer nobody knows the disk; what was known stays.
+        if (!look.running) judge(look, "disk_low", std::nullopt, "nothing is written now");
+        return;
+    }
+    const double hours = static_cast<double>(writer.disk_free_bytes) / rate / 3600;
+    // "1 / hours above 1 / limit": few hours are bad.
+    const auto inverse = [](double limit_h) { return limit_h > 0 ? 1 / limit_h : kNever; };
+    judge(look, "disk_low",
+          above("disk_low", 1 / hours, inverse(config_.disk_warning_h), inverse(config_.disk_alarm_h)),
+          fmt::format("{:.1f} h until the disk is full, at {:.1f} MB/s", hours, rate * 1e-6));
+}
+
+void AlarmWatch::watch_signal(Look& look) {
+    const Conditions& c = look.in.conditions;
+    if (!look.running || c.events < kMinEvents) {
+        for (const char* name : {"baseline", "baseline_sigma", "spe_charge"}) {
+            judge(look, name, std::nullopt, "not judged now");
+        }
+        return;
+    }
+    // Distance from the middle of the range, in half ranges; NaN (no baseline at all) is as far out as can be.
+    const auto distance = [](double value, double low, double high) {
+        const double far = std::abs(value - (low + high) / 2) / std::max((high - low) / 2, 1e-12);
+        return std::isnan(far) ? kNever : far;
+    };
+    judge(look, "baseline",
+          above("baseline", distance(c.baseline_median_adc, config_.baseline_min_adc, config_.baseline_max_adc), 1,
+                kNever),
+          fmt::format("baseline {:.1f} ADC, range {:g} to {:g}", c.baseline_median_adc, config_.baseline_min_adc,
+                      config_.baseline_max_adc));
+    const double sigma = std::isnan(c.baseline_sigma_adc) ? kNever : c.baseline_sigma_adc;
+    judge(look, "baseline_sigma", above("baseline_sigma", sigma, kNever, config_.baseline_sigma_max_adc),
+          fmt::format("baseline noise {:.2f} ADC, limit {:g}", c.baseline_sigma_adc, config_.baseline_sigma_max_adc));
+    const double spe_off =
+        c.spe_charge_adc > 0 ? distance(c.spe_charge_adc, config_.spe_min_adc, config_.spe_max_adc) : 0;
+    judge(look, "spe_charge", above("spe_charge", spe_off, kNever, 1),
+          fmt::format("SPE charge {:.1f} ADC x sample, range {:g} to {:g}", c.spe_charge_adc, config_.spe_min_adc,
+                      config_.spe_max_adc));
+}
+
+void AlarmWatch::watch_beam(Look& look) {
+    const Status& status = look.in.status;
+    const bool judged = look.running && look.in.real_time && config_.beam_unknown_s > 0;
+    const double unknown_s =
+        held_s(judged && status.beam_state == BeamState::unknown, look.now_ns, beam_unknown_since_);
+    const bool unknown = judged && unknown_s > config_.beam_unknown_s;
+    const bool late = judged && status.beam_lag_s > config_.beam_unknown_s;
+    judge(look, "beam_unknown", unknown || late ? Level{AlarmLevel::warning} : std::nullopt,
+          unknown
+              ? fmt::format("beam state unknown for {:.0f} s: these ticks count neither as ON nor as OFF", unknown_s)
+          : late ? fmt::format("beam states are {:.0f} s behind the events", status.beam_lag_s)
+                 : "beam states are known");
+}
+
+void AlarmWatch::watch_buffer(Look& look) {
+    const std::vector<BufferStatus>& buffers = look.in.status.buffers;
+    const auto found =
+        std::find_if(buffers.begin(), buffers.end(), [](const BufferStatus& b) { return b.name == "retransmit"; });
+    const double percent =
+        found == buffers.end() || found->capacity_bytes == 0
+            ? 0
+            : 100 * static_cast<double>(found->used_bytes) / static_cast<double>(found->capacity_bytes);
+    judge(look, "retransmit_buffer",
+          above("retransmit_buffer", percent, config_.buffer_warning_percent, config_.buffer_alarm_percent),
+          fmt::format("retransmit buffer {:.0f} % full", percent));
+}
+
+}  // namespace alleycat

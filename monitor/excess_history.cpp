@@ -1,0 +1,57 @@
+#include "monitor/excess_history.hpp"
+
+#include <cmath>
+
+namespace alleycat {
+
+void ExcessHistory::advance(double beam_energy_gwh, const BoxCounts& totals) {
+    if (beam_energy_gwh < next_gwh_) return;
+    if (points_.size() >= max_points_) {
+        std::size_t kept = 0;
+        for (std::size_t i = 1; i < points_.size(); i += 2) points_[kept++] = points_[i];
+        points_.resize(kept);
+        step_gwh_ *= 2;
+    }
+    points_.push_back({beam_energy_gwh, totals});
+    next_gwh_ = (std::floor(beam_energy_gwh / step_gwh_) + 1) * step_gwh_;
+}
+
+std::vector<ExcessPoint> ExcessHistory::points(double alpha, double beam_energy_gwh, const BoxCounts& totals) const {
+    std::vector<ExcessPoint> all;
+    all.reserve(points_.size() + 1);
+    const auto add = [&](double gwh, const BoxCounts& c) {
+        const auto difference = [&](std::uint64_t on, std::uint64_t off) {
+            return static_cast<double>(on) - alpha * static_cast<double>(off);
+        };
+        const auto error = [&](std::uint64_t on, std::uint64_t off) {
+            return std::sqrt(static_cast<double>(on) + alpha * alpha * static_cast<double>(off));
+        };
+        all.push_back({gwh, difference(c.coincident_on, c.anticoincident_on),
+                       error(c.coincident_on, c.anticoincident_on), difference(c.coincident_off, c.anticoincident_off),
+                       error(c.coincident_off, c.anticoincident_off)});
+    };
+    for (const Point& p : points_) add(p.beam_energy_gwh, p.counts);
+    add(beam_energy_gwh, totals);
+    return all;
+}
+
+void ExcessHistory::put(ByteWriter& out) const {
+    out.put(step_gwh_);
+    out.put(next_gwh_);
+    out.put_list(std::span<const Point>{points_});
+}
+
+bool ExcessHistory::get(ByteReader& in) {
+    step_gwh_ = in.get<double>();
+    next_gwh_ = in.get<double>();
+    points_ = in.get_list<Point>();
+    if (in.failed() || !(step_gwh_ > 0) || !std::isfinite(step_gwh_) || !std::isfinite(next_gwh_)) return false;
+    double before = 0;
+    for (const Point& p : points_) {
+        if (!(p.beam_energy_gwh >= before) || !std::isfinite(p.beam_energy_gwh)) return false;
+        before = p.beam_energy_gwh;
+    }
+    return points_.size() <= max_points_;
+}
+
+}  // namespace alleycat

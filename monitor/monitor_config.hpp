@@ -1,0 +1,66 @@
+#pragma once
+// The table [monitor] of a station file: binning, trends and the limits that raise alarms.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daq/core/config.hpp"
+
+namespace alleycat {
+
+/// Bins of one width from `low` on, in the unit of what is filled.
+struct Binning {
+    double low = 0;
+    double width = 1;
+    std::uint32_t bins = 1;
+
+    [[nodiscard]] double high() const noexcept { return low + width * bins; }
+    friend bool operator==(const Binning&, const Binning&) = default;
+};
+
+/// Limits of AlarmWatch. 0 switches a limit off where it says so.
+struct AlarmConfig {
+    double warm_up_s = 3;          ///< after a run's start: no judgement of rates
+    double clear_after_s = 5;      ///< an alarm goes when its condition was absent for so long
+    double rate_warning_hz = 0.1;  ///< |rate - nominal|, by the board's clock
+    double rate_alarm_hz = 1;      ///< |rate - nominal|, by either clock
+    double silence_s = 2;          ///< no trigger for so long
+    double stale_after_s = 5;      ///< newest event is older, although triggers come
+    double refused_hold_s = 60;    ///< the alarm stays for so long after the last refused trigger
+    double ledger_patience_s = 5;  ///< a ledger that closes at no look within this time does not close
+    double writer_away_s = 5;
+    double disk_warning_h = 24;  ///< hours until the disk is full, at the present rate; 0: never
+    double disk_alarm_h = 2;
+    double baseline_min_adc = 85;  ///< mean baseline median [ADC counts]
+    double baseline_max_adc = 115;
+    double baseline_sigma_max_adc = 1.5;
+    double spe_min_adc = 50;  ///< SPE charge [ADC x sample]
+    double spe_max_adc = 100;
+    double beam_unknown_s = 60;          ///< 0: a station without beam information
+    double buffer_warning_percent = 50;  ///< retransmit buffer
+    double buffer_alarm_percent = 90;
+
+    friend bool operator==(const AlarmConfig&, const AlarmConfig&) = default;
+};
+
+struct MonitorConfig {
+    Binning charge_pe{0, 2, 25};
+    Binning arrival_ns{0, 500, 24};
+    double trend_interval_s = 10;         ///< one point of a trend [s of event time]
+    std::uint32_t trend_points = 2000;    ///< at most, per trend
+    double history_step_kwh = 1;          ///< first step of the cumulative excess [kWh of beam energy]
+    std::uint32_t history_points = 2000;  ///< at most
+    std::uint32_t pending_events =
+        100'000;  ///< how far a beam state may be behind the newest event; then it is unknown
+    AlarmConfig alarms;
+
+    friend bool operator==(const MonitorConfig&, const MonitorConfig&) = default;
+};
+
+/// Reads [monitor] and [monitor.alarms]; problems go to the section's ConfigProblems.
+[[nodiscard]] MonitorConfig parse_monitor(ConfigSection& root);
+
+/// True when every number is within the range that parse_monitor() accepts: for configurations that came as bytes.
+[[nodiscard]] bool plausible(const MonitorConfig& config) noexcept;
+
+}  // namespace alleycat

@@ -1,0 +1,159 @@
+#include "monitor/status_bytes.hpp"
+
+namespace alleycat {
+namespace {
+
+static_assert(std::is_trivially_copyable_v<AlarmConfig> && sizeof(AlarmConfig) % sizeof(double) == 0,
+              "limits are doubles only: no padding goes into the state");
+
+void put_ledger(ByteWriter& out, const Ledger& l) {
+    out.put(static_cast<std::uint8_t>(l.has_ticks));
+    for (const std::uint64_t n :
+         {l.ticks_expected, l.ticks_seen, l.ticks_missed, l.triggers, l.recorded, l.refused, l.lost_estimated}) {
+        out.put(n);
+    }
+}
+
+Ledger get_ledger(ByteReader& in) {
+    Ledger l;
+    l.has_ticks = in.get_bool();
+    for (std::uint64_t* n :
+         {&l.ticks_expected, &l.ticks_seen, &l.ticks_missed, &l.triggers, &l.recorded, &l.refused, &l.lost_estimated}) {
+        *n = in.get<std::uint64_t>();
+    }
+    return l;
+}
+
+void put_writer(ByteWriter& out, const WriterStatus& w) {
+    out.put(static_cast<std::uint8_t>(w.connected));
+    for (const std::uint64_t n : {w.durable_triggers, w.unacknowledged_bytes, w.file_bytes, w.disk_free_bytes})
+        out.put(n);
+    out.put_text(w.file);
+    out.put_text(w.problem);
+}
+
+WriterStatus get_writer(ByteReader& in) {
+    WriterStatus w;
+    w.connected = in.get_bool();
+    for (std::uint64_t* n : {&w.durable_triggers, &w.unacknowledged_bytes, &w.file_bytes, &w.disk_free_bytes}) {
+        *n = in.get<std::uint64_t>();
+    }
+    w.file = in.get_text();
+    w.problem = in.get_text();
+    return w;
+}
+
+BeamState get_beam_state(ByteReader& in) {
+    const auto value = in.get<std::int8_t>();
+    if (value < -1 || value > 2) in.fail();
+    return in.failed() ? BeamState::unknown : static_cast<BeamState>(value);
+}
+
+void put_binning(ByteWriter& out, const Binning& b) {
+    out.put(b.low);
+    out.put(b.width);
+    out.put(b.bins);
+}
+
+Binning get_binning(ByteReader& in) {
+    Binning b;
+    b.low = in.get<double>();
+    b.width = in.get<double>();
+    b.bins = in.get<std::uint32_t>();
+    return b;
+}
+
+}  // namespace
+
+void put_status(ByteWriter& out, const Status& s) {
+    out.put(s.run);
+    out.put(s.state);
+    out.put_text(s.reason);
+    for (const std::int64_t t : {s.utc_ns, s.run_start_utc_ns, s.last_trigger_utc_ns}) out.put(t);
+    for (const double x : {s.trigger_rate_hz, s.bytes_per_second, s.live_fraction}) out.put(x);
+    out.put(s.beam_state);
+    out.put(s.beam_power_w);
+    out.put(s.beam_lag_s);
+    put_ledger(out, s.ledger);
+    out.put(static_cast<std::uint32_t>(s.buffers.size()));
+    for (const BufferStatus& b : s.buffers) {
+        out.put_text(b.name);
+        for (const std::uint64_t n : {b.capacity_bytes, b.used_bytes, b.high_water_bytes}) out.put(n);
+    }
+    put_writer(out, s.writer);
+    out.put(static_cast<std::uint32_t>(s.counters.size()));
+    for (const auto& [name, value] : s.counters) {
+        out.put_text(name);
+        out.put(value);
+    }
+}
+
+Status get_status(ByteReader& in) {
+    Status s;
+    s.run = in.get<std::uint64_t>();
+    s.state = in.get_enum(RunState::error);
+    s.reason = in.get_text();
+    for (std::int64_t* t : {&s.utc_ns, &s.run_start_utc_ns, &s.last_trigger_utc_ns}) *t = in.get<std::int64_t>();
+    for (double* x : {&s.trigger_rate_hz, &s.bytes_per_second, &s.live_fraction}) *x = in.get<double>();
+    s.beam_state = get_beam_state(in);
+    s.beam_power_w = in.get<float>();
+    s.beam_lag_s = in.get<double>();
+    s.ledger = get_ledger(in);
+    s.buffers.resize(in.get_count(28));
+    for (BufferStatus& b : s.buffers) {
+        b.name = in.get_text();
+        for (std::uint64_t* n : {&b.capacity_bytes, &b.used_bytes, &b.high_water_bytes}) *n = in.get<std::uint64_t>();
+    }
+    s.writer = get_writer(in);
+    s.counters.resize(in.get_count(12));
+    for (auto& [name, value] : s.counters) {
+        name = in.get_text();
+        value = in.get<std::uint64_t>();
+    }
+    return s;
+}
+
+void put_alarm(ByteWriter& out, const Alarm& a) {
+    out.put_text(a.name);
+    out.put(a.level);
+    out.put(static_cast<std::uint8_t>(a.active));
+    out.put(a.utc_ns);
+    out.put_text(a.text);
+}
+
+Alarm get_alarm(ByteReader& in) {
+    Alarm a;
+    a.name = in.get_text();
+    a.level = in.get_enum(AlarmLevel::alarm);
+    a.active = in.get_bool();
+    a.utc_ns = in.get<std::int64_t>();
+    a.text = in.get_text();
+    return a;
+}
+
+void put_config(ByteWriter& out, const MonitorConfig& c) {
+    put_binning(out, c.charge_pe);
+    put_binning(out, c.arrival_ns);
+    out.put(c.trend_interval_s);
+    out.put(c.trend_points);
+    out.put(c.history_step_kwh);
+    out.put(c.history_points);
+    out.put(c.pending_events);
+    out.put(c.alarms);
+}
+
+MonitorConfig get_config(ByteReader& in) {
+    MonitorConfig c;
+    c.charge_pe = get_binning(in);
+    c.arrival_ns = get_binning(in);
+    c.trend_interval_s = in.get<double>();
+    c.trend_points = in.get<std::uint32_t>();
+    c.history_step_kwh = in.get<double>();
+    c.history_points = in.get<std::uint32_t>();
+    c.pending_events = in.get<std::uint32_t>();
+    c.alarms = in.get<AlarmConfig>();
+    if (!plausible(c)) in.fail();
+    return c;
+}
+
+}  // namespace alleycat
