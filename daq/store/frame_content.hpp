@@ -1,0 +1,30 @@
+#pragma once
+// A frame's content, checked against its run before anything is written: what stands in a journal can be replayed.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daq/core/frame.hpp"
+
+namespace alleycat {
+
+/// The content of one frame; only the member of its kind is filled. A trigger's records point into the frame.
+struct FrameContent {
+    FrameKind kind = FrameKind::run_start;
+    std::uint64_t run = 0, ordinal = 0;
+    std::optional<RunDescription> description;
+    TriggerFrame trigger;
+    std::vector<BeamFrame> beam_frames;
+    std::vector<BeamResolution> beam_states;
+    DeadTime dead_time;
+    Calibration calibration;
+    CounterSample counters;
+    RunEnd run_end;
+};
+
+/// Decodes `frame`; `run` is its run's description (nullptr: only a run_start is expected). Throws Error
+/// "run 5, frame 17: what does not hold".
+void read_content(const FrameView& frame, const RunDescription* run, FrameContent& into);
+
+}  // namespace alleycat

@@ -1,0 +1,192 @@
+#include "daq/store/hdf5.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "daq/core/error.hpp"
+#include "daq/store/chunk_codec.hpp"
+
+namespace alleycat::h5 {
+namespace {
+
+Handle text_type(bool variable) {
+    Handle type{H5Tcopy(H5T_C_S1)};
+    if (variable) H5Tset_size(type.get(), H5T_VARIABLE);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    return type;
+}
+
+herr_t first_description(unsigned depth, const H5E_error2_t* error, void* into) {
+    auto& text = *static_cast<std::string*>(into);
+    if (depth == 0 && error->desc != nullptr) text = error->desc;
+    return 0;
+}
+
+/// The name of the object, for sentences.
+std::string name_of(hid_t object) {
+    std::string name(256, '\0');
+    const ssize_t n = H5Iget_name(object, name.data(), name.size());
+    name.resize(n > 0 ? std::min<std::size_t>(static_cast<std::size_t>(n), name.size() - 1) : 0);
+    return name;
+}
+
+std::string full_path(hid_t parent, const std::string& path) {
+    const std::string folder = name_of(parent);
+    return folder == "/" || path.starts_with('/') ? "/" + path.substr(path.starts_with('/') ? 1 : 0) : folder + "/" + path;
+}
+
+}  // namespace
+
+void prepare() {
+    static std::once_flag registered;
+    std::call_once(registered, register_blosc_filter);
+    thread_local bool quiet = false;
+    if (!quiet) {
+        H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+        quiet = true;
+    }
+}
+
+std::string last_error() {
+    std::string text;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_description, &text);
+    return text;
+}
+
+void fail(std::string_view what) {
+    const std::string why = last_error();
+    H5Eclear2(H5E_DEFAULT);
+    throw Error{why.empty() ? std::string{what} : fmt::format("{}: {}", what, why)};
+}
+
+std::uint64_t file_bytes(hid_t file) noexcept {
+    hsize_t bytes = 0;
+    return H5Fget_filesize(file, &bytes) < 0 ? 0 : bytes;
+}
+
+Handle file_access() {
+    Handle access{check(H5Pcreate(H5P_FILE_ACCESS), "HDF5 has no file access list")};
+    check(H5Pset_file_locking(access.get(), false, true), "HDF5 cannot do without file locks");
+    return access;
+}
+
+bool exists(hid_t parent, const std::string& path) {
+    // H5Lexists asks for every intermediate group to be there.
+    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+        if (H5Lexists(parent, path.substr(0, at).c_str(), H5P_DEFAULT) <= 0) return false;
+    }
+    return H5Lexists(parent, path.c_str(), H5P_DEFAULT) > 0;
+}
+
+Handle open_group(hid_t parent, const std::string& path) {
+    return Handle{check(H5Gopen2(parent, path.c_str(), H5P_DEFAULT), "cannot open group " + full_path(parent, path))};
+}
+
+Handle create_group(hid_t parent, const std::string& path) {
+    Handle links_made{H5Pcreate(H5P_LINK_CREATE)};
+    H5Pset_create_intermediate_group(links_made.get(), 1);
+    return Handle{check(H5Gcreate2(parent, path.c_str(), links_made.get(), H5P_DEFAULT, H5P_DEFAULT),
+                        "cannot make group " + full_path(parent, path))};
+}
+
+std::vector<std::string> links(hid_t parent, const std::string& path) {
+    std::vector<std::string> names;
+    if (path != "/" && !exists(parent, path)) return names;
+    Handle group{H5Gopen2(parent, path.c_str(), H5P_DEFAULT)};
+    if (!group) return names;
+    const auto add = [](hid_t, const char* name, const H5L_info_t*, void* into) -> herr_t {
+        static_cast<std::vector<std::string>*>(into)->emplace_back(name);
+        return 0;
+    };
+    H5Literate(group.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names);
+    return names;
+}
+
+void put_text(hid_t object, const std::string& name, std::string_view text) {
+    if (H5Aexists(object, name.c_str()) > 0) H5Adelete(object, name.c_str());
+    const Handle type = text_type(true);
+    const Handle space{H5Screate(H5S_SCALAR)};
+    const Handle attribute{check(H5Acreate2(object, name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                                 "cannot make attribute " + name)};
+    const std::string copy{text};
+    const char* pointer = copy.c_str();
+    check(H5Awrite(attribute.get(), type.get(), &pointer), "cannot write attribute " + name);
+}
+
+void put_numbers(hid_t object, const std::string& name, hid_t type, const void* values, std::size_t n) {
+    if (H5Aexists(object, name.c_str()) > 0) H5Adelete(object, name.c_str());
+    const hsize_t size = n;
+    const Handle space{n == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &size, nullptr)};
+    const Handle attribute{check(H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                                 "cannot make attribute " + name)};
+    check(H5Awrite(attribute.get(), type, values), "cannot write attribute " + name);
+}
+
+std::optional<std::string> get_text(hid_t object, const std::string& name) {
+    if (H5Aexists(object, name.c_str()) <= 0) return std::nullopt;
+    const Handle attribute{H5Aopen(object, name.c_str(), H5P_DEFAULT)};
+    if (!attribute) return std::nullopt;
+    const Handle stored{H5Aget_type(attribute.get())};
+    const Handle space{H5Aget_space(attribute.get())};
+    if (H5Tget_class(stored.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1) return std::nullopt;
+    if (H5Tis_variable_str(stored.get()) > 0) {
+        char* pointer = nullptr;
+        const Handle type = text_type(true);
+        if (H5Aread(attribute.get(), type.get(), &pointer) < 0 || pointer == nullptr) return std::nullopt;
+        std::string text{pointer};
+        H5free_memory(pointer);
+        return text;
+    }
+    std::string text(H5Tget_size(stored.get()), '\0');
+    if (H5Aread(attribute.get(), stored.get(), text.data()) < 0) return std::nullopt;
+    text.resize(std::min(text.find('\0'), text.size()));
+    return text;
+}
+
+std::size_t get_numbers(hid_t object, const std::string& name, hid_t type, void* values, std::size_t n) {
+    if (H5Aexists(object, name.c_str()) <= 0) return 0;
+    const Handle attribute{H5Aopen(object, name.c_str(), H5P_DEFAULT)};
+    if (!attribute) return 0;
+    const Handle stored{H5Aget_type(attribute.get())};
+    const Handle space{H5Aget_space(attribute.get())};
+    const H5T_class_t kind = H5Tget_class(stored.get());
+    const hssize_t points = H5Sget_simple_extent_npoints(space.get());
+    if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || points < 1) return 0;
+    const auto there = static_cast<std::size_t>(points);
+    if (there > n) return there;
+    return H5Aread(attribute.get(), type, values) < 0 ? 0 : there;
+}
+
+std::optional<std::uint64_t> rows(hid_t parent, const std::string& path) {
+    if (!exists(parent, path)) return std::nullopt;
+    const Handle dataset{H5Dopen2(parent, path.c_str(), H5P_DEFAULT)};
+    if (!dataset) return std::nullopt;
+    const Handle space{H5Dget_space(dataset.get())};
+    std::array<hsize_t, H5S_MAX_RANK> size{};
+    if (H5Sget_simple_extent_dims(space.get(), size.data(), nullptr) < 1) return std::nullopt;
+    return size[0];
+}
+
+void read_rows(hid_t parent, const std::string& path, std::uint64_t first, std::uint64_t n, hid_t type, void* into) {
+    if (n == 0) return;
+    const Handle dataset{
+        check(H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "cannot open dataset " + full_path(parent, path))};
+    const Handle space{H5Dget_space(dataset.get())};
+    std::array<hsize_t, H5S_MAX_RANK> size{}, start{};
+    const int rank = H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
+    if (rank < 1 || first > size[0] || n > size[0] - first) {
+        throw Error{fmt::format("dataset {} has {} rows, rows {} to {} were asked for", full_path(parent, path),
+                                rank < 1 ? 0 : size[0], first, first + n - 1)};
+    }
+    start[0] = first;
+    size[0] = n;
+    H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr);
+    const Handle memory{H5Screate_simple(rank, size.data(), nullptr)};
+    check(H5Dread(dataset.get(), type, memory.get(), space.get(), H5P_DEFAULT, into),
+          fmt::format("cannot read rows {} to {} of {}", first, first + n - 1, full_path(parent, path)));
+}
+
+}  // namespace alleycat::h5

@@ -1,0 +1,148 @@
+#include "daq/store/journal.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "daq/core/error.hpp"
+#include "daq/core/time.hpp"
+
+namespace alleycat {
+namespace {
+
+constexpr std::size_t kGather = 1 << 20;     // one write(2) for this much of small frames
+constexpr std::size_t kBigFrame = 1 << 18;   // from here on copying costs more than a call
+constexpr std::size_t kReadAhead = 1 << 22;
+
+std::uint32_t header_crc(const JournalHeader& header) {
+    return crc32(std::as_bytes(std::span{&header, 1}).first(offsetof(JournalHeader, crc)));
+}
+
+}  // namespace
+
+JournalWriter::JournalWriter(std::filesystem::path path, FileDescriptor file, std::uint64_t written)
+    : path_{std::move(path)}, file_{std::move(file)}, written_{written} {
+    gathered_.reserve(kGather);
+}
+
+JournalWriter JournalWriter::create(const std::filesystem::path& path, const PartName& name,
+                                    std::uint64_t first_ordinal) {
+    JournalHeader header;
+    header.part = name.part;
+    header.run = name.run;
+    header.first_ordinal = first_ordinal;
+    header.utc_ns = utc_now().time_since_epoch().count();
+    header.crc = header_crc(header);
+    JournalWriter journal{path, open_file(path, O_WRONLY | O_CREAT | O_EXCL), 0};
+    write_at(journal.file_, std::as_bytes(std::span{&header, 1}), 0, path);
+    journal.written_ = sizeof header;
+    journal.sync();
+    sync_folder(folder_of(path));
+    return journal;
+}
+
+JournalWriter JournalWriter::reopen(const std::filesystem::path& path, std::uint64_t whole_bytes) {
+    JournalWriter journal{path, open_file(path, O_WRONLY), whole_bytes};
+    if (::ftruncate(journal.file_.get(), static_cast<off_t>(whole_bytes)) != 0) {
+        throw Error{fmt::format("{}: its torn end cannot be cut off: {}", path.string(), std::strerror(errno))};
+    }
+    journal.sync();
+    return journal;
+}
+
+void JournalWriter::write_gathered() {
+    if (gathered_.empty()) return;
+    write_at(file_, gathered_, written_, path_);
+    written_ += gathered_.size();
+    gathered_.clear();
+    synced_ = false;
+}
+
+void JournalWriter::append(std::span<const std::byte> frame) {
+    if (gathered_.size() + frame.size() > kGather) write_gathered();
+    if (frame.size() < kBigFrame) {
+        gathered_.insert(gathered_.end(), frame.begin(), frame.end());
+        return;
+    }
+    write_gathered();
+    write_at(file_, frame, written_, path_);
+    written_ += frame.size();
+    synced_ = false;
+}
+
+void JournalWriter::sync() {
+    write_gathered();
+    if (synced_) return;
+    sync_data(file_, path_);
+    synced_ = true;
+}
+
+JournalReader::JournalReader(std::filesystem::path path) : path_{std::move(path)}, file_{open_file(path_, O_RDONLY)} {
+    file_bytes_ = std::filesystem::file_size(path_);
+    const std::size_t got = read_at(file_, std::as_writable_bytes(std::span{&header_, 1}), 0, path_);
+    if (got < sizeof header_) throw Error{fmt::format("{}: cut short within its header, it holds no frame", path_.string())};
+    if (header_.magic != JournalHeader{}.magic) throw Error{fmt::format("{}: is not a journal", path_.string())};
+    if (header_.crc != header_crc(header_)) throw Error{fmt::format("{}: its header is damaged", path_.string())};
+    if (header_.version > kJournalVersion) {
+        throw Error{fmt::format("{}: has journal version {}, this program reads up to {}", path_.string(), header_.version,
+                                kJournalVersion)};
+    }
+    whole_bytes_ = sizeof header_;
+}
+
+std::span<const std::byte> JournalReader::look(std::size_t n) {
+    const auto in_buffer = [&] { return buffer_offset_ + buffer_bytes_ - std::min(whole_bytes_, buffer_offset_ + buffer_bytes_); };
+    if (in_buffer() < n && buffer_offset_ + buffer_bytes_ < file_bytes_) {
+        const std::size_t size = std::max(n, kReadAhead) / sizeof(std::uint64_t) + 1;
+        if (buffer_.size() < size) buffer_.resize(size);
+        buffer_offset_ = whole_bytes_;
+        buffer_bytes_ = read_at(file_, std::as_writable_bytes(std::span{buffer_}), buffer_offset_, path_);
+    }
+    const std::span<const std::byte> all = std::as_bytes(std::span{buffer_}).first(buffer_bytes_);
+    return whole_bytes_ < buffer_offset_ ? all.first(0) : all.subspan(static_cast<std::size_t>(whole_bytes_ - buffer_offset_));
+}
+
+bool JournalReader::stop(std::string_view what) {
+    stopped_ = true;
+    why_ = fmt::format("{}: {} at byte {}, {}", path_.string(), what, whole_bytes_,
+                       any_ ? fmt::format("behind frame {}", last_ordinal_) : "before any frame");
+    return false;
+}
+
+bool JournalReader::next(FrameView& frame) {
+    if (stopped_ || whole_bytes_ >= file_bytes_) return false;
+    std::span<const std::byte> bytes = look(sizeof(FrameHeader));
+    if (bytes.size() >= sizeof(FrameHeader)) {
+        FrameHeader head;
+        std::memcpy(&head, bytes.data(), sizeof head);
+        const std::uint64_t size = frame_bytes(head.body_bytes);
+        // A length that cannot be is judged by read_frame; it is not a reason to take a gigabyte of memory.
+        if (head.magic == kFrameMagic && size <= file_bytes_ - whole_bytes_) bytes = look(static_cast<std::size_t>(size));
+    }
+    FrameView found;
+    const FrameError error = read_frame(bytes, found);
+    if (error != FrameError::none) return stop(to_text(error));
+    if (found.header.run != header_.run) return stop(fmt::format("a frame of run {}", found.header.run));
+    if (any_ && found.header.ordinal <= last_ordinal_) return stop(fmt::format("frame {} again", found.header.ordinal));
+    any_ = true;
+    last_ordinal_ = found.header.ordinal;
+    whole_bytes_ += found.bytes.size();
+    frame = found;
+    return true;
+}
+
+bool JournalReader::frames_behind_the_tear() {
+    std::vector<std::uint64_t> rest((file_bytes_ - std::min(file_bytes_, whole_bytes_)) / sizeof(std::uint64_t));
+    const std::span<std::byte> bytes = std::as_writable_bytes(std::span{rest});
+    const std::size_t got = read_at(file_, bytes, whole_bytes_, path_) / 8 * 8;
+    FrameView frame;
+    for (std::size_t at = 8; at + sizeof(FrameHeader) <= got; at += 8) {
+        if (read_frame(bytes.first(got).subspan(at), frame) == FrameError::none && frame.header.run == header_.run) return true;
+    }
+    return false;
+}
+
+}  // namespace alleycat

@@ -1,0 +1,438 @@
+#include "daq/store/part_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <map>
+#include <type_traits>
+
+#include "daq/core/error.hpp"
+#include "daq/core/time.hpp"
+#include "daq/store/files.hpp"
+#include "daq/store/hdf5.hpp"
+#include "daq/store/part_summary.hpp"
+#include "daq/store/raw_writer.hpp"
+#include "daq/store/summary_io.hpp"
+#include "daq/store/table.hpp"
+
+namespace alleycat {
+namespace {
+
+using h5::Column;
+using h5::Handle;
+using h5::Table;
+
+template <class Names>
+std::string join(const Names& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ",") + std::string{name};
+    return text;
+}
+
+/// A feature is measured as a double; what its column cannot hold becomes the column's smallest or largest value.
+template <class T>
+T narrowed(double value) noexcept {
+    if (std::isnan(value)) return std::is_signed_v<T> ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+    return static_cast<T>(std::clamp(value, static_cast<double>(std::numeric_limits<T>::min()),
+                                     static_cast<double>(std::numeric_limits<T>::max())));
+}
+
+void put_string_dataset(hid_t file, const char* name, const std::string& text) {
+    const Handle type{H5Tcopy(H5T_C_S1)};
+    H5Tset_size(type.get(), H5T_VARIABLE);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    const Handle space{H5Screate(H5S_SCALAR)};
+    const Handle dataset{h5::check(
+        H5Dcreate2(file, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "cannot make /config")};
+    const char* pointer = text.c_str();
+    h5::check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer), "cannot write /config");
+    h5::put_text(dataset.get(), "datatype", "string");
+}
+
+void put_bytes_dataset(hid_t file, const char* name, std::span<const std::byte> bytes) {
+    const hsize_t n = bytes.size();
+    const Handle space{H5Screate_simple(1, &n, nullptr)};
+    const Handle dataset{h5::check(
+        H5Dcreate2(file, name, H5T_NATIVE_UINT8, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+        "cannot make /run_description")};
+    h5::check(H5Dwrite(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
+              "cannot write /run_description");
+    h5::put_text(dataset.get(), "datatype", "array<1>{real}");
+    h5::put_text(dataset.get(), "units", "");
+    h5::put_text(dataset.get(), "description", "the frame this run began with, for Alleycat's own readers");
+}
+
+/// Rows that wait for their beam state, and those behind one that waits.
+struct PendingRow {
+    std::uint64_t sequence = 0;
+    TriggerClass trigger_class = TriggerClass::beam_tick;
+    std::uint8_t box = 0;
+    bool resolved = false;
+    BeamState state = BeamState::unknown;
+    float power_w = -1;
+};
+
+/// Everything below the root. Gone before the file is closed.
+struct Contents {
+    Contents(hid_t file, const RunDescription& run, Compression compression, RawData raw)
+        : triggers{file, "triggers", "one row per trigger", compression},
+          beam_power{triggers.group(), "beam_power_w", H5T_NATIVE_FLOAT, "W", "beam power at the tick; -1: not known", compression},
+          beam_state{triggers.group(), "beam_state", H5T_NATIVE_INT8, "", "1 on, 0 off, 2 no-beam cycle, -1 unknown", compression},
+          ticks{file, "ticks", "every recorded tick of the timing signal", compression},
+          beam{file, "beam", "every beam frame as it came", compression},
+          dead_time{file, "dead_time", "intervals of consecutive triggers that were refused", compression},
+          calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force", compression},
+          counters{file, "counters", "every counter over time", compression},
+          truth{file, "truth", "what the simulator put in, one row per pulse; empty for data", compression} {
+        make_triggers();
+        make_windows(file, run, compression);
+        make_others();
+        for (const BoardInfo& board : run.boards) {
+            if (raw != RawData::none) boards.emplace_back(file, board, compression);
+        }
+    }
+
+    void make_triggers() {
+        triggers.add_column<std::uint64_t>("sequence", "", "number within the run, refused triggers included");
+        Column& kind = triggers.add_column<std::uint8_t>("trigger_class", "", "what triggered");
+        h5::put_text(kind.dataset(), "values", join(kTriggerClassNames));
+        triggers.add_column<std::int64_t>("time_ps", "ps", "reference board's clock since the run's first tick");
+        triggers.add_column<std::int64_t>("utc_ns", "ns", "when the host observed it, since 1970");
+        Column& flags = triggers.add_column<std::uint32_t>("flags", "", "bits that are set");
+        h5::put_text(flags.dataset(), "bits", join(kTriggerFlagNames));
+        triggers.add_column<double>("baseline_median_adc", "adc", "of the signal channel");
+        triggers.add_column<double>("baseline_mean_adc", "adc", "of the signal channel");
+        triggers.add_column<double>("baseline_sigma_adc", "adc", "of the signal channel");
+        triggers.add_column<double>("spe_charge_adc", "adc*sample", "SPE charge that was in force");
+        triggers.add_column<std::uint64_t>("missing_boards", "", "boards without a record, bit = index in /run_description");
+        const std::array<std::string, 2> more{"beam_power_w", "beam_state"};
+        triggers.describe(more);
+    }
+
+    void make_windows(hid_t file, const RunDescription& run, Compression compression) {
+        const Handle folder = h5::create_group(file, "windows");
+        for (const WindowInfo& info : run.windows) {
+            Table& table = windows.emplace_back(folder.get(), info.name, "one row per trigger", compression);
+            table.add_column<std::uint64_t>("sequence", "", "trigger the row belongs to");
+            for (const FeatureInfo& f : run.features) {
+                switch (f.type) {
+                    case FeatureType::u32: table.add_column<std::uint32_t>(f.name, f.unit, f.meaning); break;
+                    case FeatureType::i32: table.add_column<std::int32_t>(f.name, f.unit, f.meaning); break;
+                    case FeatureType::f64: table.add_column<double>(f.name, f.unit, f.meaning); break;
+                }
+            }
+            Column& cuts = table.add_column<std::uint32_t>("cuts", "", "a bit per cut failed; 0: accepted");
+            std::string names, meanings;
+            for (const CutInfo& cut : run.cuts) {
+                meanings += (names.empty() ? "" : "; ") + cut.meaning;
+                names += (names.empty() ? "" : ",") + cut.name;
+            }
+            h5::put_text(cuts.dataset(), "bits", names);
+            h5::put_text(cuts.dataset(), "meanings", meanings);
+            table.add_column<std::uint8_t>("accepted", "", "1: passes all cuts");
+            table.describe();
+            h5::put_text(table.group(), "role", info.role == WindowRole::coincident ? "coincident" : "anticoincident");
+            h5::put_number(table.group(), "pretrace_start", info.pretrace_start);
+            h5::put_number(table.group(), "roi_start", info.roi_start);
+            h5::put_number(table.group(), "roi_end", info.roi_end);
+            h5::put_number(table.group(), "integration", info.integration);
+        }
+    }
+
+    void make_others() {
+        ticks.add_column<std::uint64_t>("sequence", "", "trigger the tick is");
+        ticks.add_column<std::int64_t>("time_ps", "ps", "reference board's clock since the run's first tick");
+        ticks.add_column<std::int64_t>("utc_ns", "ns", "when the host observed it, since 1970");
+        h5::put_text(ticks.add_column<std::uint32_t>("flags", "", "bits that are set, as in /triggers").dataset(), "bits",
+                     join(kTriggerFlagNames));
+        ticks.describe();
+
+        beam.add_column<std::int64_t>("utc_ns", "ns", "when the host got it, since 1970");
+        beam.add_column<std::uint64_t>("tick", "", "trigger counter of the timing board when it came");
+        beam.add_column<float>("power_w", "W", "beam power; -1: not reported");
+        beam.add_column<float>("charge_pc", "pC", "proton charge of the pulse; -1: not reported");
+        beam.add_column<std::uint16_t>("cycle", "", "0 to 599; 1023: missing");
+        beam.add_column<std::uint16_t>("veto", "", "12 veto bits");
+        beam.add_column<std::uint8_t>("flavor", "", "0 no beam, 1 and 2 normal target, 3 to 7 others");
+        beam.describe();
+
+        dead_time.add_column<std::uint64_t>("first_sequence", "", "first trigger refused");
+        dead_time.add_column<std::uint64_t>("last_sequence", "", "last trigger refused, inclusive");
+        dead_time.add_column<std::int64_t>("begin_ps", "ps", "time of the first one since the run's first tick");
+        dead_time.add_column<std::int64_t>("end_ps", "ps", "time of the last one plus one nominal tick");
+        h5::put_text(dead_time.add_column<std::uint8_t>("reason", "", "why").dataset(), "values", join(kRefusalReasonNames));
+        dead_time.describe();
+
+        calibration.add_column<std::uint64_t>("from_sequence", "", "first trigger it applies to");
+        calibration.add_column<double>("spe_charge_adc", "adc*sample", "charge of one photoelectron");
+        calibration.add_column<double>("spe_charge_error_adc", "adc*sample", "its error");
+        calibration.add_column<double>("fit_quality", "", "chi2 per degree of freedom; 0: configured, not fitted");
+        calibration.describe();
+
+        counters.add_column<std::int64_t>("utc_ns", "ns", "when the counters were read, since 1970");
+        counters.add_column<std::uint64_t>("sequence", "", "of the next trigger");
+        counters.describe();
+
+        truth.add_column<std::uint64_t>("sequence", "", "trigger the pulse is in");
+        truth.add_column<std::uint16_t>("board", "", "index of the board");
+        truth.add_column<float>("onset_ns", "ns", "from the first sample of the trace");
+        truth.add_column<std::uint32_t>("photoelectrons", "pe", "number injected");
+        h5::put_text(truth.add_column<std::uint8_t>("kind", "", "what it is").dataset(), "values", join(kTruthKindNames));
+        truth.describe();
+    }
+
+    template <class Each>
+    void for_each_table(const Each& each) {
+        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &calibration, &counters, &truth}) each(*table);
+        for (Table& table : windows) each(table);
+    }
+
+    Table triggers;
+    Column beam_power, beam_state;
+    Table ticks, beam, dead_time, calibration, counters, truth;
+    std::deque<Table> windows;
+    std::deque<h5::BoardWriter> boards;
+    std::map<std::string, std::pair<Column*, std::uint64_t>> counter_columns;  ///< last value of each
+};
+
+}  // namespace
+
+class PartWriter::File {
+  public:
+    File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression, RawData raw)
+        : final_{std::move(final_name)}, raw_{raw} {
+        h5::prepare();
+        FrameContent content;
+        read_content(run_start, nullptr, content);
+        run_ = std::move(*content.description);
+        summary_ = PartSummary{run_};
+        for (const std::filesystem::path& name : {final_, unfinished()}) {
+            if (std::filesystem::exists(name)) throw Error{fmt::format("{}: exists already and is not overwritten", name.string())};
+        }
+        const Handle access = h5::file_access();
+        file_ = Handle{h5::check(H5Fcreate(unfinished().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()),
+                                 unfinished().string() + ": cannot be made")};
+        try {
+            put_root(part);
+            put_string_dataset(file_.get(), "config", run_.config_text);
+            put_bytes_dataset(file_.get(), "run_description", run_start.bytes);
+            contents_ = std::make_unique<Contents>(file_.get(), run_, compression, raw);
+        } catch (...) {
+            contents_.reset();
+            file_.reset();
+            std::error_code ignored;
+            std::filesystem::remove(unfinished(), ignored);
+            throw;
+        }
+    }
+
+    void add(const FrameContent& frame) {
+        h5::prepare();
+        switch (frame.kind) {
+            case FrameKind::run_start: break;
+            case FrameKind::trigger: add_trigger(frame.trigger); break;
+            case FrameKind::beam_frames:
+                for (const BeamFrame& b : frame.beam_frames) {
+                    contents_->beam.add_row(b.utc_ns, b.tick, b.power_w, b.charge_pc, b.cycle, b.veto, b.flavor);
+                }
+                break;
+            case FrameKind::beam_states:
+                for (const BeamResolution& state : frame.beam_states) resolve(state);
+                settle();
+                break;
+            case FrameKind::dead_time:
+                contents_->dead_time.add_row(frame.dead_time.first_sequence, frame.dead_time.last_sequence,
+                                             frame.dead_time.begin_ps, frame.dead_time.end_ps, frame.dead_time.reason);
+                summary_.add_dead_time(frame.dead_time);
+                break;
+            case FrameKind::calibration:
+                contents_->calibration.add_row(frame.calibration.from_sequence, frame.calibration.spe_charge_adc,
+                                               frame.calibration.spe_charge_error_adc, frame.calibration.fit_quality);
+                break;
+            case FrameKind::counters: add_counters(frame.counters); break;
+            case FrameKind::run_end: summary_.ledger = frame.run_end.ledger; break;
+        }
+    }
+
+    void flush() {
+        h5::prepare();
+        contents_->for_each_table([](Table& table) { table.flush(); });
+        for (h5::BoardWriter& board : contents_->boards) board.flush();
+        // Rows whose state is not known yet stand as unknown, so that all columns are of one length at any moment.
+        std::vector<float> power(pending_.size(), -1.f);
+        std::vector<std::int8_t> state(pending_.size(), static_cast<std::int8_t>(BeamState::unknown));
+        for (std::size_t i = 0; i < pending_.size(); ++i) {
+            power[i] = pending_[i].power_w;
+            state[i] = static_cast<std::int8_t>(pending_[i].state);
+        }
+        contents_->beam_power.flush_with_placeholders(std::as_bytes(std::span{power}));
+        contents_->beam_state.flush_with_placeholders(std::as_bytes(std::span{state}));
+        h5::check(H5Fflush(file_.get(), H5F_SCOPE_LOCAL), unfinished().string() + ": cannot be flushed");
+    }
+
+    void close(const PartEnd& end) {
+        h5::prepare();
+        if (std::filesystem::exists(final_)) throw Error{fmt::format("{}: exists already and is not overwritten", final_.string())};
+        for (PendingRow& row : pending_) row.resolved = true;
+        settle();
+        flush();
+        summary_.run_ended = end.run_ended;
+        summary_.clean = end.clean;
+        summary_.end_reason = end.reason;
+        h5::write_summary(file_.get(), summary_, run_);
+        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired", static_cast<std::uint8_t>(end.repaired));
+        h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
+        contents_.reset();
+        h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
+        sync_file(unfinished());
+        rename_new(unfinished(), final_);
+        sync_folder(folder_of(final_));
+    }
+
+    [[nodiscard]] std::filesystem::path unfinished() const { return final_.string() + ".part"; }
+    [[nodiscard]] const std::filesystem::path& final_name() const noexcept { return final_; }
+    [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
+    [[nodiscard]] const PartSummary& summary() const noexcept { return summary_; }
+    [[nodiscard]] std::uint64_t pending() const noexcept { return pending_.size(); }
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        if (!contents_) return 0;
+        std::uint64_t sum = contents_->beam_power.bytes() + contents_->beam_state.bytes();
+        contents_->for_each_table([&](Table& table) { sum += table.bytes(); });
+        for (const h5::BoardWriter& board : contents_->boards) sum += board.bytes();
+        return sum;
+    }
+
+  private:
+    void put_root(std::uint32_t part) {
+        const hid_t root = file_.get();
+        h5::put_text(root, "format", "alleycat");
+        h5::put_number(root, "format_version", kFormatVersion);
+        h5::put_number(root, "run", run_.run);
+        h5::put_number(root, "part", part);
+        h5::put_text(root, "start_time_utc", to_iso8601(UtcTime{std::chrono::nanoseconds{run_.start_utc_ns}}));
+        h5::put_text(root, "software", run_.software);
+        h5::put_text(root, "profile", run_.profile);
+        h5::put_text(root, "host", run_.host);
+        h5::put_text(root, "config_name", run_.config_name);
+        h5::put_number(root, "tick_rate_hz", run_.tick_rate_hz);
+        h5::put_number(root, "rate_boost", run_.rate_boost);
+        h5::put_text(root, "raw", raw_ == RawData::all ? "all" : raw_ == RawData::accepted ? "accepted" : "none");
+    }
+
+    void add_trigger(const TriggerFrame& frame) {
+        const Event& e = frame.event;
+        contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns, e.flags,
+                                    e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc, e.spe_charge_adc,
+                                    frame.trigger.missing_boards);
+        bool accepted = false;
+        for (std::size_t w = 0; w < run_.windows.size(); ++w) {
+            add_window(contents_->windows[w], e.sequence, e.window[w]);
+            accepted = accepted || e.window[w].accepted();
+        }
+        if (e.trigger_class == TriggerClass::beam_tick) contents_->ticks.add_row(e.sequence, e.time_ps, e.utc_ns, e.flags);
+        for (const RecordView& record : frame.trigger.records()) {
+            const std::uint16_t board = record.header().board;
+            if (raw_ == RawData::all || (raw_ == RawData::accepted && accepted)) {
+                contents_->boards[board].add(e.sequence, record);
+            }
+            for (const TruthPulse& p : record.truth()) {
+                contents_->truth.add_row(e.sequence, board, p.onset_ns, p.photoelectrons, static_cast<std::uint8_t>(p.kind));
+            }
+        }
+        PendingRow row;
+        row.sequence = e.sequence;
+        row.trigger_class = e.trigger_class;
+        row.box = summary_.add_event(e, run_);
+        pending_.push_back(row);
+    }
+
+    void add_window(Table& table, std::uint64_t sequence, const WindowEvent& window) {
+        std::size_t i = 0;
+        table.column(i++).add(sequence);
+        for (std::size_t f = 0; f < run_.features.size(); ++f) {
+            switch (run_.features[f].type) {
+                case FeatureType::u32: table.column(i++).add(narrowed<std::uint32_t>(window.value[f])); break;
+                case FeatureType::i32: table.column(i++).add(narrowed<std::int32_t>(window.value[f])); break;
+                case FeatureType::f64: table.column(i++).add(window.value[f]); break;
+            }
+        }
+        table.column(i++).add(window.cuts);
+        table.column(i).add(static_cast<std::uint8_t>(window.accepted()));
+    }
+
+    void resolve(const BeamResolution& state) {
+        const auto at = std::lower_bound(pending_.begin(), pending_.end(), state.sequence,
+                                         [](const PendingRow& row, std::uint64_t s) { return row.sequence < s; });
+        if (at == pending_.end() || at->sequence != state.sequence || at->resolved) {
+            ++states_without_row_;
+            return;
+        }
+        at->resolved = true;
+        at->state = state.state;
+        at->power_w = state.power_w;
+    }
+
+    /// Rows whose state is known, up to the first whose is not, are final.
+    void settle() {
+        while (!pending_.empty() && pending_.front().resolved) {
+            const PendingRow& row = pending_.front();
+            contents_->beam_power.add(row.power_w);
+            contents_->beam_state.add(static_cast<std::int8_t>(row.state));
+            summary_.add_beam_state(row.trigger_class, row.box, row.state, row.power_w, run_.tick_rate_hz);
+            pending_.pop_front();
+        }
+    }
+
+    void add_counters(const CounterSample& sample) {
+        summary_.ledger = sample.ledger;
+        Table& table = contents_->counters;
+        const std::uint64_t before = table.rows();
+        bool more = false;
+        for (const auto& [name, value] : sample.counters) {
+            std::string column = name.empty() ? "unnamed" : name;
+            std::replace_if(column.begin(), column.end(), [](char c) { return c == '/' || c == ',' || c == '{' || c == '}' || c == '\0'; }, '_');
+            if (column == "utc_ns" || column == "sequence" || column == "." || column == "..") column += "_";
+            auto& [made, last] = contents_->counter_columns[column];
+            if (made == nullptr) {
+                made = &table.add_column<std::uint64_t>(column, "", "counter " + name);
+                for (std::uint64_t i = 0; i < before; ++i) made->add(std::uint64_t{0});
+                more = true;
+            }
+            last = value;
+        }
+        table.column(0).add(sample.utc_ns);
+        table.column(1).add(sample.sequence);
+        for (auto& [name, column] : contents_->counter_columns) column.first->add(column.second);
+        if (more) table.describe();
+    }
+
+    std::filesystem::path final_;
+    RawData raw_;
+    RunDescription run_;
+    PartSummary summary_;
+    std::deque<PendingRow> pending_;
+    std::uint64_t states_without_row_ = 0;
+    Handle file_;
+    std::unique_ptr<Contents> contents_;
+};
+
+PartWriter::PartWriter(std::filesystem::path file, const FrameView& run_start, std::uint32_t part,
+                       Compression compression, RawData raw)
+    : file_{std::make_unique<File>(std::move(file), run_start, part, compression, raw)} {}
+PartWriter::~PartWriter() = default;
+void PartWriter::add(const FrameContent& frame) { file_->add(frame); }
+void PartWriter::flush() { file_->flush(); }
+void PartWriter::close(const PartEnd& end) { file_->close(end); }
+const RunDescription& PartWriter::run() const noexcept { return file_->run(); }
+const std::filesystem::path& PartWriter::file() const noexcept { return file_->final_name(); }
+std::filesystem::path PartWriter::unfinished_file() const { return file_->unfinished(); }
+std::uint64_t PartWriter::bytes() const noexcept { return file_->bytes(); }
+std::uint64_t PartWriter::triggers() const noexcept { return file_->summary().triggers; }
+std::uint64_t PartWriter::pending_beam_states() const noexcept { return file_->pending(); }
+std::int64_t PartWriter::first_time_ps() const noexcept { return file_->summary().first_time_ps; }
+const PartSummary& PartWriter::summary() const noexcept { return file_->summary(); }
+
+}  // namespace alleycat

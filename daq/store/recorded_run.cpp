@@ -1,0 +1,224 @@
+// A recorded run as sources of records: one per board, over all its parts.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "daq/core/error.hpp"
+#include "daq/store/file_reader.hpp"
+#include "daq/store/raw_reader.hpp"
+
+namespace alleycat {
+namespace {
+
+/// The rows of /truth of one board, walked through with its records.
+class TruthRows {
+  public:
+    TruthRows() = default;
+    TruthRows(hid_t file, std::uint16_t board)
+        : board_{board},
+          sequence_{file, "truth/sequence"},
+          onset_{file, "truth/onset_ns"},
+          photoelectrons_{file, "truth/photoelectrons"},
+          of_board_{file, "truth/board"},
+          kind_{file, "truth/kind"} {}
+
+    void take(std::uint64_t sequence, std::vector<TruthPulse>& pulses) {
+        pulses.clear();
+        const std::uint64_t n = std::min({sequence_.rows(), onset_.rows(), photoelectrons_.rows(), of_board_.rows(), kind_.rows()});
+        for (; row_ < n && sequence_.at(row_) <= sequence; ++row_) {
+            if (sequence_.at(row_) != sequence || of_board_.at(row_) != board_ || kind_.at(row_) >= kTruthKindNames.size()) continue;
+            pulses.push_back({onset_.at(row_), photoelectrons_.at(row_), static_cast<TruthKind>(kind_.at(row_)), {}});
+        }
+    }
+
+  private:
+    std::uint16_t board_ = 0;
+    h5::Walk<std::uint64_t> sequence_;
+    h5::Walk<float> onset_;
+    h5::Walk<std::uint32_t> photoelectrons_;
+    h5::Walk<std::uint16_t> of_board_;
+    h5::Walk<std::uint8_t> kind_;
+    std::uint64_t row_ = 0;
+};
+
+/// The rows of /triggers that records refer to, and the beam states in them.
+class TriggerRows {
+  public:
+    TriggerRows() = default;
+    explicit TriggerRows(const AlleycatFile& file)
+        : rows_{file.triggers()},
+          sequence_{file.hdf5_id(), "triggers/sequence"},
+          time_{file.hdf5_id(), "triggers/time_ps"},
+          utc_{file.hdf5_id(), "triggers/utc_ns"},
+          class_{file.hdf5_id(), "triggers/trigger_class"},
+          power_{file.hdf5_id(), "triggers/beam_power_w"},
+          state_{file.hdf5_id(), "triggers/beam_state"} {}
+
+    /// Fills in what the trigger knows about its record; the beam states up to it are appended to `states`.
+    /// false: the file has no such trigger.
+    bool describe(RecordHeader& header, std::vector<BeamResolution>* states) {
+        pass(header.sequence, states);
+        if (row_ == 0 || sequence_.at(row_ - 1) != header.sequence) return false;
+        header.time_ps = time_.at(row_ - 1);
+        header.utc_ns = utc_.at(row_ - 1);
+        header.trigger_class = static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), 3));
+        return true;
+    }
+    /// Passes all rows up to `sequence`.
+    void pass(std::uint64_t sequence, std::vector<BeamResolution>* states) {
+        for (; row_ < rows_ && sequence_.at(row_) <= sequence; ++row_) {
+            if (states == nullptr) continue;
+            const std::int8_t state = state_.at(row_);
+            states->push_back({sequence_.at(row_), power_.at(row_), state < -1 || state > 2 ? BeamState::unknown : static_cast<BeamState>(state)});
+        }
+    }
+
+  private:
+    std::uint64_t rows_ = 0, row_ = 0;
+    h5::Walk<std::uint64_t> sequence_;
+    h5::Walk<std::int64_t> time_, utc_;
+    h5::Walk<std::uint8_t> class_;
+    h5::Walk<float> power_;
+    h5::Walk<std::int8_t> state_;
+};
+
+class RecordedBoard final : public RecordSource {
+  public:
+    RecordedBoard(std::vector<std::filesystem::path> paths, const BoardInfo& board, std::uint16_t index)
+        : paths_{std::move(paths)}, board_{board}, index_{index}, tells_the_beam_{index == 0} {}
+
+    [[nodiscard]] const BoardInfo& board() const noexcept override { return board_; }
+
+    [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override {
+        h5::prepare();
+        while (!stop.stop_requested()) {
+            if (!reader_ && !open_next()) return Next::end;
+            try {
+                if (!reader_->next()) {
+                    finish_file();
+                    continue;
+                }
+                header_ = reader_->header();
+                if (!triggers_.describe(header_, tells_the_beam_ ? &states_ : nullptr)) {
+                    ++records_without_trigger_;
+                    continue;
+                }
+                truth_.take(header_.sequence, pulses_);
+            } catch (const Error& e) {
+                throw Error{fmt::format("{}: {}", file_->path().string(), e.what())};
+            }
+            pulses_.resize(std::min<std::size_t>(pulses_.size(), 0xFFFF));
+            header_.truth_count = static_cast<std::uint16_t>(pulses_.size());
+            while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter) due_.push_back(frames_[next_frame_++]);
+            header = header_;
+            ++records_;
+            return Next::record;
+        }
+        return Next::idle;
+    }
+
+    void fill(std::span<std::byte> payload) override {
+        h5::prepare();
+        const std::size_t truth_bytes = pulses_.size() * sizeof(TruthPulse);
+        const std::span<std::byte> samples = payload.first(payload.size() - truth_bytes);
+        const std::size_t used = std::size_t{header_.channels} * header_.samples_per_channel * bytes_per_sample(header_.sample_type);
+        try {
+            reader_->read_samples(samples);
+        } catch (const Error& e) {
+            throw Error{fmt::format("{}: {}", file_->path().string(), e.what())};
+        }
+        std::fill(samples.begin() + static_cast<std::ptrdiff_t>(used), samples.end(), std::byte{0});
+        std::copy_n(std::as_bytes(std::span{pulses_}).begin(), truth_bytes, payload.end() - static_cast<std::ptrdiff_t>(truth_bytes));
+    }
+
+    void take_beam_frames(std::vector<BeamFrame>& frames) override {
+        frames.insert(frames.end(), due_.begin(), due_.end());
+        due_.clear();
+    }
+    void take_beam_resolutions(std::vector<BeamResolution>& resolutions) override {
+        resolutions.insert(resolutions.end(), states_.begin(), states_.end());
+        states_.clear();
+    }
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override {
+        return {{"record_without_trigger", records_without_trigger_}};
+    }
+    [[nodiscard]] std::optional<double> fraction_done() const override {
+        const double in_file = file_ && file_->triggers() > 0 ? static_cast<double>(records_) / static_cast<double>(file_->triggers()) : 0;
+        return std::min(1.0, (static_cast<double>(next_path_) - (file_ ? 1 : 0) + std::min(in_file, 1.0)) / static_cast<double>(paths_.size()));
+    }
+    [[nodiscard]] std::vector<std::string> remarks() const override { return remarks_; }
+
+  private:
+    bool open_next() {
+        if (next_path_ == paths_.size()) return false;
+        file_.emplace(paths_[next_path_++]);
+        reader_.emplace(file_->hdf5_id(), board_, index_);
+        triggers_ = TriggerRows{*file_};
+        truth_ = TruthRows{file_->hdf5_id(), index_};
+        frames_ = tells_the_beam_ ? file_->beam_frames() : std::vector<BeamFrame>{};
+        next_frame_ = 0;
+        records_ = 0;
+        if (!file_->closed() && tells_the_beam_) {
+            remarks_.push_back(fmt::format("{}: was not closed, it ends after {} triggers", file_->path().string(), file_->triggers()));
+        }
+        return true;
+    }
+    void finish_file() {
+        if (tells_the_beam_) {
+            triggers_.pass(kNoSequence, &states_);
+            due_.insert(due_.end(), frames_.begin() + static_cast<std::ptrdiff_t>(next_frame_), frames_.end());
+        }
+        reader_.reset();
+        triggers_ = TriggerRows{};
+        truth_ = TruthRows{};
+        file_.reset();
+    }
+
+    std::vector<std::filesystem::path> paths_;
+    BoardInfo board_;
+    std::uint16_t index_;
+    bool tells_the_beam_;
+    std::size_t next_path_ = 0;
+    std::optional<AlleycatFile> file_;
+    std::optional<h5::BoardReader> reader_;
+    TriggerRows triggers_;
+    TruthRows truth_;
+    RecordHeader header_;
+    std::vector<TruthPulse> pulses_;
+    std::vector<BeamFrame> frames_, due_;
+    std::size_t next_frame_ = 0;
+    std::vector<BeamResolution> states_;
+    std::uint64_t records_ = 0, records_without_trigger_ = 0;
+    std::vector<std::string> remarks_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths) {
+    std::map<std::uint32_t, std::filesystem::path> parts;
+    std::optional<RunDescription> run;
+    for (const std::filesystem::path& path : paths) {
+        const AlleycatFile file{path};
+        if (!file.has_raw()) throw Error{fmt::format("{}: holds no samples (it was written with raw = \"none\"), it cannot be replayed", path.string())};
+        if (run && run->run != file.run().run) {
+            throw Error{fmt::format("{}: belongs to run {}, {} to run {}: replay one run at a time", path.string(), file.run().run,
+                                    parts.begin()->second.string(), run->run)};
+        }
+        if (run && *run != file.run()) throw Error{fmt::format("{}: describes run {} differently than {}", path.string(), run->run, parts.begin()->second.string())};
+        const auto [there, added] = parts.emplace(file.part(), path);
+        if (!added) throw Error{fmt::format("{}: is part {} of run {}, as is {}", path.string(), file.part(), file.run().run, there->second.string())};
+        run = file.run();
+    }
+    if (!run) throw Error{"no file was given to replay"};
+    std::vector<std::filesystem::path> ordered;
+    for (const auto& [part, path] : parts) ordered.push_back(path);
+    std::vector<std::unique_ptr<RecordSource>> sources;
+    for (std::uint16_t b = 0; b < run->boards.size(); ++b) {
+        sources.push_back(std::make_unique<RecordedBoard>(ordered, run->boards[b], b));
+    }
+    return sources;
+}
+
+}  // namespace alleycat
