@@ -94,7 +94,7 @@ std::string why_not(const FeedState& feed, const Options& options) {
 }
 
 int run(const Options& options, int& argc, char** argv) {
-    const ShutdownSignals signals;  // before any thread
+    const ShutdownSignals end_asked;  // before any thread
     choose_platform(options);
     SnapshotBox<FeedState> box;
     qInstallMessageHandler(on_qt_message);
@@ -114,7 +114,7 @@ int run(const Options& options, int& argc, char** argv) {
     bool saved = false;
     QTimer watch;
     QObject::connect(&watch, &QTimer::timeout, [&] {
-        if (signals.stop().stop_requested()) {
+        if (end_asked.stop().stop_requested()) {
             if (options.screenshot && !saved) failure = "interrupted before the screenshot";
             QApplication::quit();
             return;

@@ -40,6 +40,9 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     text += QStringLiteral("<table cellspacing=\"0\">");
     if (!hidden) {
         text += row(QStringLiteral("68 % interval"), interval_text(on.interval_low, on.interval_high));
+        // An excess below zero is quoted by its limit.
+        if (on.excess < 0)
+            text += row(QStringLiteral("90 % limit"), QStringLiteral("&lt; ") + number_text(on.upper_limit_90));
         text += row(QStringLiteral("Li–Ma"), significance(on.li_ma));
         text += row(QStringLiteral("N<sub>on</sub>"), theme::coloured(count_text(on.n_on), theme::kCoincident));
     }
@@ -51,6 +54,10 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     text += row(QStringLiteral("live off"), duration_text(exposure.live_off_s));
     text += row(QStringLiteral("pending"), count_text(exposure.ticks_pending));
     text += row(QStringLiteral("unknown"), count_text(exposure.ticks_unknown));
+    if (exposure.ticks_on_without_power > 0) {
+        text += row(QStringLiteral("no power"),
+                    theme::coloured(count_text(exposure.ticks_on_without_power), theme::kWarning));
+    }
     return text + QStringLiteral("</table>");
 }
 
@@ -61,7 +68,8 @@ ExcessPanel::ExcessPanel()
             QStringLiteral(
                 "Counts in the coincident window minus alpha times those in the anticoincident window, inside "
                 "the analysis box, against the beam energy on target; with beam off the same must be null. "
-                "Pending: ticks whose beam state is not known yet; unknown: whose state never will be.")},
+                "Pending: ticks whose beam state is not known yet; unknown: whose state never will be; no "
+                "power: with beam, but missing from the beam energy.")},
       plot_{new Plot},
       words_{new QLabel} {
     auto* side_by_side = new QHBoxLayout;

@@ -314,6 +314,10 @@ Tile message_tile(const FeedState& feed) {
     tile.detail = feed.live ? QStringLiteral("message %1 · holes %2")
                                   .arg(count_text(feed.snapshot->message_number), count_text(feed.holes))
                             : QString{};
+    if (feed.snapshot->skipped_events > 0) {
+        tile.detail = QStringLiteral("%1 skipped (bad order or schema)").arg(count_text(feed.snapshot->skipped_events));
+        tile.tone = Tone::warning;
+    }
     return tile;
 }
 

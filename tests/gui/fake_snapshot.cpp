@@ -168,9 +168,33 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
     s->arrival_off = arrival(random, 22 * fill, 0);
     s->pe_loose = pe(random, 21'000, 0);
     s->arrival_loose = arrival(random, 26'000, 0);
-    s->excess = {547, 405, 1.0, 142, 30.854, 4.6, 111.5, 173.2};
-    s->control = {209, 207, 1.0, 2, 20.4, 0.1, -18.4, 22.4};
-    s->exposure = {66'500'000, 33'200'000, 110'000, 3'100, 126, 1.108e6, 5.53e5, gwh};
+    s->excess = {.n_on = 547,
+                 .n_off = 405,
+                 .alpha = 1,
+                 .excess = 142,
+                 .error = 30.854,
+                 .li_ma = 4.6,
+                 .interval_low = 111.5,
+                 .interval_high = 173.2,
+                 .upper_limit_90 = 193};
+    s->control = {.n_on = 209,
+                  .n_off = 207,
+                  .alpha = 1,
+                  .excess = 2,
+                  .error = 20.4,
+                  .li_ma = 0.1,
+                  .interval_low = -18.4,
+                  .interval_high = 22.4,
+                  .upper_limit_90 = 36};
+    s->exposure = {.ticks_on = 66'500'000,
+                   .ticks_off = 33'200'000,
+                   .ticks_no_beam_cycle = 110'000,
+                   .ticks_unknown = 3'100,
+                   .ticks_pending = 126,
+                   .ticks_on_without_power = 0,
+                   .live_on_s = 1.108e6,
+                   .live_off_s = 5.53e5,
+                   .beam_energy_gwh = gwh};
     s->cut_flow = {cut_flow("coincident", 1'728'206, s->run->cuts,
                             {1'240'101, 55'230, 4'780, 1'370, 3'480, 402'810, 18'911, 1'490}),
                    cut_flow("anticoincident", 1'728'206, s->run->cuts,

