@@ -1,0 +1,46 @@
+#pragma once
+
+#include <qcustomplot.h>
+
+class QLabel;
+
+namespace alleycat::gui {
+
+/// A QCustomPlot in the colours of the dashboard that says in words why it is empty and draws only when it is looked
+/// at.
+class Plot : public QCustomPlot {
+  public:
+    Plot();
+
+    /// Words over the plot, such as "waiting for the first event"; "" takes them away.
+    void set_message(const QString& message);
+    [[nodiscard]] QString message() const;
+
+    /// The data changed: draw again, or, while nobody can see this, when it comes into sight.
+    void changed();
+    /// How often it was drawn because of changed().
+    [[nodiscard]] std::uint64_t redraws() const noexcept { return redraws_; }
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
+  private:
+    void place_message();
+
+    QLabel* message_;
+    bool stale_ = false;
+    std::uint64_t redraws_ = 0;
+};
+
+/// Colours, small fonts and a discreet grid for one rectangle of axes.
+void style_axes(QCPAxisRect& rect);
+void label(QCPAxis& axis, const QString& text);
+
+/// A y range that holds [low, high] with room to breathe, and never an empty one.
+[[nodiscard]] QCPRange padded(double low, double high);
+
+/// The whole plot, or window, as a PNG; throws Error naming the file when it cannot be written.
+void save_png(const QPixmap& picture, const QString& path);
+
+}  // namespace alleycat::gui

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gui/panel.hpp"
+#include "gui/plot.hpp"
+#include "monitor/snapshot.hpp"
+
+namespace alleycat::gui {
+
+/// Small plots against time, one per trend; those in percent share one. The newest value stands beside the name.
+class Trends : public Panel {
+  public:
+    Trends();
+    void show_snapshot(const Snapshot& snapshot);
+    [[nodiscard]] Plot& plot() noexcept { return *plot_; }
+    /// Trends on the screen.
+    [[nodiscard]] std::size_t curves() const noexcept { return curves_.size(); }
+
+  private:
+    struct Curve {
+        std::string name;
+        QCPAxisRect* axes = nullptr;
+        QCPGraph* line = nullptr;
+        QCPGraph* low = nullptr;  ///< of the error band
+        QCPGraph* high = nullptr;
+        QCPItemText* words = nullptr;
+        std::size_t drawn_points = 0;
+        TrendPoint drawn_last;
+    };
+    [[nodiscard]] bool fits(const std::vector<Trend>& trends) const;
+    void build(const std::vector<Trend>& trends);
+
+    Plot* plot_;
+    std::vector<QCPAxisRect*> rects_;
+    std::vector<Curve> curves_;
+};
+
+}  // namespace alleycat::gui
