@@ -97,7 +97,7 @@ void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
         for (std::size_t c = 0; c < w.rejected.size(); ++c) fmt::print(" {} {}{}", file.run.cuts[c].name, w.rejected[c], c + 1 < w.rejected.size() ? "," : "");
         fmt::print("\n");
     }
-    if (!s.windows.empty()) fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, 1)));
+    if (s.ticks[index_of(BeamState::on)] > 0) fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, 1)));
     if (truth) {
         fmt::print("  injected by the simulator: {} signal pulses, {} of them accepted in the box\n", truth->signal_injected,
                    truth->signal_in_box);

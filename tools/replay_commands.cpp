@@ -47,6 +47,11 @@ DaemonOptions file_to_file(const std::filesystem::path& output, const std::share
     return options;
 }
 
+/// The daemon, and with it the progress line, is gone before anything is printed.
+RunResult serve(StationSetup setup, DaemonOptions options, CommandContext& context) {
+    return Daemon{std::move(setup), std::move(options)}.serve(context.signals);
+}
+
 int replay(const ReplayOptions& options, CommandContext& context) {
     StationSetup setup = load_station(options.config);
     setup.run.workers = options.jobs;
@@ -60,10 +65,8 @@ int replay(const ReplayOptions& options, CommandContext& context) {
         daemon_options.sockets = true;
     }
     daemon_options.input = std::move(input);
-    Daemon daemon{std::move(setup), std::move(daemon_options)};
     line.reset();
-    const RunResult result = daemon.serve(context.signals);
-    for (const std::string& remark : result.remarks) fmt::print(stderr, "{}\n", remark);
+    const RunResult result = serve(std::move(setup), std::move(daemon_options), context);
     print_run_report(result);
     return 0;
 }
@@ -98,7 +101,7 @@ int simulate(const SimulateOptions& options, CommandContext& context) {
         }
     }
     setup.simulator.seed = options.seed;
-    setup.simulator.pacing = SimulatorConfig::Pacing::fast;
+    setup.simulator.pacing = Pacing::fast;
     // The same seed gives the same file: time starts where the station file says, or at a fixed day.
     if (!setup.simulator.start_utc) setup.simulator.start_utc = from_iso8601("2015-10-02T16:00:00Z");
     if (options.rate_boost > 0) setup.simulator.rate_boost = options.rate_boost;
@@ -106,9 +109,8 @@ int simulate(const SimulateOptions& options, CommandContext& context) {
     auto line = std::make_shared<ProgressLine>();
     DaemonOptions daemon_options = file_to_file(options.output, line);
     daemon_options.triggers = options.triggers;
-    Daemon daemon{std::move(setup), std::move(daemon_options)};
     line.reset();
-    print_run_report(daemon.serve(context.signals));
+    print_run_report(serve(std::move(setup), std::move(daemon_options), context));
     return 0;
 }
 

@@ -23,7 +23,8 @@ void print_run_report(const RunResult& result) {
             for (std::size_t i = 0; i < flow.names.size(); ++i) fmt::print(", {} {}", flow.names[i], flow.removed_first[i]);
             fmt::print("\n");
         }
-        if (!result.run.windows.empty()) {
+        const Exposure& exposure = result.monitor->exposure;
+        if (exposure.ticks_on + exposure.ticks_off > 0) {  // without a beam there is nothing to subtract
             fmt::print("excess in the box, beam on:  {}\n", to_text(result.monitor->excess));
             fmt::print("control, beam off:           {}\n", to_text(result.monitor->control));
         }

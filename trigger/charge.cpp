@@ -35,7 +35,7 @@ WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<co
                              std::span<double> curve) noexcept {
     WindowCharge result;
     if (window <= 0) return result;
-    const std::int64_t end = arrival + window;
+    const std::int64_t end = std::min<std::int64_t>(arrival + window, static_cast<std::int64_t>(heights.size()));
     double sum = 0;
     std::int64_t filled = arrival;  // the curve is written up to here
     for (const Peak& peak : peaks) {
@@ -49,7 +49,7 @@ WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<co
             curve[static_cast<std::size_t>(filled - arrival)] = sum;
         }
     }
-    for (; filled < end; ++filled) curve[static_cast<std::size_t>(filled - arrival)] = sum;
+    for (; filled < arrival + window; ++filled) curve[static_cast<std::size_t>(filled - arrival)] = sum;
 
     result.charge = sum;
     if (sum > 0) {

@@ -16,6 +16,7 @@ void find_peaks(std::span<const std::int32_t> heights, const PeakFinding& findin
             onset = -1;
         }
     }
+    if (finding.close_at_trace_end && onset >= 0 && n - onset >= finding.min_samples) peaks.push_back({onset, n});
 }
 
 std::int64_t count_onsets(std::span<const Peak> peaks, std::int64_t begin, std::int64_t end) noexcept {

@@ -18,12 +18,13 @@ struct PeakFinding {
     std::int32_t threshold_adc = 3;  ///< a sample belongs to a peak when its height is at least this [ADC counts]
     std::int32_t min_samples = 4;    ///< consecutive samples a peak needs
     std::int32_t margin_samples = 2; ///< a peak's integration starts this much before its onset and ends as much after
+    bool close_at_trace_end = false; ///< a peak still above threshold at the last sample ends there (steps of a
+                                     ///< preamplifier); false: it has no end and is not counted, as published
 
     friend bool operator==(const PeakFinding&, const PeakFinding&) = default;
 };
 
-/// Appends the peaks of a trace to `peaks`, in time order. A peak still above threshold at the last sample has no end:
-/// it is not counted. Does not allocate while `peaks` has room for heights.size() / (min_samples + 1) + 1 more.
+/// Appends the peaks of a trace to `peaks`, in time order. Does not allocate while `peaks` has room for heights.size() / (min_samples + 1) + 1 more.
 ///
 /// heights  above the baseline, pulses positive [ADC counts], shape (n_samples,)
 /// source   trigger/README.md#peaks

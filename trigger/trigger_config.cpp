@@ -37,6 +37,7 @@ PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
     peaks.min_samples = static_cast<std::int32_t>(section.integer("min_samples", fallback.min_samples, 1, 10'000));
     peaks.margin_samples =
         static_cast<std::int32_t>(section.integer("margin_samples", fallback.margin_samples, 0, 10'000));
+    peaks.close_at_trace_end = section.boolean("close_at_trace_end", fallback.close_at_trace_end);
     section.finish();
     return peaks;
 }
@@ -192,6 +193,9 @@ class TriggerParser {
         for (ConfigSection& window : windows) {
             WindowInfo info;
             info.name = window.required_text("name");
+            if (window.has("name") && !usable_name(info.name)) {
+                window.problem("name", "'" + info.name + "' must be 1 to 32 letters, digits, '_' or '-'");
+            }
             for (const WindowInfo& other : config_.windows) {
                 if (other.name == info.name) window.problem("name", "two windows have this name");
             }

@@ -33,15 +33,15 @@ struct DaemonOptions {
         none,         ///< nothing is kept
     };
     Writer writer = Writer::embedded;
-    std::filesystem::path output;        ///< of single_file
+    std::filesystem::path output{};      ///< of single_file
     bool sockets = true;                 ///< monitor and control
     bool end_with_run = false;           ///< leave when the (first) run has ended
     double seconds = 0;                  ///< length of a run; 0: until stopped
     std::uint64_t triggers = 0;          ///< length of a run in triggers; 0: endless
     WhenFull mode = WhenFull::refuse;
-    std::optional<RecordedInput> input;  ///< recorded input instead of the station's boards (one run)
+    std::optional<RecordedInput> input{};  ///< recorded input instead of the station's boards (one run)
     bool keep_campaign = true;           ///< the monitor's state lives on in the store's folder
-    std::function<void(const Status&, std::optional<double> fraction_done)> on_progress;  ///< ten times a second
+    std::function<void(const Status&, std::optional<double> fraction_done)> on_progress{};  ///< ten times a second
 };
 
 /// What the last run gave.

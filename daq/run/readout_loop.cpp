@@ -47,7 +47,7 @@ class Readout {
 
     /// A slot behind all stubs, or none: a record never overtakes the stub of an older one.
     std::span<std::byte> room_for(std::size_t bytes, const std::stop_token& stop) {
-        if (bytes > input_.records.largest_record()) {
+        if (bytes > input_.records.largest_record(kStubReserve)) {
             throw Error{"board " + input_.name + ": a record of " + std::to_string(bytes) +
                         " bytes does not fit its ring: raise run.ring_mb"};
         }

@@ -23,6 +23,12 @@ TEST_CASE("a peak at the first sample counts, one still above at the last sample
     REQUIRE(peaks_of({0, 5, 5, 5, 5, 5}).empty());
 }
 
+TEST_CASE("where the profile says so, a peak still above at the last sample ends there", "[trigger][unit]") {
+    const PeakFinding step{.close_at_trace_end = true};
+    REQUIRE(peaks_of({0, 5, 5, 5, 5, 5}, step) == std::vector<Peak>{{1, 6}});
+    REQUIRE(peaks_of({0, 0, 0, 5, 5, 5}, step).empty());  // three samples are too few
+}
+
 TEST_CASE("two peaks may be one sample apart", "[trigger][unit]") {
     REQUIRE(peaks_of({4, 4, 4, 4, 2, 4, 4, 4, 4, 0}) == std::vector<Peak>{{0, 4}, {5, 9}});
 }
