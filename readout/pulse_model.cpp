@@ -1,11 +1,10 @@
 #include "readout/pulse_model.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/math/distributions/gamma.hpp>
 #include <cmath>
 #include <numbers>
-#include <numeric>
+#include <utility>
 
 namespace alleycat {
 namespace {
@@ -99,17 +98,17 @@ double PolyaCharge::draw(RandomStream& random) const noexcept {
 NoiseTable::NoiseTable(std::uint64_t seed, double sigma_adc) : steps_(kPlaces + kBlock, 128) {
     while (steps_per_adc_ > 1 && 128.0 / steps_per_adc_ < 6 * sigma_adc) steps_per_adc_ /= 2;
     if (sigma_adc <= 0) return;
-    // Chance to lie below each step's upper edge, as a part of 2^32.
-    std::array<std::uint32_t, 256> below{};
-    for (int i = 0; i < 256; ++i) {
-        const double edge = normal_cdf((i - 127.0) / steps_per_adc_ / sigma_adc);
-        below[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(std::min(edge * 0x1p32, 4294967295.0));
+    // Each step as often as its chance says, then shuffled: drawn at random, 2^20 numbers would leave the rare heights
+    // of three sigma wrong by some percent for the whole run.
+    std::size_t filled = 0;
+    for (int step = 0; step < 256; ++step) {
+        const double share_below = step == 255 ? 1 : normal_cdf((step - 127.0) / steps_per_adc_ / sigma_adc);
+        const auto end = static_cast<std::size_t>(std::llround(share_below * static_cast<double>(steps_.size())));
+        for (; filled < end; ++filled) steps_[filled] = static_cast<std::uint8_t>(step);
     }
     RandomStream random{seed, 0, 0xA015E};
-    for (std::uint8_t& step : steps_) {
-        const auto draw = static_cast<std::uint32_t>(random.bits() >> 32);
-        const auto at = std::upper_bound(below.begin(), below.end() - 1, draw);
-        step = static_cast<std::uint8_t>(at - below.begin());
+    for (std::size_t left = steps_.size(); left > 1; --left) {
+        std::swap(steps_[left - 1], steps_[random.below(static_cast<std::uint32_t>(left))]);
     }
 }
 

@@ -83,9 +83,9 @@ struct ScintillationTime {
 ///
 /// Noise is kept as the number of its step of 1/16 ADC count (coarser for sigma above 1.3). Baselines are multiples of
 /// a step too, so the edges at which the ADC rounds are edges of steps: the codes are those of unquantised noise,
-/// exactly. Each block of 512 samples is read at its own random place of 2^20, so neighbouring traces never repeat each
-/// other; a block overlaps a given one of the trace before with a chance of 1e-3, and then for half of its length on
-/// average.
+/// exactly. Each step stands in the table as often as its chance says, in random order. Each block of 512 samples is
+/// read at its own random place of 2^20, so neighbouring traces never repeat each other; a block overlaps a given one
+/// of the trace before with a chance of 1e-3, and then for half of its length on average.
 class NoiseTable {
   public:
     static constexpr std::size_t kBlock = 512;  ///< samples read in a row

@@ -19,7 +19,7 @@
 namespace alleycat {
 namespace {
 
-enum Purpose : std::uint64_t { kLight = 100, kDark, kNoise };  // the planner's are below 100
+enum Purpose : std::uint64_t { kBoard = 100, kLight, kDark, kNoise };  // the planner's are below 100
 
 constexpr std::size_t kFramesKept = 65'536;  // 18 minutes of beam frames that nobody fetched
 constexpr unsigned kClockBits = 31;
@@ -175,6 +175,7 @@ struct Simulator::State {
     BoardInfo board;
     std::uint16_t board_index;
     std::uint64_t max_triggers;
+    std::uint64_t board_seed;  // noise and light of boards that see the same events differ
     double trace_ns;
     std::int64_t start_utc_ns;
     TickPlanner planner;
@@ -216,10 +217,11 @@ Simulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint1
       board{b},
       board_index{index},
       max_triggers{max},
+      board_seed{RandomStream{c.seed, index, kBoard}.bits()},
       trace_ns{trace_length_ns(b)},
       start_utc_ns{c.start_utc.value_or(utc_now()).time_since_epoch().count()},
       planner{c, trace_ns},
-      noise{c.seed + index, c.noise_sigma_adc},
+      noise{board_seed, c.noise_sigma_adc},
       polya{c.spe_theta},
       spe_shape{c.spe_rise_ns, c.spe_fall_ns, static_cast<double>(b.sample_period_ps) * 1e-3},
       veto_shape{c.veto_rise_ns, c.veto_fall_ns, static_cast<double>(b.sample_period_ps) * 1e-3} {
@@ -267,7 +269,7 @@ void Simulator::State::draw_afterglow(double onset_ns, std::uint32_t photoelectr
 
 void Simulator::State::draw_dark() {
     if (now.dark_rate_hz <= 0) return;
-    RandomStream random{config.seed + board_index, now.tick, kDark};
+    RandomStream random{board_seed, now.tick, kDark};
     const double gap_ns = 1e9 / now.dark_rate_hz;
     for (double t = -spe_shape.length_ns() + random.exponential(gap_ns); t < trace_ns;
          t += random.exponential(gap_ns)) {
@@ -276,7 +278,7 @@ void Simulator::State::draw_dark() {
 }
 
 void Simulator::State::draw_pulses() {
-    RandomStream random{config.seed + board_index, now.tick, kLight};
+    RandomStream random{board_seed, now.tick, kLight};
     for (const PlannedPulse& pulse : now.pulses) {
         const std::uint32_t n = pulse.truth.photoelectrons;
         if (pulse.truth.kind == TruthKind::muon_veto) {
@@ -316,7 +318,7 @@ void Simulator::State::write_samples(Sample* out) {
     const double period_ns = static_cast<double>(board.sample_period_ps) * 1e-3;
     const double wander_per_block = NoiseTable::kBlock * period_ns / config.baseline_wander_period_ns;
     for (std::size_t c = 0; c < channels.size(); ++c) {
-        const RandomStream random{config.seed + board_index, now.tick, kNoise + c};
+        const RandomStream random{board_seed, now.tick, kNoise + c};
         channels[c].begin(random, now.baseline_drift_adc, config.baseline_wander_adc, wander_per_block);
         channels[c].digitize(out + c * board.samples);
     }

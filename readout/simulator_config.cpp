@@ -47,8 +47,8 @@ void read_pulses(ConfigSection& s, SimulatorConfig& c) {
     c.cevns_strength = s.number("cevns_strength", c.cevns_strength, 0, 1e3);
     c.neutron_strength = s.number("neutron_strength", c.neutron_strength, 0, 1e3);
     c.background_rate_hz = s.number("background_rate_hz", c.background_rate_hz, 0, 1e6);
-    c.background_min_pe = static_cast<double>(s.integer("background_min_pe", 3, 1, 10'000));
-    c.background_max_pe = static_cast<double>(s.integer("background_max_pe", 60, 1, 10'000));
+    c.background_min_pe = static_cast<std::uint32_t>(s.integer("background_min_pe", 3, 1, 10'000));
+    c.background_max_pe = static_cast<std::uint32_t>(s.integer("background_max_pe", 60, 1, 10'000));
     if (c.background_max_pe < c.background_min_pe) {
         s.problem("background_max_pe", "is below background_min_pe");
         c.background_max_pe = c.background_min_pe;

@@ -28,8 +28,8 @@ double sine(double amplitude, double time, double period) {
 double mean_of_share(double share) { return -std::log1p(-share); }
 
 std::vector<double> background_spectrum(const SimulatorConfig& config) {
-    const auto first = static_cast<std::size_t>(config.background_min_pe);
-    const auto last = static_cast<std::size_t>(config.background_max_pe);
+    const std::size_t first = config.background_min_pe;
+    const std::size_t last = config.background_max_pe;
     std::vector<double> spectrum(last + 1);
     double norm = 0;
     const auto exponential = [&](std::size_t n) {

@@ -61,7 +61,7 @@ struct SimulatorConfig {
 
     // pulses that come at any time
     double background_rate_hz = 0.45;  ///< steady scintillation pulses per second of live trace
-    double background_min_pe = 3, background_max_pe = 60;
+    std::uint32_t background_min_pe = 3, background_max_pe = 60;
     double background_flat_share = 0.32;  ///< uniform between min and max; the others fall exponentially
     double background_exponential_pe = 5;
     double cherenkov_share = 0.002;

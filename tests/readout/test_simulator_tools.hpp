@@ -2,6 +2,7 @@
 // What the simulator's tests share: a board, a way to take records, and a simple decoder of their own.
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstddef>
@@ -98,18 +99,20 @@ inline std::vector<int> find_peaks(std::span<const int> counts, int baseline, in
     return onsets;
 }
 
-inline std::vector<int> decode_signal(const RecordView& view) {
+/// Counts of one channel, by a table that the formula fills once.
+template <class Formula>
+std::vector<int> decode(const RecordView& view, std::size_t channel, Formula formula) {
+    std::array<int, 256> table{};
+    for (int code = -128; code < 128; ++code) table[static_cast<std::uint8_t>(code)] = formula(code);
     std::vector<int> counts;
     counts.reserve(kSamples);
-    for (const std::int8_t code : view.channel<std::int8_t>(0)) counts.push_back(signal_counts(code));
+    for (const std::int8_t code : view.channel<std::int8_t>(channel)) {
+        counts.push_back(table[static_cast<std::uint8_t>(code)]);
+    }
     return counts;
 }
-inline std::vector<int> decode_veto(const RecordView& view) {
-    std::vector<int> counts;
-    counts.reserve(kSamples);
-    for (const std::int8_t code : view.channel<std::int8_t>(1)) counts.push_back(veto_counts(code));
-    return counts;
-}
+inline std::vector<int> decode_signal(const RecordView& view) { return decode(view, 0, signal_counts); }
+inline std::vector<int> decode_veto(const RecordView& view) { return decode(view, 1, veto_counts); }
 
 /// `observed` of `n` trials agrees with the chance `p` within 4.5 standard deviations.
 inline bool agrees(double observed, double n, double p) {
