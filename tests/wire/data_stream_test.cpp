@@ -120,9 +120,10 @@ class RawWriter {
         request.mutable_hello()->set_credit_bytes(1000);
         send(request);
     }
-    /// The next answer of this kind; frames and heartbeats between are skipped.
+    /// The next answer of this kind, an empty one after 10 s; frames and heartbeats between are skipped.
     v1::DataReply answer(v1::DataReply::BodyCase kind) {
-        for (;;) {
+        const auto deadline = std::chrono::steady_clock::now() + 10s;
+        while (std::chrono::steady_clock::now() < deadline) {
             zmq::message_t part;
             if (!socket_.recv(part)) return {};
             v1::DataReply reply;
@@ -134,6 +135,7 @@ class RawWriter {
                                                      static_cast<int>(length));
             if (parsed && reply.body_case() == kind) return reply;
         }
+        return {};
     }
 
   private:
