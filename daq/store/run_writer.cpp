@@ -95,9 +95,7 @@ class RunWriter::Folder {
 
     std::optional<Durable> sync() {
         if (!run_) return durable_;
-        for (OpenPart& part : run_->parts) part.journal.sync();
-        durable_ = run_->appended;
-        durable_triggers_ = run_->triggers;
+        sync_journals();
         const auto now = std::chrono::steady_clock::now();
         if (failure_.empty() && now - last_flush_ >= kFlushInterval) {
             last_flush_ = now;
@@ -142,6 +140,12 @@ class RunWriter::Folder {
         }
     }
 
+    void sync_journals() {
+        for (OpenPart& part : run_->parts) part.journal.sync();
+        durable_ = run_->appended;
+        durable_triggers_ = run_->triggers;
+    }
+
     [[nodiscard]] std::filesystem::path in_folder(const std::string& name) const { return config_.folder / name; }
 
     /// A frame of a run that is over: true when it is on the disk already. Throws when it can no longer be added.
@@ -172,6 +176,16 @@ class RunWriter::Folder {
                std::filesystem::exists(in_folder(journal_name(name)))) {
             ++name.part;
         }
+        try {
+            return make_part(run, name, first_ordinal);
+        } catch (...) {  // the frame that asked for it was not taken and may come again
+            std::error_code ignored;
+            std::filesystem::remove(in_folder(journal_name(name)), ignored);
+            throw;
+        }
+    }
+
+    OpenPart make_part(const OpenRun& run, const PartName& name, std::uint64_t first_ordinal) {
         JournalWriter journal = JournalWriter::create(in_folder(journal_name(name)), name, first_ordinal);
         journal.append(run.start_frame);
         for (const CalibrationFrame& c : run.calibrations) journal.append(c.frame);
@@ -236,6 +250,7 @@ class RunWriter::Folder {
 
     void close_settled_parts() {
         while (run_->parts.size() > 1 && (run_->parts.front().writer->pending_beam_states() == 0 || run_->parts.size() > kMostWaitingParts + 1)) {
+            sync_journals();  // the catalogue must not know of frames that a power cut may still take
             close_part(run_->parts.front(), {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
             run_->parts.pop_front();
             put_run("running", "");
@@ -244,7 +259,7 @@ class RunWriter::Folder {
 
     /// Closes all parts of the run, which has ended or was interrupted.
     void close_run() {
-        sync();
+        sync_journals();
         while (run_->parts.size() > 1) {
             close_part(run_->parts.front(), {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
             run_->parts.pop_front();
