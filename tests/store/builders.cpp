@@ -51,10 +51,12 @@ RunDescription make_run(std::uint64_t run) {
     r.boards = {digitizer, panels};
     r.signal = {0, 0, true};
     r.veto = {0, 1, true};
-    r.windows = {{"anticoincident", WindowRole::anticoincident, 0, 10, 20, 5}, {"coincident", WindowRole::coincident, 10, 20, 40, 5}};
+    r.windows = {{"anticoincident", WindowRole::anticoincident, 0, 10, 20, 5},
+                 {"coincident", WindowRole::coincident, 10, 20, 40, 5}};
     r.features = core_features();
     r.features.push_back({"late_peaks", "", FeatureType::u32, "peaks in the tail"});
-    r.cuts = {{"no_peak", "roi_peaks >= 1"}, {"does_not_fit", "arrival_sample >= 0"}, {"pretrace", "pretrace_peaks <= 3"}};
+    r.cuts = {
+        {"no_peak", "roi_peaks >= 1"}, {"does_not_fit", "arrival_sample >= 0"}, {"pretrace", "pretrace_peaks <= 3"}};
     return r;
 }
 
@@ -98,7 +100,8 @@ OwnedRecord digitizer_record(std::uint64_t sequence, std::uint16_t channels) {
     r.payload.resize(payload_bytes(r.header) / 8 + 4);
     auto* codes = reinterpret_cast<std::int8_t*>(r.payload.data());
     for (std::size_t c = 0; c < channels; ++c) {
-        for (std::size_t k = 0; k < kSamples; ++k) codes[c * kSamples + k] = static_cast<std::int8_t>((sequence + c + k) % 100);
+        for (std::size_t k = 0; k < kSamples; ++k)
+            codes[c * kSamples + k] = static_cast<std::int8_t>((sequence + c + k) % 100);
     }
     return r;
 }
@@ -113,7 +116,8 @@ OwnedRecord panels_record(std::uint64_t sequence) {
     r.header.sample_type = SampleType::uint16;
     r.payload.resize(payload_bytes(r.header) / 8 + 4);
     auto* codes = reinterpret_cast<std::uint16_t*>(r.payload.data());
-    for (std::size_t k = 0; k < 2 * r.header.samples_per_channel; ++k) codes[k] = static_cast<std::uint16_t>(40000 + sequence + k);
+    for (std::size_t k = 0; k < 2 * r.header.samples_per_channel; ++k)
+        codes[k] = static_cast<std::uint16_t>(40000 + sequence + k);
     return r;
 }
 
@@ -157,7 +161,9 @@ RunFrames::Frame RunFrames::beam_states(std::uint64_t first, std::uint64_t last,
     for (std::uint64_t s = first; s <= last; ++s) states.push_back({s, power_w, state});
     return encode_beam_states(run_.run, ordinal_++, states);
 }
-RunFrames::Frame RunFrames::beam_frames(std::vector<BeamFrame> frames) { return encode_beam_frames(run_.run, ordinal_++, frames); }
+RunFrames::Frame RunFrames::beam_frames(std::vector<BeamFrame> frames) {
+    return encode_beam_frames(run_.run, ordinal_++, frames);
+}
 RunFrames::Frame RunFrames::dead_time(std::uint64_t first, std::uint64_t last) {
     DeadTime d;
     d.first_sequence = first;

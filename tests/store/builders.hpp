@@ -28,11 +28,12 @@ inline constexpr std::uint32_t kSamples = 50;
 inline constexpr std::int64_t kSecondPs = 1'000'000'000'000;
 
 /// Board "digitizer": two channels of 50 int8 samples. Board "panels": hits, uint16, any length.
-/// Windows anticoincident and coincident; features: the core ones and "late_peaks"; cuts no_peak, does_not_fit, pretrace.
+/// Windows anticoincident and coincident; features: the core ones and "late_peaks"; cuts no_peak, does_not_fit,
+/// pretrace.
 [[nodiscard]] RunDescription make_run(std::uint64_t run);
 
-/// Charge sequence PE; arrival at 1000 ns; every third trigger fails cut 2 (pretrace) in both windows; the anticoincident
-/// window holds 1000 PE less, which is below the box.
+/// Charge sequence PE; arrival at 1000 ns; every third trigger fails cut 2 (pretrace) in both windows; the
+/// anticoincident window holds 1000 PE less, which is below the box.
 [[nodiscard]] Event make_event(const RunDescription& run, std::uint64_t sequence);
 
 /// Frames of one run, one after another. Each is kept by the caller; views() point into what is given.

@@ -32,7 +32,8 @@ TEST_CASE("the catalogue keeps what it was told, and stock SQLite reads it", "[s
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open_v2((folder / "catalogue.sqlite").c_str(), &db, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
     sqlite3_stmt* statement = nullptr;
-    REQUIRE(sqlite3_prepare_v2(db, "SELECT sha256, bytes, state FROM parts WHERE run = 5", -1, &statement, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, "SELECT sha256, bytes, state FROM parts WHERE run = 5", -1, &statement, nullptr) ==
+            SQLITE_OK);
     REQUIRE(sqlite3_step(statement) == SQLITE_ROW);
     REQUIRE(std::string{reinterpret_cast<const char*>(sqlite3_column_text(statement, 0))} == "ab12");
     REQUIRE(sqlite3_column_int64(statement, 1) == 1234);

@@ -37,7 +37,8 @@ std::vector<std::byte> noise(std::size_t n, unsigned seed) {
 }  // namespace
 
 TEST_CASE("the fast checksum equals the one done word by word, at every length", "[store][unit]") {
-    for (std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{719}, std::size_t{720}, std::size_t{721}, std::size_t{5000}, std::size_t{100'001}}) {
+    for (std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{719}, std::size_t{720},
+                          std::size_t{721}, std::size_t{5000}, std::size_t{100'001}}) {
         const std::vector<std::byte> bytes = noise(n, static_cast<unsigned>(n));
         REQUIRE(h5::fletcher32(bytes) == slow_fletcher32(bytes));
     }
@@ -59,10 +60,13 @@ TEST_CASE("a chunk decodes with the libraries' own functions to what it was", "[
             case Compression::none: std::copy(body.begin(), body.end(), back.begin()); break;
             case Compression::deflate: {
                 uLongf n = back.size();
-                REQUIRE(uncompress(reinterpret_cast<Bytef*>(back.data()), &n, reinterpret_cast<const Bytef*>(body.data()), body.size()) == Z_OK);
+                REQUIRE(uncompress(reinterpret_cast<Bytef*>(back.data()), &n,
+                                   reinterpret_cast<const Bytef*>(body.data()), body.size()) == Z_OK);
                 break;
             }
-            case Compression::blosc: REQUIRE(blosc_decompress_ctx(body.data(), back.data(), back.size(), 1) == 70'000); break;
+            case Compression::blosc:
+                REQUIRE(blosc_decompress_ctx(body.data(), back.data(), back.size(), 1) == 70'000);
+                break;
         }
         REQUIRE(back == chunk);
         if (compression != Compression::none) REQUIRE(packed.size() < chunk.size() / 2);

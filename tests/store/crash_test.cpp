@@ -46,7 +46,8 @@ std::vector<RunFrames::Frame> whole_run() {
 }
 
 /// The writer's process: goes on behind what is durable and says what it may acknowledge. Never returns.
-[[noreturn]] void write_on(const std::filesystem::path& folder, const std::vector<RunFrames::Frame>& frames, int acknowledge, unsigned sync_every) {
+[[noreturn]] void write_on(const std::filesystem::path& folder, const std::vector<RunFrames::Frame>& frames,
+                           int acknowledge, unsigned sync_every) {
     try {
         RunWriter writer{config_in(folder)};
         const std::uint64_t from = writer.durable() ? writer.durable()->ordinal + 1 : 0;
@@ -89,20 +90,27 @@ TEST_CASE("a writer killed again and again loses nothing it acknowledged and dou
         ::close(pipe[1]);
         std::uint64_t ordinal = 0;
         unsigned heard = 0;
-        while (heard < acknowledgements_before_the_kill && ::read(pipe[0], &ordinal, sizeof ordinal) == sizeof ordinal) {
-            if (any && ordinal < acknowledged) FAIL("seed " << kSeed << ", round " << round << ": " << acknowledged << " was acknowledged, it went on at " << ordinal);
+        while (heard < acknowledgements_before_the_kill &&
+               ::read(pipe[0], &ordinal, sizeof ordinal) == sizeof ordinal) {
+            if (any && ordinal < acknowledged)
+                FAIL("seed " << kSeed << ", round " << round << ": " << acknowledged
+                             << " was acknowledged, it went on at " << ordinal);
             acknowledged = ordinal;
             any = true;
             ++heard;
         }
         if (heard == acknowledgements_before_the_kill) ::kill(child, SIGKILL);
-        while (::read(pipe[0], &ordinal, sizeof ordinal) == sizeof ordinal) acknowledged = std::max(acknowledged, ordinal);
+        while (::read(pipe[0], &ordinal, sizeof ordinal) == sizeof ordinal)
+            acknowledged = std::max(acknowledged, ordinal);
         ::close(pipe[0]);
         int status = 0;
         REQUIRE(::waitpid(child, &status, 0) == child);
-        if (WIFSIGNALED(status)) ++kills;
-        else if (WEXITSTATUS(status) != 0) FAIL("seed " << kSeed << ", round " << round << ": exit status " << WEXITSTATUS(status));
-        else done = acknowledged + 1 == frames.size();
+        if (WIFSIGNALED(status))
+            ++kills;
+        else if (WEXITSTATUS(status) != 0)
+            FAIL("seed " << kSeed << ", round " << round << ": exit status " << WEXITSTATUS(status));
+        else
+            done = acknowledged + 1 == frames.size();
     }
     REQUIRE(done);
     REQUIRE(kills > 5);

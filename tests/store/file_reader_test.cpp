@@ -3,8 +3,8 @@
 #include <hdf5.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <fstream>
 
@@ -26,7 +26,8 @@ struct Written {
 Written write_run(const std::filesystem::path& file, std::uint64_t number = 5) {
     SingleFileWriter writer{file, Compression::blosc, RawData::all};
     RunFrames frames{make_run(number)};
-    Written written{frames.run(), {{1, 100, 1e6f, 1, 2, 3, 1, {}}, {2, 110, 1e6f, 4, 5, 6, 2, {}}, {3, 500, -1, -1, 7, 8, 0, {}}}};
+    Written written{frames.run(),
+                    {{1, 100, 1e6f, 1, 2, 3, 1, {}}, {2, 110, 1e6f, 4, 5, 6, 2, {}}, {3, 500, -1, -1, 7, 8, 0, {}}}};
     writer.append(view(frames.start()));
     writer.append(view(frames.calibration(0, 70)));
     writer.append(view(frames.calibration(12, 71)));
@@ -34,7 +35,9 @@ Written write_run(const std::filesystem::path& file, std::uint64_t number = 5) {
     for (std::uint64_t s = 0; s < 30; ++s) {
         if (s == 7) writer.append(view(frames.dead_time(7, 8)));
         if (s == 7 || s == 8) continue;
-        writer.append(view(s == 9 ? frames.trigger_without_veto(s) : s == 11 ? frames.trigger_with_truth(s) : frames.trigger(s)));
+        writer.append(view(s == 9    ? frames.trigger_without_veto(s)
+                           : s == 11 ? frames.trigger_with_truth(s)
+                                     : frames.trigger(s)));
     }
     writer.append(view(frames.beam_states(0, 9, BeamState::off, 0)));
     writer.append(view(frames.beam_states(10, 29, BeamState::on, 1e6f)));
@@ -53,11 +56,17 @@ struct Heard final : EventSink {
     std::vector<Waveform> waveforms;
     std::vector<RunDescription> runs;
     std::vector<Status> statuses;
-    void on_run(const RunDescription& run) override { runs.push_back(run), order.push_back("run " + std::to_string(run.run)); }
-    void on_event(const Event& event) override { events.push_back(event), order.push_back("event " + std::to_string(event.sequence)); }
+    void on_run(const RunDescription& run) override {
+        runs.push_back(run), order.push_back("run " + std::to_string(run.run));
+    }
+    void on_event(const Event& event) override {
+        events.push_back(event), order.push_back("event " + std::to_string(event.sequence));
+    }
     void on_beam(const BeamResolution& r) override { beam.push_back(r); }
     void on_dead_time(const DeadTime& d) override { dead_time.push_back(d), order.push_back("dead time"); }
-    void on_calibration(const Calibration& c) override { calibrations.push_back(c), order.push_back("calibration " + std::to_string(c.from_sequence)); }
+    void on_calibration(const Calibration& c) override {
+        calibrations.push_back(c), order.push_back("calibration " + std::to_string(c.from_sequence));
+    }
     void on_waveform(const Waveform& w) override { waveforms.push_back(w); }
     void on_status(const Status& s) override { statuses.push_back(s); }
     void on_alarm(const Alarm&) override {}
@@ -84,7 +93,8 @@ TEST_CASE("events come back bit for bit, with their beam states", "[store][reade
     REQUIRE(file.beam_frames() == written.beam_frames);
     REQUIRE(file.calibration() == std::vector<Calibration>{{0, 70, 0.5, 1.1}, {12, 71, 0.5, 1.1}});
     REQUIRE(file.last_counters()->counters == CounterValues{{"a.b", 4}});
-    REQUIRE_THROWS_WITH(file.read_events(20, 9, events, states), Catch::Contains("a.h5") && Catch::Contains("has 28 rows"));
+    REQUIRE_THROWS_WITH(file.read_events(20, 9, events, states),
+                        Catch::Contains("a.h5") && Catch::Contains("has 28 rows"));
 }
 
 TEST_CASE("a recorded run is one source per board with every record as it was", "[store][source]") {
@@ -164,7 +174,8 @@ TEST_CASE("events are played in the order they happened", "[store][reader]") {
     (void)write_run(folder / "b.h5", 6);
     const auto source = open_events({folder / "a.h5", folder / "b.h5"});
     Heard heard;
-    while (source->play(heard)) {}
+    while (source->play(heard)) {
+    }
     REQUIRE(source->fraction_done() == 1.0);
     REQUIRE(heard.runs.size() == 2);
     REQUIRE(heard.runs[0] == written.run);
@@ -241,10 +252,13 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
     const int before = ::dup(2);
     const std::filesystem::path captured = folder / "stderr";
     REQUIRE(std::freopen(captured.c_str(), "w", stderr) != nullptr);
-    std::vector<std::pair<const char*, const char*>> cases{{"absent.h5", "there is no such file"}, {"empty.h5", "is empty"},
-                                                            {"text.h5", "is not an HDF5 file"}, {"folder.h5", "is a folder"},
-                                                            {"other.h5", "not one of Alleycat's"}, {"newer.h5", "format version 2"},
-                                                            {"half.h5", "is cut short"}};
+    std::vector<std::pair<const char*, const char*>> cases{{"absent.h5", "there is no such file"},
+                                                           {"empty.h5", "is empty"},
+                                                           {"text.h5", "is not an HDF5 file"},
+                                                           {"folder.h5", "is a folder"},
+                                                           {"other.h5", "not one of Alleycat's"},
+                                                           {"newer.h5", "format version 2"},
+                                                           {"half.h5", "is cut short"}};
     std::vector<std::string> said;
     for (const auto& [name, sentence] : cases) {
         try {
@@ -255,7 +269,8 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
         }
     }
     const bool half = is_alleycat_file(folder / "half.h5"), whole = is_alleycat_file(folder / "whole.h5");
-    const bool text = is_alleycat_file(folder / "text.h5"), other_is = is_alleycat_file(folder / "other.h5"), absent = is_alleycat_file(folder / "absent");
+    const bool text = is_alleycat_file(folder / "text.h5"), other_is = is_alleycat_file(folder / "other.h5"),
+               absent = is_alleycat_file(folder / "absent");
     std::fflush(stderr);
     ::dup2(before, 2);
     ::close(before);
@@ -274,8 +289,10 @@ TEST_CASE("files of two runs, a part given twice, or a file without samples cann
     const TemporaryFolder folder;
     (void)write_run(folder / "a.h5");
     (void)write_run(folder / "b.h5", 6);
-    REQUIRE_THROWS_WITH(open_recorded_run({folder / "a.h5", folder / "b.h5"}), Catch::Contains("replay one run at a time"));
-    REQUIRE_THROWS_WITH(open_recorded_run({folder / "a.h5", folder / "a.h5"}), Catch::Contains("is part 1 of run 5, as is"));
+    REQUIRE_THROWS_WITH(open_recorded_run({folder / "a.h5", folder / "b.h5"}),
+                        Catch::Contains("replay one run at a time"));
+    REQUIRE_THROWS_WITH(open_recorded_run({folder / "a.h5", folder / "a.h5"}),
+                        Catch::Contains("is part 1 of run 5, as is"));
     RunFrames frames{make_run(7)};
     SingleFileWriter writer{folder / "none.h5", Compression::none, RawData::none};
     writer.append(view(frames.start()));

@@ -12,11 +12,13 @@ namespace {
 
 std::vector<std::byte> content_of(const std::filesystem::path& path) {
     std::vector<std::byte> bytes(std::filesystem::file_size(path));
-    std::ifstream{path, std::ios::binary}.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ifstream{path, std::ios::binary}.read(reinterpret_cast<char*>(bytes.data()),
+                                               static_cast<std::streamsize>(bytes.size()));
     return bytes;
 }
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-    std::ofstream{path, std::ios::binary}.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream{path, std::ios::binary}.write(reinterpret_cast<const char*>(bytes.data()),
+                                                static_cast<std::streamsize>(bytes.size()));
 }
 
 }  // namespace
@@ -24,7 +26,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 TEST_CASE("a journal gives back the frames byte for byte and in order", "[store][journal]") {
     const TemporaryFolder folder;
     RunFrames frames{make_run(7)};
-    std::vector<RunFrames::Frame> written{frames.start(), frames.trigger(0), frames.calibration(0, 70), frames.trigger(1)};
+    std::vector<RunFrames::Frame> written{frames.start(), frames.trigger(0), frames.calibration(0, 70),
+                                          frames.trigger(1)};
     {
         JournalWriter journal = JournalWriter::create(folder / "j", {7, 3}, 0);
         for (const auto& frame : written) journal.append(frame);
@@ -67,9 +70,12 @@ TEST_CASE("a journal cut at any byte gives exactly the whole frames before the c
         FrameView frame;
         std::size_t n = 0;
         while (reader.next(frame)) ++n;
-        const auto whole = static_cast<std::size_t>(std::count_if(ends.begin(), ends.end(), [&](std::size_t e) { return e <= cut; })) - 1;
+        const auto whole =
+            static_cast<std::size_t>(std::count_if(ends.begin(), ends.end(), [&](std::size_t e) { return e <= cut; })) -
+            1;
         if (n != whole) FAIL("cut at " << cut << ": " << n << " frames instead of " << whole);
-        if (reader.whole_bytes() != ends[whole]) FAIL("cut at " << cut << ": " << reader.whole_bytes() << " whole bytes");
+        if (reader.whole_bytes() != ends[whole])
+            FAIL("cut at " << cut << ": " << reader.whole_bytes() << " whole bytes");
         if (reader.complete() != (cut == ends[whole])) FAIL("cut at " << cut << ": complete is wrong");
     }
 }
@@ -100,7 +106,8 @@ TEST_CASE("a byte changed anywhere in a journal ends it before the frame it is i
     write_file(folder / "damaged", damaged);
     JournalReader reader{folder / "damaged"};
     FrameView frame;
-    while (reader.next(frame)) {}
+    while (reader.next(frame)) {
+    }
     REQUIRE_THAT(reader.why(), Catch::Contains("checksum") && Catch::Contains("behind frame 0"));
     REQUIRE(reader.frames_behind_the_tear());
 }
@@ -120,7 +127,8 @@ TEST_CASE("a torn journal goes on behind its last whole frame", "[store][journal
     {
         JournalReader reader{folder / "j"};
         FrameView frame;
-        while (reader.next(frame)) {}
+        while (reader.next(frame)) {
+        }
         whole = reader.whole_bytes();
         REQUIRE_THAT(reader.why(), Catch::Contains("cut short"));
         REQUIRE_FALSE(reader.frames_behind_the_tear());

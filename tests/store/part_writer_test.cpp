@@ -152,8 +152,8 @@ TEST_CASE("HDF5's own C API reads the samples of a part and verifies their check
     std::vector<std::int8_t> codes(36 * 2 * kSamples);
     REQUIRE(H5Dread(samples, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, codes.data()) >= 0);
     REQUIRE(codes[0] == 0);
-    REQUIRE(codes[1 * 100 + 50 + 3] == 5);      // record 1 is trigger 1, channel 1, sample 3
-    REQUIRE(codes[35 * 100 + 49] == 39 + 49);   // the last record is trigger 39
+    REQUIRE(codes[1 * 100 + 50 + 3] == 5);     // record 1 is trigger 1, channel 1, sample 3
+    REQUIRE(codes[35 * 100 + 49] == 39 + 49);  // the last record is trigger 39
     const hid_t creation = H5Dget_create_plist(samples);
     REQUIRE(H5Pget_nfilters(creation) == 2);
     REQUIRE(H5Pall_filters_avail(creation) > 0);
@@ -173,16 +173,20 @@ a, n = h5py.File(sys.argv[1]), h5py.File(sys.argv[2])
 s = a["raw/digitizer/sequence"][:]
 print(len(s), (s % 3 == 0).any(), len(a["triggers/sequence"]), "raw" in n, len(n["truth/kind"]))
 )PY";
-    // 37 triggers, of which 0 3 6 ... 39 but 21 (refused) fail a cut: 13; one more (none: 30 is divisible by 3) is irregular.
-    REQUIRE(run_python(script, {(folder / "accepted.h5").string(), (folder / "none.h5").string()}, status) == "24 False 37 False 1\n");
+    // 37 triggers, of which 0 3 6 ... 39 but 21 (refused) fail a cut: 13; one more (none: 30 is divisible by 3) is
+    // irregular.
+    REQUIRE(run_python(script, {(folder / "accepted.h5").string(), (folder / "none.h5").string()}, status) ==
+            "24 False 37 False 1\n");
 }
 
 TEST_CASE("no file is ever overwritten, neither the final one nor one being written", "[store][part]") {
     const TemporaryFolder folder;
     std::ofstream{folder / "a.h5"} << "precious";
-    REQUIRE_THROWS_WITH(SingleFileWriter(folder / "a.h5", Compression::none, RawData::all), Catch::Contains("a.h5: exists already and is not overwritten"));
+    REQUIRE_THROWS_WITH(SingleFileWriter(folder / "a.h5", Compression::none, RawData::all),
+                        Catch::Contains("a.h5: exists already and is not overwritten"));
     std::ofstream{folder / "b.h5.part"} << "precious";
-    REQUIRE_THROWS_WITH(SingleFileWriter(folder / "b.h5", Compression::none, RawData::all), Catch::Contains("b.h5.part: exists already"));
+    REQUIRE_THROWS_WITH(SingleFileWriter(folder / "b.h5", Compression::none, RawData::all),
+                        Catch::Contains("b.h5.part: exists already"));
 
     // A file that appears while the part is written.
     RunFrames frames{make_run(1)};
@@ -202,10 +206,12 @@ TEST_CASE("frames that do not follow each other, or contradict their run, are re
     RunFrames frames{make_run(9)};
     const auto start = frames.start(), first = frames.trigger(0), second = frames.trigger(1), third = frames.trigger(2);
     SingleFileWriter writer{folder / "a.h5", Compression::none, RawData::all};
-    REQUIRE_THROWS_WITH(writer.append(view(first)), Catch::Contains("run 9: frame 1 came first: frames 0 to 0 are missing"));
+    REQUIRE_THROWS_WITH(writer.append(view(first)),
+                        Catch::Contains("run 9: frame 1 came first: frames 0 to 0 are missing"));
     writer.append(view(start));
     writer.append(view(first));
-    REQUIRE_THROWS_WITH(writer.append(view(third)), Catch::Contains("run 9: frame 3 came after frame 1: frames 2 to 2 are missing"));
+    REQUIRE_THROWS_WITH(writer.append(view(third)),
+                        Catch::Contains("run 9: frame 3 came after frame 1: frames 2 to 2 are missing"));
     writer.append(view(first));  // taken before: ignored
     writer.append(view(second));
     RunFrames narrow{[] {
@@ -246,7 +252,8 @@ TEST_CASE("the examples of FORMAT.md run as they stand", "[store][h5py]") {
     }
     REQUIRE(scripts.size() == 2);
     int status = -1;
-    // Accepted, beam on, coincident: 6 <= s <= 38 without multiples of 3 and 20, 22 = 20 windows, first bins [6,8) holds 7.
+    // Accepted, beam on, coincident: 6 <= s <= 38 without multiples of 3 and 20, 22 = 20 windows, first bins [6,8)
+    // holds 7.
     const std::string spectra = run_python(scripts[0], {(folder / "a.h5").string()}, status);
     REQUIRE(status == 0);
     REQUIRE_THAT(spectra, Catch::Contains("    6 -     8 PE      C      1      AC      0"));

@@ -108,19 +108,21 @@ TEST_CASE("a part whose rows wait for their beam state stays open over a rotatio
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000003_part_0001.journal"));
     writer.append(view(frames.end(3)));
     REQUIRE(states_of(folder / "run_000003_part_0002.h5") == std::vector{BeamState::off});
-    REQUIRE(AlleycatFile{folder / "run_000003_part_0002.h5"}.calibration() == std::vector<Calibration>{{1, 71, 0.5, 1.1}});
+    REQUIRE(AlleycatFile{folder / "run_000003_part_0002.h5"}.calibration() ==
+            std::vector<Calibration>{{1, 71, 0.5, 1.1}});
     REQUIRE(AlleycatFile{folder / "run_000003_part_0001.h5"}.summary()->end_reason == "part full");
     REQUIRE(writer.late_beam_states() == 0);
     require_clean(verify(folder.path()));
 }
 
-TEST_CASE("parts that wait in vain are closed, oldest first, and what comes too late is counted", "[store][run_writer]") {
+TEST_CASE("parts that wait in vain are closed, oldest first, and what comes too late is counted",
+          "[store][run_writer]") {
     const TemporaryFolder folder;
     RunWriter writer{config_in(folder)};
     RunFrames frames{make_run(3)};
     writer.append(view(frames.start()));
     for (std::uint64_t s = 0; s < 7; ++s) writer.append(view(trigger_at(frames, s, static_cast<std::int64_t>(s))));
-    REQUIRE(std::filesystem::exists(folder / "run_000003_part_0002.h5"));        // 7 parts, 4 of them wait behind the last
+    REQUIRE(std::filesystem::exists(folder / "run_000003_part_0002.h5"));  // 7 parts, 4 of them wait behind the last
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000003_part_0003.h5"));
     writer.append(view(frames.beam_states(0, 6, BeamState::on, 5)));
     REQUIRE(writer.late_beam_states() == 2);
@@ -151,7 +153,8 @@ TEST_CASE("a writer that was killed goes on where it was durable, and nothing is
             const std::uint64_t resume = writer.durable() ? writer.durable()->ordinal + 1 : 0;
             if (synced) REQUIRE(resume == kill);
             REQUIRE(resume <= kill);
-            for (std::size_t i = resume > 2 ? resume - 2 : 0; i < all.size(); ++i) writer.append(view(all[i]));  // some again
+            for (std::size_t i = resume > 2 ? resume - 2 : 0; i < all.size(); ++i)
+                writer.append(view(all[i]));  // some again
             REQUIRE(writer.sync() == Durable{4, all.size() - 1, 5});
             REQUIRE(sequences_of(data / "run_000004_part_0001.h5") == std::vector<std::uint64_t>{0, 1, 2});
             REQUIRE(sequences_of(data / "run_000004_part_0002.h5") == std::vector<std::uint64_t>{3, 4, 5});
@@ -172,7 +175,8 @@ TEST_CASE("a run that is over stays over: its frames are known after a restart",
     RunWriter writer{config_in(folder)};
     REQUIRE(writer.durable() == Durable{4, 2, 0});
     for (const auto* f : {&start, &trigger, &end}) writer.append(view(*f));
-    REQUIRE_THROWS_WITH(writer.append(view(late)), Catch::Contains("run 4: was closed (stopped) after frame 2, frame 3 cannot be added"));
+    REQUIRE_THROWS_WITH(writer.append(view(late)),
+                        Catch::Contains("run 4: was closed (stopped) after frame 2, frame 3 cannot be added"));
     require_clean(verify(folder.path()));
 }
 
@@ -190,7 +194,8 @@ TEST_CASE("the first frame of another run closes the one before as interrupted",
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000004_part_0001.h5"));
     writer.append(view(young.start()));
     REQUIRE(AlleycatFile{folder / "run_000004_part_0001.h5"}.summary()->clean == false);
-    REQUIRE(Catalogue{folder.path(), Catalogue::Open::read_only}.part("run_000004_part_0001.h5")->state == "interrupted");
+    REQUIRE(Catalogue{folder.path(), Catalogue::Open::read_only}.part("run_000004_part_0001.h5")->state ==
+            "interrupted");
     REQUIRE(writer.sync() == Durable{5, 0, kNoSequence});
     const auto late = old.trigger(1);
     REQUIRE_THROWS_WITH(writer.append(view(late)), Catch::Contains("run 4: was closed"));
@@ -207,7 +212,8 @@ TEST_CASE("a hole in the ordinals is refused with the numbers, and the stream ca
     REQUIRE_THROWS_WITH(writer.append(view(b)), Catch::Contains("run 4: frame 2 came first"));
     writer.append(view(start));
     writer.append(view(a));
-    REQUIRE_THROWS_WITH(writer.append(view(c)), Catch::Contains("run 4: frame 3 came after frame 1: frames 2 to 2 are missing"));
+    REQUIRE_THROWS_WITH(writer.append(view(c)),
+                        Catch::Contains("run 4: frame 3 came after frame 1: frames 2 to 2 are missing"));
     writer.append(view(b));
     writer.append(view(c));
     REQUIRE(writer.sync() == Durable{4, 3, 2});

@@ -15,8 +15,10 @@ TEST_CASE("an absent [store] gives the defaults", "[store][config]") {
 }
 
 TEST_CASE("[store] is read, and every problem has its place", "[store][config]") {
-    const ConfigFile good = ConfigFile::parse("[store]\nfolder = \"/data\"\nraw = \"accepted\"\ncompression = \"deflate\"\npart_size_mb = 5\n"
-                                              "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n", "s.toml");
+    const ConfigFile good = ConfigFile::parse(
+        "[store]\nfolder = \"/data\"\nraw = \"accepted\"\ncompression = \"deflate\"\npart_size_mb = 5\n"
+        "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n",
+        "s.toml");
     ConfigProblems none;
     ConfigSection good_root{good, none};
     const StoreConfig config = parse_store(good_root);
@@ -29,7 +31,8 @@ TEST_CASE("[store] is read, and every problem has its place", "[store][config]")
     REQUIRE(config.sync_interval == std::chrono::milliseconds{100});
     REQUIRE(config.disk_warning_mb == 7);
 
-    const ConfigFile bad = ConfigFile::parse("[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n", "s.toml");
+    const ConfigFile bad = ConfigFile::parse(
+        "[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n", "s.toml");
     ConfigProblems problems;
     ConfigSection root{bad, problems};
     (void)parse_store(root);

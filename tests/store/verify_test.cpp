@@ -107,7 +107,8 @@ TEST_CASE("columns of different length, time running backwards and a wrong summa
     const hsize_t shorter = 18;
     H5Dset_extent(flags, &shorter);
     H5Dclose(flags);
-    const hid_t flow = H5Gopen2(id, "/summary/cut_flow/coincident", H5P_DEFAULT), accepted = H5Aopen(flow, "accepted", H5P_DEFAULT);
+    const hid_t flow = H5Gopen2(id, "/summary/cut_flow/coincident", H5P_DEFAULT),
+                accepted = H5Aopen(flow, "accepted", H5P_DEFAULT);
     const std::uint64_t wrong = 19;
     H5Awrite(accepted, H5T_NATIVE_UINT64, &wrong);
     H5Aclose(accepted), H5Gclose(flow), H5Fclose(id);
@@ -130,7 +131,8 @@ TEST_CASE("a gap in the sequence and a ledger that disagrees are named", "[store
     const VerifyReport report = verify(folder / "gap.h5");
     REQUIRE_THAT(all_problems(report), Catch::Contains("trigger 2 is there twice: recorded and refused"));
     REQUIRE_THAT(all_problems(report), Catch::Contains("triggers 4 to 5 are missing: neither recorded nor refused"));
-    REQUIRE_THAT(all_problems(report), Catch::Contains("run 2: its ledger says 5 triggers were recorded, the files hold 4"));
+    REQUIRE_THAT(all_problems(report),
+                 Catch::Contains("run 2: its ledger says 5 triggers were recorded, the files hold 4"));
     REQUIRE_THAT(all_notes(report), Catch::Contains("no catalogue"));
 }
 
@@ -155,7 +157,8 @@ TEST_CASE("a part missing from its folder is named, with the triggers that went 
     std::filesystem::remove(folder / "run_000002_part_0002.h5");
     const std::string said = all_problems(verify(folder.path()));
     REQUIRE_THAT(said, Catch::Contains("run 2: part 2 is not in the folder"));
-    REQUIRE_THAT(said, Catch::Contains("triggers " + std::to_string(gone.first_sequence) + " to " + std::to_string(gone.last_sequence) + " are missing"));
+    REQUIRE_THAT(said, Catch::Contains("triggers " + std::to_string(gone.first_sequence) + " to " +
+                                       std::to_string(gone.last_sequence) + " are missing"));
 }
 
 TEST_CASE("a part cut in half is rebuilt from its journal, or refused without one", "[store][verify]") {
