@@ -18,7 +18,8 @@ constexpr const char* kSchema = R"(
     CREATE TABLE IF NOT EXISTS parts (file TEXT PRIMARY KEY, run INTEGER, part INTEGER, sha256 TEXT, bytes INTEGER,
         first_sequence INTEGER, last_sequence INTEGER, triggers INTEGER, start_utc_ns INTEGER, end_utc_ns INTEGER,
         state TEXT);)";
-constexpr std::string_view kRunColumns = "run, profile, software, host, start_utc_ns, state, reason, last_ordinal, last_sequence";
+constexpr std::string_view kRunColumns =
+    "run, profile, software, host, start_utc_ns, state, reason, last_ordinal, last_sequence";
 constexpr std::string_view kPartColumns =
     "file, run, part, sha256, bytes, first_sequence, last_sequence, triggers, start_utc_ns, end_utc_ns, state";
 
@@ -35,8 +36,9 @@ class Catalogue::Database {
             throw Error{fmt::format("{}: cannot be opened: {}", path_.string(), why)};
         }
         sqlite3_busy_timeout(db_, kBusyTimeoutMs);
-        if (how == Open::write && (sqlite3_exec(db_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr) != SQLITE_OK ||
-                                   sqlite3_exec(db_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)) {
+        if (how == Open::write &&
+            (sqlite3_exec(db_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr) != SQLITE_OK ||
+             sqlite3_exec(db_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)) {
             const std::string why = sqlite3_errmsg(db_);
             sqlite3_close(db_);
             throw Error{fmt::format("{}: cannot be used as a catalogue: {}", path_.string(), why)};
@@ -52,7 +54,9 @@ class Catalogue::Database {
     class Statement {
       public:
         Statement(const Database& database, std::string_view sql) : database_{&database} {
-            if (sqlite3_prepare_v2(database.db_, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr) != SQLITE_OK) database.fail();
+            if (sqlite3_prepare_v2(database.db_, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr) !=
+                SQLITE_OK)
+                database.fail();
         }
         ~Statement() { sqlite3_finalize(statement_); }
         Statement(const Statement&) = delete;
@@ -79,9 +83,13 @@ class Catalogue::Database {
             const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, read_++));
             text = bytes != nullptr ? bytes : "";
         }
-        void get(std::uint64_t& value) { value = std::bit_cast<std::uint64_t>(std::int64_t{sqlite3_column_int64(statement_, read_++)}); }
+        void get(std::uint64_t& value) {
+            value = std::bit_cast<std::uint64_t>(std::int64_t{sqlite3_column_int64(statement_, read_++)});
+        }
         void get(std::int64_t& value) { value = sqlite3_column_int64(statement_, read_++); }
-        void get(std::uint32_t& value) { value = static_cast<std::uint32_t>(sqlite3_column_int64(statement_, read_++)); }
+        void get(std::uint32_t& value) {
+            value = static_cast<std::uint32_t>(sqlite3_column_int64(statement_, read_++));
+        }
 
       private:
         const Database* database_;
@@ -114,14 +122,16 @@ Catalogue::~Catalogue() = default;
 std::filesystem::path Catalogue::file_in(const std::filesystem::path& folder) { return folder / "catalogue.sqlite"; }
 
 void Catalogue::put(const CataloguePart& p) {
-    Database::Statement s{*database_, fmt::format("INSERT OR REPLACE INTO parts ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", kPartColumns)};
+    Database::Statement s{
+        *database_, fmt::format("INSERT OR REPLACE INTO parts ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", kPartColumns)};
     s.bind(p.file).bind(p.run).bind(std::uint64_t{p.part}).bind(p.sha256).bind(p.bytes).bind(p.first_sequence);
     s.bind(p.last_sequence).bind(p.triggers).bind(p.start_utc_ns).bind(p.end_utc_ns).bind(p.state);
     (void)s.step();
 }
 
 void Catalogue::put(const CatalogueRun& r) {
-    Database::Statement s{*database_, fmt::format("INSERT OR REPLACE INTO runs ({}) VALUES (?,?,?,?,?,?,?,?,?)", kRunColumns)};
+    Database::Statement s{*database_,
+                          fmt::format("INSERT OR REPLACE INTO runs ({}) VALUES (?,?,?,?,?,?,?,?,?)", kRunColumns)};
     s.bind(r.run).bind(r.profile).bind(r.software).bind(r.host).bind(r.start_utc_ns).bind(r.state).bind(r.reason);
     s.bind(r.last_ordinal).bind(r.last_sequence);
     (void)s.step();

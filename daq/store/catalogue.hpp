@@ -12,15 +12,15 @@ namespace alleycat {
 
 /// One row of `parts`.
 struct CataloguePart {
-    std::string file;     ///< name without folder
+    std::string file;  ///< name without folder
     std::uint64_t run = 0;
     std::uint32_t part = 0;
-    std::string sha256;   ///< of the closed file, lower-case hexadecimal
+    std::string sha256;  ///< of the closed file, lower-case hexadecimal
     std::uint64_t bytes = 0;
     std::uint64_t first_sequence = 0, last_sequence = 0;  ///< refused triggers included; kNoSequence: none
     std::uint64_t triggers = 0;
-    std::int64_t start_utc_ns = 0, end_utc_ns = 0;        ///< first and last trigger recorded
-    std::string state;    ///< "closed", "repaired", "interrupted"
+    std::int64_t start_utc_ns = 0, end_utc_ns = 0;  ///< first and last trigger recorded
+    std::string state;                              ///< "closed", "repaired", "interrupted"
 
     friend bool operator==(const CataloguePart&, const CataloguePart&) = default;
 };
@@ -30,10 +30,10 @@ struct CatalogueRun {
     std::uint64_t run = 0;
     std::string profile, software, host;
     std::int64_t start_utc_ns = 0;
-    std::string state;               ///< "running", "ended", "interrupted"
-    std::string reason;              ///< why it ended
-    std::uint64_t last_ordinal = 0;  ///< last frame that is on the disk
-    std::uint64_t last_sequence = 0; ///< last trigger among them; kNoSequence: none
+    std::string state;                ///< "running", "ended", "interrupted"
+    std::string reason;               ///< why it ended
+    std::uint64_t last_ordinal = 0;   ///< last frame that is on the disk
+    std::uint64_t last_sequence = 0;  ///< last trigger among them; kNoSequence: none
 
     friend bool operator==(const CatalogueRun&, const CatalogueRun&) = default;
 };

@@ -46,8 +46,9 @@ std::size_t blosc_filter(unsigned flags, std::size_t count, const unsigned* valu
 }  // namespace
 
 std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
-    // Sums modulo 65535 do not mind the order of bytes in a word: add little-endian words, turn the two sums at the end.
-    // 360 words is the most for which the weighted sum fits 32 bits; the constant length lets the compiler use SIMD.
+    // Sums modulo 65535 do not mind the order of bytes in a word: add little-endian words, turn the two sums at the
+    // end. 360 words is the most for which the weighted sum fits 32 bits; the constant length lets the compiler use
+    // SIMD.
     constexpr std::size_t kBlock = 360;
     const std::byte* at = bytes.data();
     std::size_t words = bytes.size() / 2;

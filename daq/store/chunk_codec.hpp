@@ -1,6 +1,6 @@
 #pragma once
-// From the samples of one chunk to the bytes that stand in the file: compression, then checksum. Doing it here and not in
-// HDF5's pipeline lets H5Dwrite_chunk put it down as it is (internal to daq/store).
+// From the samples of one chunk to the bytes that stand in the file: compression, then checksum. Doing it here and not
+// in HDF5's pipeline lets H5Dwrite_chunk put it down as it is (internal to daq/store).
 
 #include <cstddef>
 #include <cstdint>

@@ -10,8 +10,8 @@
 namespace alleycat {
 namespace {
 
-constexpr std::uint64_t kBlock = 512;         // events per play()
-constexpr std::size_t kWaveforms = 8;         // shown at the end of a run
+constexpr std::uint64_t kBlock = 512;  // events per play()
+constexpr std::size_t kWaveforms = 8;  // shown at the end of a run
 
 class EventPlayer final : public EventSource {
   public:
@@ -25,9 +25,11 @@ class EventPlayer final : public EventSource {
         for (auto begin = pieces_.begin(); begin != pieces_.end();) {
             const auto end = std::find_if(begin, pieces_.end(), [&](const Piece& p) { return p.run != begin->run; });
             std::stable_sort(begin, end, [](const Piece& a, const Piece& b) { return a.part < b.part; });
-            const auto twice = std::adjacent_find(begin, end, [](const Piece& a, const Piece& b) { return a.part == b.part; });
+            const auto twice =
+                std::adjacent_find(begin, end, [](const Piece& a, const Piece& b) { return a.part == b.part; });
             if (twice != end) {
-                throw Error{fmt::format("{}: is part {} of run {}, as is {}", std::next(twice)->path.string(), twice->part, twice->run, twice->path.string())};
+                throw Error{fmt::format("{}: is part {} of run {}, as is {}", std::next(twice)->path.string(),
+                                        twice->part, twice->run, twice->path.string())};
             }
             begin = end;
         }
@@ -39,13 +41,16 @@ class EventPlayer final : public EventSource {
             open(sink);
             return true;
         }
-        if (row_ < file_->triggers()) play_block(sink);
-        else close(sink);
+        if (row_ < file_->triggers())
+            play_block(sink);
+        else
+            close(sink);
         return file_ || next_piece_ < pieces_.size();
     }
 
     [[nodiscard]] double fraction_done() const override {
-        return total_ == 0 ? (next_piece_ == pieces_.size() ? 1.0 : 0.0) : static_cast<double>(played_) / static_cast<double>(total_);
+        return total_ == 0 ? (next_piece_ == pieces_.size() ? 1.0 : 0.0)
+                           : static_cast<double>(played_) / static_cast<double>(total_);
     }
 
   private:
@@ -66,7 +71,8 @@ class EventPlayer final : public EventSource {
         }
         calibrations_ = file_->calibration();
         if (last_calibration_) {  // a part repeats what is in force
-            std::erase_if(calibrations_, [&](const Calibration& c) { return c.from_sequence <= last_calibration_->from_sequence; });
+            std::erase_if(calibrations_,
+                          [&](const Calibration& c) { return c.from_sequence <= last_calibration_->from_sequence; });
         }
         dead_time_ = file_->dead_time();
         next_calibration_ = next_dead_time_ = 0;
@@ -97,7 +103,8 @@ class EventPlayer final : public EventSource {
 
     void close(EventSink& sink) {
         play_before(kNoSequence, sink);
-        const bool last_of_run = next_piece_ == pieces_.size() || pieces_[next_piece_].run != pieces_[next_piece_ - 1].run;
+        const bool last_of_run =
+            next_piece_ == pieces_.size() || pieces_[next_piece_].run != pieces_[next_piece_ - 1].run;
         if (last_of_run) {
             for (const Waveform& waveform : file_->last_waveforms(kWaveforms)) sink.on_waveform(waveform);
             sink.on_status(final_status());
@@ -126,7 +133,8 @@ class EventPlayer final : public EventSource {
         if (file_->closed()) {
             status.ledger = file_->summary()->ledger;
             if (status.ledger.triggers > 0) {
-                status.live_fraction = static_cast<double>(status.ledger.recorded) / static_cast<double>(status.ledger.triggers);
+                status.live_fraction =
+                    static_cast<double>(status.ledger.recorded) / static_cast<double>(status.ledger.triggers);
             }
         }
         status.writer.file = file_->path().filename().string();

@@ -47,11 +47,14 @@ h5::Handle open_hdf5(const std::filesystem::path& path) {
     if (!file) {
         const std::string why = h5::last_error();
         H5Eclear2(H5E_DEFAULT);
-        refuse(path, why.starts_with("truncated file")
-                         ? "is cut short, and HDF5 can read nothing of it: `alleycat verify --repair` rebuilds it where its "
-                           "journal is still beside it"
-                         : fmt::format("HDF5 cannot open it ({}): `alleycat verify --repair` rebuilds it where its journal is "
-                                       "still beside it", why));
+        refuse(
+            path,
+            why.starts_with("truncated file")
+                ? "is cut short, and HDF5 can read nothing of it: `alleycat verify --repair` rebuilds it where its "
+                  "journal is still beside it"
+                : fmt::format("HDF5 cannot open it ({}): `alleycat verify --repair` rebuilds it where its journal is "
+                              "still beside it",
+                              why));
     }
     return file;
 }
@@ -90,7 +93,8 @@ AlleycatFile::AlleycatFile(const std::filesystem::path& path) : path_{path} {
     const std::uint32_t version = h5::get_number<std::uint32_t>(file.get(), "format_version").value_or(0);
     if (version == 0) refuse(path, "has no format_version");
     if (version > kFormatVersion) {
-        refuse(path, fmt::format("has format version {}, this program reads up to {}: use a newer Alleycat", version, kFormatVersion));
+        refuse(path, fmt::format("has format version {}, this program reads up to {}: use a newer Alleycat", version,
+                                 kFormatVersion));
     }
     try {
         run_ = read_run(file.get(), path);
@@ -150,7 +154,8 @@ void AlleycatFile::read_events(std::uint64_t first, std::uint64_t n, std::vector
         for (std::size_t i = 0; i < n; ++i) store(i, values[i]);
     };
     try {
-        column("triggers/sequence", std::uint64_t{}, [&](std::size_t i, std::uint64_t v) { events[i].sequence = beam_states[i].sequence = v; });
+        column("triggers/sequence", std::uint64_t{},
+               [&](std::size_t i, std::uint64_t v) { events[i].sequence = beam_states[i].sequence = v; });
         column("triggers/trigger_class", std::uint8_t{}, [&](std::size_t i, std::uint8_t v) {
             if (v >= kTriggerClasses) throw Error{fmt::format("row {} of /triggers/trigger_class is {}", first + i, v)};
             events[i].trigger_class = static_cast<TriggerClass>(v);
@@ -158,9 +163,12 @@ void AlleycatFile::read_events(std::uint64_t first, std::uint64_t n, std::vector
         column("triggers/time_ps", std::int64_t{}, [&](std::size_t i, std::int64_t v) { events[i].time_ps = v; });
         column("triggers/utc_ns", std::int64_t{}, [&](std::size_t i, std::int64_t v) { events[i].utc_ns = v; });
         column("triggers/flags", std::uint32_t{}, [&](std::size_t i, std::uint32_t v) { events[i].flags = v; });
-        column("triggers/baseline_median_adc", double{}, [&](std::size_t i, double v) { events[i].baseline_median_adc = v; });
-        column("triggers/baseline_mean_adc", double{}, [&](std::size_t i, double v) { events[i].baseline_mean_adc = v; });
-        column("triggers/baseline_sigma_adc", double{}, [&](std::size_t i, double v) { events[i].baseline_sigma_adc = v; });
+        column("triggers/baseline_median_adc", double{},
+               [&](std::size_t i, double v) { events[i].baseline_median_adc = v; });
+        column("triggers/baseline_mean_adc", double{},
+               [&](std::size_t i, double v) { events[i].baseline_mean_adc = v; });
+        column("triggers/baseline_sigma_adc", double{},
+               [&](std::size_t i, double v) { events[i].baseline_sigma_adc = v; });
         column("triggers/spe_charge_adc", double{}, [&](std::size_t i, double v) { events[i].spe_charge_adc = v; });
         column("triggers/beam_power_w", float{}, [&](std::size_t i, float v) { beam_states[i].power_w = v; });
         column("triggers/beam_state", std::int8_t{}, [&](std::size_t i, std::int8_t v) {
@@ -174,9 +182,11 @@ void AlleycatFile::read_events(std::uint64_t first, std::uint64_t n, std::vector
         for (std::size_t w = 0; w < run_.windows.size(); ++w) {
             const std::string group = "windows/" + run_.windows[w].name + "/";
             for (std::size_t f = 0; f < run_.features.size(); ++f) {  // HDF5 turns every column into doubles
-                column(group + run_.features[f].name, double{}, [&](std::size_t i, double v) { events[i].window[w].value[f] = v; });
+                column(group + run_.features[f].name, double{},
+                       [&](std::size_t i, double v) { events[i].window[w].value[f] = v; });
             }
-            column(group + "cuts", std::uint32_t{}, [&](std::size_t i, std::uint32_t v) { events[i].window[w].cuts = v; });
+            column(group + "cuts", std::uint32_t{},
+                   [&](std::size_t i, std::uint32_t v) { events[i].window[w].cuts = v; });
         }
     } catch (const Error& e) {
         refuse(path_, e.what());
@@ -194,7 +204,8 @@ std::vector<DeadTime> AlleycatFile::dead_time() const {
     std::vector<DeadTime> intervals(n);
     for (std::size_t i = 0; i < n; ++i) {
         if (last[i] < first[i] || reason[i] >= kRefusalReasonNames.size()) {
-            refuse(path_, fmt::format("row {} of /dead_time is impossible: {} to {}, reason {}", i, first[i], last[i], reason[i]));
+            refuse(path_, fmt::format("row {} of /dead_time is impossible: {} to {}, reason {}", i, first[i], last[i],
+                                      reason[i]));
         }
         intervals[i].first_sequence = first[i];
         intervals[i].last_sequence = last[i];
@@ -228,7 +239,8 @@ std::vector<BeamFrame> AlleycatFile::beam_frames() const {
     const auto veto = read_column<std::uint16_t>(id_, "beam/veto", 0, n);
     const auto flavor = read_column<std::uint8_t>(id_, "beam/flavor", 0, n);
     std::vector<BeamFrame> frames(n);
-    for (std::size_t i = 0; i < n; ++i) frames[i] = {utc[i], tick[i], power[i], charge[i], cycle[i], veto[i], flavor[i], {}};
+    for (std::size_t i = 0; i < n; ++i)
+        frames[i] = {utc[i], tick[i], power[i], charge[i], cycle[i], veto[i], flavor[i], {}};
     return frames;
 }
 
@@ -280,7 +292,8 @@ std::vector<Waveform> AlleycatFile::last_waveforms(std::size_t n) const {
     // The last triggers with samples of any board, then what each board has for them.
     std::set<std::uint64_t> chosen;
     for (const BoardInfo& board : run_.boards) {
-        for (const std::string& path : {"raw/" + board.name + "/sequence", "raw/" + board.name + "/irregular/sequence"}) {
+        for (const std::string& path :
+             {"raw/" + board.name + "/sequence", "raw/" + board.name + "/irregular/sequence"}) {
             const std::uint64_t rows = h5::rows(id_, path).value_or(0);
             const std::uint64_t few = std::min<std::uint64_t>(rows, n * kMaxChannels);
             for (const std::uint64_t s : read_column<std::uint64_t>(id_, path, rows - few, few)) chosen.insert(s);
@@ -320,7 +333,8 @@ std::vector<Waveform> AlleycatFile::last_waveforms(std::size_t n) const {
                 left &= left - 1;
                 WaveformChannel& channel = wave->channels.emplace_back();
                 channel.board = board.name;
-                channel.channel = index < board.channels.size() ? board.channels[index].name : fmt::format("channel {}", index);
+                channel.channel =
+                    index < board.channels.size() ? board.channels[index].name : fmt::format("channel {}", index);
                 channel.sample_period_ps = board.sample_period_ps;
                 with_sample_type(header.sample_type, [&]<class T>(T) {
                     const std::span<const T> codes = record.channel<T>(position);
@@ -344,7 +358,8 @@ FileInfo info(const std::filesystem::path& path) {
     made.n_on = n_on(made.summary, made.run);
     made.n_off = n_off(made.summary, made.run);
     const auto& ticks = made.summary.ticks;
-    if (made.run.tick_rate_hz > 0) made.live_time_s = static_cast<double>(ticks[0] + ticks[1] + ticks[2]) / made.run.tick_rate_hz;
+    if (made.run.tick_rate_hz > 0)
+        made.live_time_s = static_cast<double>(ticks[0] + ticks[1] + ticks[2]) / made.run.tick_rate_hz;
     for (const BoardInfo& board : made.run.boards) {
         made.boards.push_back({board.name, h5::rows(file.hdf5_id(), "raw/" + board.name + "/sequence").value_or(0),
                                h5::rows(file.hdf5_id(), "raw/" + board.name + "/irregular/sequence").value_or(0)});

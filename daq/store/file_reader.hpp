@@ -22,7 +22,8 @@ namespace alleycat {
 /// One part, open for reading; closed, still being written, or left behind by a crash. Used by one thread.
 class AlleycatFile {
   public:
-    /// Throws Error "FILE: ..." when it is absent, empty, a folder, no HDF5, not ours, newer than this program, or torn.
+    /// Throws Error "FILE: ..." when it is absent, empty, a folder, no HDF5, not ours, newer than this program, or
+    /// torn.
     explicit AlleycatFile(const std::filesystem::path& path);
     ~AlleycatFile();
     AlleycatFile(AlleycatFile&&) noexcept;
@@ -68,7 +69,8 @@ class AlleycatFile {
 /// (RecordHeader::sequence); header.time_ps is the trigger's recorded time. The first board's source also gives the
 /// recorded beam frames and beam states; after `end` it gives what is left of them.
 /// Throws Error when the files are of different runs, twice the same part, or hold no samples.
-[[nodiscard]] std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths);
+[[nodiscard]] std::vector<std::unique_ptr<RecordSource>> open_recorded_run(
+    const std::vector<std::filesystem::path>& paths);
 
 /// Plays runs into a sink: run, calibrations, events with their beam states, dead time, the last few waveforms, and the
 /// counters and ledger at the end as a status. Parts of a run are put in order; runs are played in the order given.
@@ -80,12 +82,12 @@ struct FileInfo {
     std::filesystem::path path;
     std::uint64_t bytes = 0;
     std::uint32_t part = 0;
-    bool closed = false;         ///< false: being written, or cut short; the summary is then made from the columns
+    bool closed = false;  ///< false: being written, or cut short; the summary is then made from the columns
     RunDescription run;
     PartSummary summary;
-    std::uint64_t n_on = 0;      ///< in the box in ticks with beam, coincident windows
-    std::uint64_t n_off = 0;     ///< the same, anticoincident windows
-    double live_time_s = 0;      ///< ticks of known beam state / tick rate
+    std::uint64_t n_on = 0;   ///< in the box in ticks with beam, coincident windows
+    std::uint64_t n_off = 0;  ///< the same, anticoincident windows
+    double live_time_s = 0;   ///< ticks of known beam state / tick rate
     struct Board {
         std::string name;
         std::uint64_t records = 0;    ///< of the board's own shape (rows, for boards that deliver hits)

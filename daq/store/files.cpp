@@ -50,8 +50,7 @@ std::size_t read_at(const FileDescriptor& file, std::span<std::byte> bytes, std:
                     const std::filesystem::path& path) {
     std::size_t got = 0;
     while (got < bytes.size()) {
-        const ssize_t n =
-            ::pread(file.get(), bytes.data() + got, bytes.size() - got, static_cast<off_t>(offset + got));
+        const ssize_t n = ::pread(file.get(), bytes.data() + got, bytes.size() - got, static_cast<off_t>(offset + got));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) fail(path, "cannot be read", errno);
         if (n == 0) break;

@@ -39,15 +39,17 @@ void check_run(const FrameView& frame, const RunDescription& run) {
     const std::vector<FeatureInfo> core = core_features();
     if (!run.windows.empty() &&
         (run.features.size() < core.size() ||
-         !std::equal(core.begin(), core.end(), run.features.begin(),
-                     [](const FeatureInfo& a, const FeatureInfo& b) { return a.name == b.name && a.type == b.type; }))) {
+         !std::equal(core.begin(), core.end(), run.features.begin(), [](const FeatureInfo& a, const FeatureInfo& b) {
+             return a.name == b.name && a.type == b.type;
+         }))) {
         refuse(frame, "its features do not begin with those every profile has");
     }
 }
 
 void check_trigger(const FrameView& frame, const RunDescription& run, const TriggerFrame& content) {
     const Event& event = content.event;
-    if (event.window_count != run.windows.size() || (event.window_count != 0 && event.feature_count != run.features.size())) {
+    if (event.window_count != run.windows.size() ||
+        (event.window_count != 0 && event.feature_count != run.features.size())) {
         refuse(frame, fmt::format("its event has {} windows of {} features, the run {} of {}", event.window_count,
                                   event.feature_count, run.windows.size(), run.features.size()));
     }
@@ -58,7 +60,8 @@ void check_trigger(const FrameView& frame, const RunDescription& run, const Trig
     }
     for (const RecordView& record : content.trigger.records()) {
         if (record.header().board >= run.boards.size()) {
-            refuse(frame, fmt::format("a record of board {}, the run has {}", record.header().board, run.boards.size()));
+            refuse(frame,
+                   fmt::format("a record of board {}, the run has {}", record.header().board, run.boards.size()));
         }
     }
 }
@@ -87,8 +90,12 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
             return;
         case FrameKind::beam_frames: into.beam_frames = expect(frame, decode_beam_frames(frame), "beam frames"); return;
         case FrameKind::beam_states: into.beam_states = expect(frame, decode_beam_states(frame), "beam states"); return;
-        case FrameKind::dead_time: into.dead_time = expect(frame, decode_dead_time(frame), "a dead-time interval"); return;
-        case FrameKind::calibration: into.calibration = expect(frame, decode_calibration(frame), "a calibration"); return;
+        case FrameKind::dead_time:
+            into.dead_time = expect(frame, decode_dead_time(frame), "a dead-time interval");
+            return;
+        case FrameKind::calibration:
+            into.calibration = expect(frame, decode_calibration(frame), "a calibration");
+            return;
         case FrameKind::counters: into.counters = expect(frame, decode_counters(frame), "a counter sample"); return;
         case FrameKind::run_end: into.run_end = expect(frame, decode_run_end(frame), "a run's end"); return;
     }
@@ -98,9 +105,10 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
 void check_follows(const FrameView& frame, std::optional<std::uint64_t> last) {
     const std::uint64_t run = frame.header.run, ordinal = frame.header.ordinal, expected = last ? *last + 1 : 0;
     if (ordinal == expected) return;
-    throw Error{last ? fmt::format("run {}: frame {} came after frame {}: frames {} to {} are missing", run, ordinal, *last,
-                                   expected, ordinal - 1)
-                     : fmt::format("run {}: frame {} came first: frames 0 to {} are missing", run, ordinal, ordinal - 1)};
+    throw Error{
+        last ? fmt::format("run {}: frame {} came after frame {}: frames {} to {} are missing", run, ordinal, *last,
+                           expected, ordinal - 1)
+             : fmt::format("run {}: frame {} came first: frames 0 to {} are missing", run, ordinal, ordinal - 1)};
 }
 
 void check_order(const FrameContent& content, std::uint64_t last_sequence) {

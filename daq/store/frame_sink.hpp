@@ -12,7 +12,7 @@ namespace alleycat {
 /// Up to where a run is on the disk.
 struct Durable {
     std::uint64_t run = 0;
-    std::uint64_t ordinal = 0;   ///< last frame that is on the disk: the stream resumes behind it
+    std::uint64_t ordinal = 0;             ///< last frame that is on the disk: the stream resumes behind it
     std::uint64_t sequence = kNoSequence;  ///< last trigger among them; kNoSequence: none yet
 
     friend bool operator==(const Durable&, const Durable&) = default;

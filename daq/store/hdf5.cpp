@@ -35,7 +35,8 @@ std::string name_of(hid_t object) {
 
 std::string full_path(hid_t parent, const std::string& path) {
     const std::string folder = name_of(parent);
-    return folder == "/" || path.starts_with('/') ? "/" + path.substr(path.starts_with('/') ? 1 : 0) : folder + "/" + path;
+    return folder == "/" || path.starts_with('/') ? "/" + path.substr(path.starts_with('/') ? 1 : 0)
+                                                  : folder + "/" + path;
 }
 
 }  // namespace

@@ -43,8 +43,8 @@ class Handle {
     hid_t id_ = H5I_INVALID_HID;
 };
 
-/// Silences HDF5's own printing for the calling thread (it is a setting of each thread) and makes the blosc filter known,
-/// once. Every public function of this folder that touches HDF5 calls it first.
+/// Silences HDF5's own printing for the calling thread (it is a setting of each thread) and makes the blosc filter
+/// known, once. Every public function of this folder that touches HDF5 calls it first.
 void prepare();
 
 /// What HDF5's error stack says about the last failure, innermost first; "" when it is empty.
@@ -61,15 +61,24 @@ Status check(Status status, std::string_view what) {
 
 template <class T>
 [[nodiscard]] hid_t native_type() {
-    if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-    else if constexpr (std::is_same_v<T, std::int8_t>) return H5T_NATIVE_INT8;
-    else if constexpr (std::is_same_v<T, std::uint16_t>) return H5T_NATIVE_UINT16;
-    else if constexpr (std::is_same_v<T, std::int16_t>) return H5T_NATIVE_INT16;
-    else if constexpr (std::is_same_v<T, std::uint32_t>) return H5T_NATIVE_UINT32;
-    else if constexpr (std::is_same_v<T, std::int32_t>) return H5T_NATIVE_INT32;
-    else if constexpr (std::is_same_v<T, std::uint64_t>) return H5T_NATIVE_UINT64;
-    else if constexpr (std::is_same_v<T, std::int64_t>) return H5T_NATIVE_INT64;
-    else if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
+    if constexpr (std::is_same_v<T, std::uint8_t>)
+        return H5T_NATIVE_UINT8;
+    else if constexpr (std::is_same_v<T, std::int8_t>)
+        return H5T_NATIVE_INT8;
+    else if constexpr (std::is_same_v<T, std::uint16_t>)
+        return H5T_NATIVE_UINT16;
+    else if constexpr (std::is_same_v<T, std::int16_t>)
+        return H5T_NATIVE_INT16;
+    else if constexpr (std::is_same_v<T, std::uint32_t>)
+        return H5T_NATIVE_UINT32;
+    else if constexpr (std::is_same_v<T, std::int32_t>)
+        return H5T_NATIVE_INT32;
+    else if constexpr (std::is_same_v<T, std::uint64_t>)
+        return H5T_NATIVE_UINT64;
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+        return H5T_NATIVE_INT64;
+    else if constexpr (std::is_same_v<T, float>)
+        return H5T_NATIVE_FLOAT;
     else {
         static_assert(std::is_same_v<T, double>, "no HDF5 type for this");
         return H5T_NATIVE_DOUBLE;

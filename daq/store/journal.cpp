@@ -13,8 +13,8 @@
 namespace alleycat {
 namespace {
 
-constexpr std::size_t kGather = 1 << 20;     // one write(2) for this much of small frames
-constexpr std::size_t kBigFrame = 1 << 18;   // from here on copying costs more than a call
+constexpr std::size_t kGather = 1 << 20;    // one write(2) for this much of small frames
+constexpr std::size_t kBigFrame = 1 << 18;  // from here on copying costs more than a call
 constexpr std::size_t kReadAhead = 1 << 22;
 
 std::uint32_t header_crc(const JournalHeader& header) {
@@ -83,26 +83,33 @@ void JournalWriter::sync() {
 JournalReader::JournalReader(std::filesystem::path path) : path_{std::move(path)}, file_{open_file(path_, O_RDONLY)} {
     file_bytes_ = std::filesystem::file_size(path_);
     const std::size_t got = read_at(file_, std::as_writable_bytes(std::span{&header_, 1}), 0, path_);
-    if (got < sizeof header_) throw Error{fmt::format("{}: cut short within its header, it holds no frame", path_.string())};
+    if (got < sizeof header_)
+        throw Error{fmt::format("{}: cut short within its header, it holds no frame", path_.string())};
     if (header_.magic != JournalHeader{}.magic) throw Error{fmt::format("{}: is not a journal", path_.string())};
     if (header_.crc != header_crc(header_)) throw Error{fmt::format("{}: its header is damaged", path_.string())};
     if (header_.version > kJournalVersion) {
-        throw Error{fmt::format("{}: has journal version {}, this program reads up to {}", path_.string(), header_.version,
-                                kJournalVersion)};
+        throw Error{fmt::format("{}: has journal version {}, this program reads up to {}", path_.string(),
+                                header_.version, kJournalVersion)};
     }
     whole_bytes_ = sizeof header_;
 }
 
 std::span<const std::byte> JournalReader::look(std::size_t n) {
-    const auto in_buffer = [&] { return buffer_offset_ + buffer_bytes_ - std::min(whole_bytes_, buffer_offset_ + buffer_bytes_); };
+    const auto in_buffer = [&] {
+        return buffer_offset_ + buffer_bytes_ - std::min(whole_bytes_, buffer_offset_ + buffer_bytes_);
+    };
     if (in_buffer() < n && buffer_offset_ + buffer_bytes_ < file_bytes_) {
-        const std::size_t size = std::max(n, kReadAhead) / sizeof(std::uint64_t) + 1;
+        const std::uint64_t left = file_bytes_ - whole_bytes_;
+        const std::size_t size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(left, std::max(n, kReadAhead))) / sizeof(std::uint64_t) +
+            1;
         if (buffer_.size() < size) buffer_.resize(size);
         buffer_offset_ = whole_bytes_;
         buffer_bytes_ = read_at(file_, std::as_writable_bytes(std::span{buffer_}), buffer_offset_, path_);
     }
     const std::span<const std::byte> all = std::as_bytes(std::span{buffer_}).first(buffer_bytes_);
-    return whole_bytes_ < buffer_offset_ ? all.first(0) : all.subspan(static_cast<std::size_t>(whole_bytes_ - buffer_offset_));
+    return whole_bytes_ < buffer_offset_ ? all.first(0)
+                                         : all.subspan(static_cast<std::size_t>(whole_bytes_ - buffer_offset_));
 }
 
 bool JournalReader::stop(std::string_view what) {
@@ -120,7 +127,8 @@ bool JournalReader::next(FrameView& frame) {
         std::memcpy(&head, bytes.data(), sizeof head);
         const std::uint64_t size = frame_bytes(head.body_bytes);
         // A length that cannot be is judged by read_frame; it is not a reason to take a gigabyte of memory.
-        if (head.magic == kFrameMagic && size <= file_bytes_ - whole_bytes_) bytes = look(static_cast<std::size_t>(size));
+        if (head.magic == kFrameMagic && size <= file_bytes_ - whole_bytes_)
+            bytes = look(static_cast<std::size_t>(size));
     }
     FrameView found;
     const FrameError error = read_frame(bytes, found);
@@ -140,7 +148,8 @@ bool JournalReader::frames_behind_the_tear() {
     const std::size_t got = read_at(file_, bytes, whole_bytes_, path_) / 8 * 8;
     FrameView frame;
     for (std::size_t at = 8; at + sizeof(FrameHeader) <= got; at += 8) {
-        if (read_frame(bytes.first(got).subspan(at), frame) == FrameError::none && frame.header.run == header_.run) return true;
+        if (read_frame(bytes.first(got).subspan(at), frame) == FrameError::none && frame.header.run == header_.run)
+            return true;
     }
     return false;
 }

@@ -64,9 +64,9 @@ class JournalWriter {
 
     std::filesystem::path path_;
     FileDescriptor file_;
-    std::uint64_t written_ = 0;         ///< bytes in the file
-    bool synced_ = false;               ///< nothing was written since the last sync
-    std::vector<std::byte> gathered_;   ///< frames that wait to be written together
+    std::uint64_t written_ = 0;        ///< bytes in the file
+    bool synced_ = false;              ///< nothing was written since the last sync
+    std::vector<std::byte> gathered_;  ///< frames that wait to be written together
 };
 
 /// Reads frames one after another and stops at the first that is not whole: the end, or the tear.
@@ -101,8 +101,8 @@ class JournalReader {
     std::uint64_t last_ordinal_ = 0;
     bool any_ = false, stopped_ = false;
     std::string why_;
-    std::vector<std::uint64_t> buffer_;   ///< 8-byte aligned, as read_frame asks
-    std::uint64_t buffer_offset_ = 0;     ///< in the file
+    std::vector<std::uint64_t> buffer_;  ///< 8-byte aligned, as read_frame asks
+    std::uint64_t buffer_offset_ = 0;    ///< in the file
     std::size_t buffer_bytes_ = 0;
 };
 

@@ -11,7 +11,8 @@ constexpr double kJoulesPerGwh = 3.6e12;
 
 bool in_box(const WindowEvent& window, const AnalysisBox& box) noexcept {
     const double pe = window[Feature::charge_pe], t = window[Feature::arrival_ns];
-    return window.accepted() && box.min_pe <= pe && pe < box.max_pe && box.min_arrival_ns <= t && t < box.max_arrival_ns;
+    return window.accepted() && box.min_pe <= pe && pe < box.max_pe && box.min_arrival_ns <= t &&
+           t < box.max_arrival_ns;
 }
 
 }  // namespace
@@ -39,8 +40,10 @@ std::uint8_t PartSummary::add_event(const Event& event, const RunDescription& ru
     for (std::size_t w = 0; w < windows.size() && w < event.window_count; ++w) {
         const WindowEvent& measured = event.window[w];
         ++windows[w].rows;
-        if (measured.accepted()) ++windows[w].accepted;
-        else if (const auto first = static_cast<std::size_t>(std::countr_zero(measured.cuts)); first < windows[w].rejected.size()) {
+        if (measured.accepted())
+            ++windows[w].accepted;
+        else if (const auto first = static_cast<std::size_t>(std::countr_zero(measured.cuts));
+                 first < windows[w].rejected.size()) {
             ++windows[w].rejected[first];
         }
         if (in_box(measured, run.box)) box = static_cast<std::uint8_t>(box | 1u << w);
@@ -69,7 +72,8 @@ void PartSummary::add_dead_time(const DeadTime& interval) {
     }
     first_sequence = std::min(first_sequence, interval.first_sequence);
     last_sequence = std::max(last_sequence, interval.last_sequence);
-    if (interval.reason < refused.size()) refused[interval.reason] += interval.last_sequence - interval.first_sequence + 1;
+    if (interval.reason < refused.size())
+        refused[interval.reason] += interval.last_sequence - interval.first_sequence + 1;
     dead_time_ps += interval.end_ps - interval.begin_ps;
 }
 

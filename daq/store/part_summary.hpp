@@ -34,37 +34,38 @@ struct WindowSummary {
 };
 
 struct PartSummary {
-    std::uint64_t triggers = 0;                           ///< rows of /triggers
-    std::uint64_t first_sequence = kNoSequence;           ///< refused ones included; kNoSequence: there is none
+    std::uint64_t triggers = 0;                  ///< rows of /triggers
+    std::uint64_t first_sequence = kNoSequence;  ///< refused ones included; kNoSequence: there is none
     std::uint64_t last_sequence = kNoSequence;
     std::array<std::uint64_t, kTriggerClasses> by_class{};
     std::array<std::uint64_t, kRefusalReasonNames.size()> refused{};  ///< by RefusalReason
-    std::int64_t dead_time_ps = 0;                        ///< sum of the intervals
-    std::int64_t first_time_ps = 0, last_time_ps = 0;     ///< of the triggers recorded
+    std::int64_t dead_time_ps = 0;                                    ///< sum of the intervals
+    std::int64_t first_time_ps = 0, last_time_ps = 0;                 ///< of the triggers recorded
     std::int64_t first_utc_ns = 0, last_utc_ns = 0;
-    std::array<std::uint64_t, kBeamStates> ticks{};       ///< recorded triggers of class beam_tick, by beam state
-    double beam_energy_gwh = 0;                           ///< sum of power / tick rate over the ticks with beam on
-    std::vector<WindowSummary> windows;                   ///< in the order of RunDescription::windows
+    std::array<std::uint64_t, kBeamStates> ticks{};  ///< recorded triggers of class beam_tick, by beam state
+    double beam_energy_gwh = 0;                      ///< sum of power / tick rate over the ticks with beam on
+    std::vector<WindowSummary> windows;              ///< in the order of RunDescription::windows
 
     // Of the run, known when the part was closed.
-    bool run_ended = false;   ///< the last part of its run
-    bool clean = false;       ///< the run ended without an error
-    std::string end_reason;   ///< why the part was closed: the run's reason, "part full", "interrupted: ..."
-    Ledger ledger;            ///< as the run last reported it
+    bool run_ended = false;  ///< the last part of its run
+    bool clean = false;      ///< the run ended without an error
+    std::string end_reason;  ///< why the part was closed: the run's reason, "part full", "interrupted: ..."
+    Ledger ledger;           ///< as the run last reported it
 
     explicit PartSummary(const RunDescription& run = {});
     /// Counts one recorded trigger. Returns a bit per window that is accepted and inside the box.
     std::uint8_t add_event(const Event& event, const RunDescription& run);
     /// Counts what only the beam state decides, once per trigger. `box` is what add_event returned.
-    void add_beam_state(TriggerClass trigger_class, std::uint8_t box, BeamState state, float power_w, double tick_rate_hz);
+    void add_beam_state(TriggerClass trigger_class, std::uint8_t box, BeamState state, float power_w,
+                        double tick_rate_hz);
     void add_dead_time(const DeadTime& interval);
     [[nodiscard]] std::uint64_t refused_total() const noexcept;
 
     friend bool operator==(const PartSummary&, const PartSummary&) = default;
 };
 
-/// Counts of the excess: what lies in the box in ticks with beam, in coincident (on) and in anticoincident windows (off).
-/// Without an anticoincident window the background is the coincident window of strobe triggers.
+/// Counts of the excess: what lies in the box in ticks with beam, in coincident (on) and in anticoincident windows
+/// (off). Without an anticoincident window the background is the coincident window of strobe triggers.
 [[nodiscard]] std::uint64_t n_on(const PartSummary& summary, const RunDescription& run) noexcept;
 [[nodiscard]] std::uint64_t n_off(const PartSummary& summary, const RunDescription& run) noexcept;
 

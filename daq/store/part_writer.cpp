@@ -55,9 +55,9 @@ void put_string_dataset(hid_t file, const char* name, const std::string& text) {
 void put_bytes_dataset(hid_t file, const char* name, std::span<const std::byte> bytes) {
     const hsize_t n = bytes.size();
     const Handle space{H5Screate_simple(1, &n, nullptr)};
-    const Handle dataset{h5::check(
-        H5Dcreate2(file, name, H5T_NATIVE_UINT8, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-        "cannot make /run_description")};
+    const Handle dataset{
+        h5::check(H5Dcreate2(file, name, H5T_NATIVE_UINT8, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                  "cannot make /run_description")};
     h5::check(H5Dwrite(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
               "cannot write /run_description");
     h5::put_text(dataset.get(), "datatype", "array<1>{real}");
@@ -79,12 +79,15 @@ struct PendingRow {
 struct Contents {
     Contents(hid_t file, const RunDescription& run, Compression compression, RawData raw)
         : triggers{file, "triggers", "one row per trigger", compression},
-          beam_power{triggers.group(), "beam_power_w", H5T_NATIVE_FLOAT, "W", "beam power at the tick; -1: not known", compression},
-          beam_state{triggers.group(), "beam_state", H5T_NATIVE_INT8, "", "1 on, 0 off, 2 no-beam cycle, -1 unknown", compression},
+          beam_power{triggers.group(), "beam_power_w", H5T_NATIVE_FLOAT, "W", "beam power at the tick; -1: not known",
+                     compression},
+          beam_state{triggers.group(), "beam_state", H5T_NATIVE_INT8, "", "1 on, 0 off, 2 no-beam cycle, -1 unknown",
+                     compression},
           ticks{file, "ticks", "every recorded tick of the timing signal", compression},
           beam{file, "beam", "every beam frame as it came", compression},
           dead_time{file, "dead_time", "intervals of consecutive triggers that were refused", compression},
-          calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force", compression},
+          calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force",
+                      compression},
           counters{file, "counters", "every counter over time", compression},
           truth{file, "truth", "what the simulator put in, one row per pulse; empty for data", compression} {
         make_triggers();
@@ -107,7 +110,8 @@ struct Contents {
         triggers.add_column<double>("baseline_mean_adc", "adc", "of the signal channel");
         triggers.add_column<double>("baseline_sigma_adc", "adc", "of the signal channel");
         triggers.add_column<double>("spe_charge_adc", "adc*sample", "SPE charge that was in force");
-        triggers.add_column<std::uint64_t>("missing_boards", "", "boards without a record, bit = index in /run_description");
+        triggers.add_column<std::uint64_t>("missing_boards", "",
+                                           "boards without a record, bit = index in /run_description");
         const std::array<std::string, 2> more{"beam_power_w", "beam_state"};
         triggers.describe(more);
     }
@@ -146,8 +150,8 @@ struct Contents {
         ticks.add_column<std::uint64_t>("sequence", "", "trigger the tick is");
         ticks.add_column<std::int64_t>("time_ps", "ps", "reference board's clock since the run's first tick");
         ticks.add_column<std::int64_t>("utc_ns", "ns", "when the host observed it, since 1970");
-        h5::put_text(ticks.add_column<std::uint32_t>("flags", "", "bits that are set, as in /triggers").dataset(), "bits",
-                     join(kTriggerFlagNames));
+        h5::put_text(ticks.add_column<std::uint32_t>("flags", "", "bits that are set, as in /triggers").dataset(),
+                     "bits", join(kTriggerFlagNames));
         ticks.describe();
 
         beam.add_column<std::int64_t>("utc_ns", "ns", "when the host got it, since 1970");
@@ -163,7 +167,8 @@ struct Contents {
         dead_time.add_column<std::uint64_t>("last_sequence", "", "last trigger refused, inclusive");
         dead_time.add_column<std::int64_t>("begin_ps", "ps", "time of the first one since the run's first tick");
         dead_time.add_column<std::int64_t>("end_ps", "ps", "time of the last one plus one nominal tick");
-        h5::put_text(dead_time.add_column<std::uint8_t>("reason", "", "why").dataset(), "values", join(kRefusalReasonNames));
+        h5::put_text(dead_time.add_column<std::uint8_t>("reason", "", "why").dataset(), "values",
+                     join(kRefusalReasonNames));
         dead_time.describe();
 
         calibration.add_column<std::uint64_t>("from_sequence", "", "first trigger it applies to");
@@ -180,7 +185,8 @@ struct Contents {
         truth.add_column<std::uint16_t>("board", "", "index of the board");
         truth.add_column<float>("onset_ns", "ns", "from the first sample of the trace");
         truth.add_column<std::uint32_t>("photoelectrons", "pe", "number injected");
-        h5::put_text(truth.add_column<std::uint8_t>("kind", "", "what it is").dataset(), "values", join(kTruthKindNames));
+        h5::put_text(truth.add_column<std::uint8_t>("kind", "", "what it is").dataset(), "values",
+                     join(kTruthKindNames));
         truth.describe();
     }
 
@@ -202,7 +208,8 @@ struct Contents {
 
 class PartWriter::File {
   public:
-    File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression, RawData raw)
+    File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression,
+         RawData raw)
         : final_{std::move(final_name)}, raw_{raw} {
         h5::prepare();
         FrameContent content;
@@ -210,7 +217,8 @@ class PartWriter::File {
         run_ = std::move(*content.description);
         summary_ = PartSummary{run_};
         for (const std::filesystem::path& name : {final_, unfinished()}) {
-            if (std::filesystem::exists(name)) throw Error{fmt::format("{}: exists already and is not overwritten", name.string())};
+            if (std::filesystem::exists(name))
+                throw Error{fmt::format("{}: exists already and is not overwritten", name.string())};
         }
         const Handle access = h5::file_access();
         file_ = Handle{h5::check(H5Fcreate(unfinished().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()),
@@ -275,7 +283,8 @@ class PartWriter::File {
 
     void close(const PartEnd& end) {
         h5::prepare();
-        if (std::filesystem::exists(final_)) throw Error{fmt::format("{}: exists already and is not overwritten", final_.string())};
+        if (std::filesystem::exists(final_))
+            throw Error{fmt::format("{}: exists already and is not overwritten", final_.string())};
         for (PendingRow& row : pending_) row.resolved = true;
         settle();
         flush();
@@ -283,7 +292,8 @@ class PartWriter::File {
         summary_.clean = end.clean;
         summary_.end_reason = end.reason;
         h5::write_summary(file_.get(), summary_, run_);
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired", static_cast<std::uint8_t>(end.repaired));
+        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired",
+                       static_cast<std::uint8_t>(end.repaired));
         h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
         contents_.reset();
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
@@ -324,22 +334,24 @@ class PartWriter::File {
 
     void add_trigger(const TriggerFrame& frame) {
         const Event& e = frame.event;
-        contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns, e.flags,
-                                    e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc, e.spe_charge_adc,
-                                    frame.trigger.missing_boards);
+        contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns,
+                                    e.flags, e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc,
+                                    e.spe_charge_adc, frame.trigger.missing_boards);
         bool accepted = false;
         for (std::size_t w = 0; w < run_.windows.size(); ++w) {
             add_window(contents_->windows[w], e.sequence, e.window[w]);
             accepted = accepted || e.window[w].accepted();
         }
-        if (e.trigger_class == TriggerClass::beam_tick) contents_->ticks.add_row(e.sequence, e.time_ps, e.utc_ns, e.flags);
+        if (e.trigger_class == TriggerClass::beam_tick)
+            contents_->ticks.add_row(e.sequence, e.time_ps, e.utc_ns, e.flags);
         for (const RecordView& record : frame.trigger.records()) {
             const std::uint16_t board = record.header().board;
             if (raw_ == RawData::all || (raw_ == RawData::accepted && accepted)) {
                 contents_->boards[board].add(e.sequence, record);
             }
             for (const TruthPulse& p : record.truth()) {
-                contents_->truth.add_row(e.sequence, board, p.onset_ns, p.photoelectrons, static_cast<std::uint8_t>(p.kind));
+                contents_->truth.add_row(e.sequence, board, p.onset_ns, p.photoelectrons,
+                                         static_cast<std::uint8_t>(p.kind));
             }
         }
         PendingRow row;
@@ -367,7 +379,8 @@ class PartWriter::File {
         const auto at = std::lower_bound(pending_.begin(), pending_.end(), state.sequence,
                                          [](const PendingRow& row, std::uint64_t s) { return row.sequence < s; });
         if (at == pending_.end() || at->sequence != state.sequence || at->resolved) {
-            ++states_without_row_;
+            if (state.sequence >= summary_.first_sequence && state.sequence <= summary_.last_sequence)
+                ++states_without_row_;
             return;
         }
         at->resolved = true;
@@ -393,7 +406,9 @@ class PartWriter::File {
         bool more = false;
         for (const auto& [name, value] : sample.counters) {
             std::string column = name.empty() ? "unnamed" : name;
-            std::replace_if(column.begin(), column.end(), [](char c) { return c == '/' || c == ',' || c == '{' || c == '}' || c == '\0'; }, '_');
+            std::replace_if(
+                column.begin(), column.end(),
+                [](char c) { return c == '/' || c == ',' || c == '{' || c == '}' || c == '\0'; }, '_');
             if (column == "utc_ns" || column == "sequence" || column == "." || column == "..") column += "_";
             auto& [made, last] = contents_->counter_columns[column];
             if (made == nullptr) {

@@ -34,8 +34,8 @@ class PartWriter {
     PartWriter(const PartWriter&) = delete;
     PartWriter& operator=(const PartWriter&) = delete;
 
-    /// Any frame of the run but its run_start, which the constructor took. Beam states of rows that are not here are
-    /// counted (beam_states_without_row), not an error: they may be of a refused trigger or of another part.
+    /// Any frame of the run but its run_start, which the constructor took. Beam states of sequences that are not here
+    /// are not an error: they may be of a refused trigger (counted as beam_states_without_row) or of another part.
     void add(const FrameContent& frame);
 
     /// Everything added is handed to the operating system: stock h5py usually opens the .part from then on.
@@ -44,13 +44,13 @@ class PartWriter {
     void close(const PartEnd& end);
 
     [[nodiscard]] const RunDescription& run() const noexcept;
-    [[nodiscard]] const std::filesystem::path& file() const noexcept;             ///< final name
-    [[nodiscard]] std::filesystem::path unfinished_file() const;                  ///< name while it is written
-    [[nodiscard]] std::uint64_t bytes() const noexcept;                           ///< about what the file takes
+    [[nodiscard]] const std::filesystem::path& file() const noexcept;  ///< final name
+    [[nodiscard]] std::filesystem::path unfinished_file() const;       ///< name while it is written
+    [[nodiscard]] std::uint64_t bytes() const noexcept;                ///< about what the file takes
     [[nodiscard]] std::uint64_t triggers() const noexcept;
-    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;             ///< rows that wait for their beam state
-    [[nodiscard]] std::int64_t first_time_ps() const noexcept;                    ///< of the first trigger, if there is one
-    [[nodiscard]] const PartSummary& summary() const noexcept;                    ///< of what was added and is resolved
+    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;  ///< rows that wait for their beam state
+    [[nodiscard]] std::int64_t first_time_ps() const noexcept;         ///< of the first trigger, if there is one
+    [[nodiscard]] const PartSummary& summary() const noexcept;         ///< of what was added and is resolved
 
   private:
     class File;

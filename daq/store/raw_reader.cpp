@@ -35,13 +35,14 @@ RecordRows::RecordRows(hid_t file, std::string group, const BoardInfo& board, bo
         }
     } else {
         rows_ = std::min(rows_, h5::rows(file, group_ + "/samples").value_or(0));
-        const Handle samples{check(H5Dopen2(file, (group_ + "/samples").c_str(), H5P_DEFAULT), "cannot open /" + group_ + "/samples")};
+        const Handle samples{
+            check(H5Dopen2(file, (group_ + "/samples").c_str(), H5P_DEFAULT), "cannot open /" + group_ + "/samples")};
         const Handle space{H5Dget_space(samples.get())};
         std::array<hsize_t, H5S_MAX_RANK> size{};
         if (H5Sget_simple_extent_dims(space.get(), size.data(), nullptr) != 3 || size[1] != board.channels.size() ||
             size[2] != board.samples) {
-            throw Error{fmt::format("/{}/samples does not have the shape of its board: {} channels x {} samples", group_,
-                                    board.channels.size(), board.samples)};
+            throw Error{fmt::format("/{}/samples does not have the shape of its board: {} channels x {} samples",
+                                    group_, board.channels.size(), board.samples)};
         }
     }
 }
@@ -55,8 +56,10 @@ void RecordRows::skip_to(std::uint64_t sequence) {
     std::uint64_t low = row_, high = rows_;  // sequences grow
     while (low < high) {
         const std::uint64_t middle = low + (high - low) / 2;
-        if (sequence_.at(middle) < sequence) low = middle + 1;
-        else high = middle;
+        if (sequence_.at(middle) < sequence)
+            low = middle + 1;
+        else
+            high = middle;
     }
     row_ = low;
 }
@@ -79,8 +82,10 @@ void RecordRows::next(RecordHeader& header) {
     };
     header.channels = channels_.at(row_);
     const std::uint64_t n = std::max<std::uint64_t>(header.channels, 1);
-    if (header.channels > kMaxChannels || n > rows_ - row_) contradiction(fmt::format("has {} channels", header.channels));
-    header.sample_type = irregular_ ? static_cast<SampleType>(std::min<std::uint8_t>(type_.at(row_), 4)) : board_.sample_type;
+    if (header.channels > kMaxChannels || n > rows_ - row_)
+        contradiction(fmt::format("has {} channels", header.channels));
+    header.sample_type =
+        irregular_ ? static_cast<SampleType>(std::min<std::uint8_t>(type_.at(row_), 4)) : board_.sample_type;
     if (header.sample_type > SampleType::uint16) contradiction("has an unknown sample type");
     current_ = row_ == 0 ? 0 : end_of_row(row_ - 1);
     std::uint64_t begin = current_, length = 0;
@@ -106,11 +111,13 @@ void RecordRows::read_samples(const RecordHeader& header, std::span<std::byte> s
     if (current_ < cached_first_ || current_ + needed > cached_first_ + cached_) {
         const std::string path = hits_ ? group_ + "/samples/flattened_data" : group_ + "/samples";
         const std::uint64_t there = h5::rows(file_, path).value_or(0);
-        if (current_ + needed > there) throw Error{fmt::format("/{} ends before the samples of trigger {}", path, header.sequence)};
+        if (current_ + needed > there)
+            throw Error{fmt::format("/{} ends before the samples of trigger {}", path, header.sequence)};
         const std::uint64_t n = std::min(std::max<std::uint64_t>(needed, kCacheBytes / unit), there - current_);
         cache_.resize(n * unit);
         cached_ = 0;
-        read_rows(file_, path, current_, n, irregular_ ? H5T_NATIVE_INT32 : sample_type_id(header.sample_type), cache_.data());
+        read_rows(file_, path, current_, n, irregular_ ? H5T_NATIVE_INT32 : sample_type_id(header.sample_type),
+                  cache_.data());
         cached_first_ = current_;
         cached_ = n;
     }
@@ -147,7 +154,8 @@ bool BoardReader::next() {
 }
 
 void BoardReader::read_samples(std::span<std::byte> samples) {
-    const std::size_t n = std::size_t{header_.channels} * header_.samples_per_channel * bytes_per_sample(header_.sample_type);
+    const std::size_t n =
+        std::size_t{header_.channels} * header_.samples_per_channel * bytes_per_sample(header_.sample_type);
     current_->read_samples(header_, samples.first(n));
 }
 

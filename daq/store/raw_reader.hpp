@@ -18,7 +18,8 @@ template <class T>
 class Walk {
   public:
     Walk() = default;
-    Walk(hid_t file, std::string path) : file_{file}, path_{std::move(path)}, rows_{h5::rows(file, path_).value_or(0)} {}
+    Walk(hid_t file, std::string path)
+        : file_{file}, path_{std::move(path)}, rows_{h5::rows(file, path_).value_or(0)} {}
     [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
     [[nodiscard]] T at(std::uint64_t row) {
         if (row < first_ || row - first_ >= block_.size()) {
@@ -62,7 +63,7 @@ class RecordRows {
     Walk<std::uint16_t> channels_;
     Walk<std::uint8_t> type_;
     std::uint64_t rows_ = 0, row_ = 0;
-    std::uint64_t current_ = 0;             ///< row (fixed) or first sample (hits) of the record described last
+    std::uint64_t current_ = 0;                    ///< row (fixed) or first sample (hits) of the record described last
     std::uint64_t cached_first_ = 0, cached_ = 0;  ///< records or samples in cache_
     std::vector<std::byte> cache_;
 };

@@ -21,7 +21,8 @@ void add_record_columns(Table& table) {
     table.add_column<std::uint64_t>("counter", "", "the board's trigger counter, unwrapped");
     table.add_column<std::uint64_t>("clock", "", "the board's clock as delivered, in its own ticks");
     table.add_column<std::int64_t>("time_ps", "ps", "the board's clock, unwrapped; its origin is the board's");
-    table.add_column<std::uint64_t>("channel_mask", "", "channels present, bit = index in the attribute channels of the board");
+    table.add_column<std::uint64_t>("channel_mask", "",
+                                    "channels present, bit = index in the attribute channels of the board");
     Column& flags = table.add_column<std::uint32_t>("flags", "", "what the source noticed");
     std::string bits;
     for (const std::string_view name : kRecordFlagNames) bits += (bits.empty() ? "" : ",") + std::string{name};
@@ -39,7 +40,8 @@ FixedRecords::FixedRecords(hid_t raw_group, const BoardInfo& board, Compression 
       compression_{compression},
       table_{raw_group, board.name, "one row per record: samples exactly as the ADC gave them", compression},
       record_bytes_{board.channels.size() * board.samples * bytes_per_sample(board.sample_type)},
-      records_per_chunk_{std::clamp<std::size_t>(kChunkBytes / std::max<std::size_t>(record_bytes_, 1), 1, kMostRecordsPerChunk)} {
+      records_per_chunk_{
+          std::clamp<std::size_t>(kChunkBytes / std::max<std::size_t>(record_bytes_, 1), 1, kMostRecordsPerChunk)} {
     const std::array<hsize_t, 3> size{0, board.channels.size(), board.samples};
     const std::array<hsize_t, 3> most{H5S_UNLIMITED, size[1], size[2]};
     const std::array<hsize_t, 3> chunk{records_per_chunk_, size[1], size[2]};
@@ -48,8 +50,13 @@ FixedRecords::FixedRecords(hid_t raw_group, const BoardInfo& board, Compression 
     H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER);
     if (compression == Compression::deflate) check(H5Pset_deflate(creation.get(), 1), "HDF5 has no deflate filter");
     if (compression == Compression::blosc) {
-        const std::array<unsigned, 7> values{2, 2, static_cast<unsigned>(bytes_per_sample(board.sample_type)),
-                                             static_cast<unsigned>(records_per_chunk_ * record_bytes_), 5, 2, 1};
+        const std::array<unsigned, 7> values{2,
+                                             2,
+                                             static_cast<unsigned>(bytes_per_sample(board.sample_type)),
+                                             static_cast<unsigned>(records_per_chunk_ * record_bytes_),
+                                             5,
+                                             2,
+                                             1};
         check(H5Pset_filter(creation.get(), kBloscFilter, H5Z_FLAG_OPTIONAL, values.size(), values.data()),
               "HDF5 does not take the blosc filter");
     }
@@ -129,7 +136,8 @@ HitRecords::HitRecords(hid_t parent, const std::string& name, const BoardInfo& b
     put_text(group_.get(), "datatype", "array<1>{array<1>{real}}");
     put_text(group_.get(), "units", "adc");
     add_record_columns(table_);
-    table_.add_column<std::uint16_t>("channels", "", "channels of the record: so many rows belong together; 0: one row without samples");
+    table_.add_column<std::uint16_t>(
+        "channels", "", "channels of the record: so many rows belong together; 0: one row without samples");
     table_.add_column<std::uint16_t>("channel", "", "index in the attribute channels of the board");
     if (irregular) {
         Column& type = table_.add_column<std::uint8_t>("sample_type", "", "integer type the ADC gave");
@@ -175,9 +183,13 @@ void HitRecords::flush() {
 }
 
 BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compression)
-    : board_{board}, compression_{compression}, raw_{exists(file, "raw") ? open_group(file, "raw") : create_group(file, "raw")} {
-    if (board.samples != 0 && !board.channels.empty()) fixed_.emplace(raw_.get(), board, compression);
-    else hits_.emplace(raw_.get(), board.name, board, false, compression);
+    : board_{board},
+      compression_{compression},
+      raw_{exists(file, "raw") ? open_group(file, "raw") : create_group(file, "raw")} {
+    if (board.samples != 0 && !board.channels.empty())
+        fixed_.emplace(raw_.get(), board, compression);
+    else
+        hits_.emplace(raw_.get(), board.name, board, false, compression);
     const Handle group = open_group(raw_.get(), board.name);
     std::string names, maps, polarities;
     for (const ChannelInfo& c : board.channels) {
@@ -199,7 +211,8 @@ BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compres
 void BoardWriter::add(std::uint64_t sequence, const RecordView& record) {
     if (fixed_ && fixed_->fits(record.header())) return fixed_->add(sequence, record);
     if (hits_ && hits_->fits(record.header())) return hits_->add(sequence, record);
-    if (!irregular_) irregular_.emplace(open_group(raw_.get(), board_.name).get(), "irregular", board_, true, compression_);
+    if (!irregular_)
+        irregular_.emplace(open_group(raw_.get(), board_.name).get(), "irregular", board_, true, compression_);
     irregular_->add(sequence, record);
 }
 

@@ -30,7 +30,7 @@ class FixedRecords {
     Table table_;
     Handle samples_;
     std::size_t record_bytes_, records_per_chunk_;
-    std::vector<std::byte> chunk_;   ///< records of the chunk being filled
+    std::vector<std::byte> chunk_;  ///< records of the chunk being filled
     std::size_t in_chunk_ = 0;
     bool chunk_changed_ = false;
     std::uint64_t chunks_done_ = 0, stored_bytes_ = 0, extent_ = 0;

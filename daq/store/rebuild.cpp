@@ -21,7 +21,8 @@ RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesy
         try {
             read_content(frame, part.writer ? &part.writer->run() : nullptr, content);
             if (part.writer) check_order(content, part.last_sequence);
-        } catch (const Error& e) {  // the writer checks before it writes, so this is damage, however unlikely with a good CRC
+        } catch (const Error&
+                     e) {  // the writer checks before it writes, so this is damage, however unlikely with a good CRC
             part.tear = fmt::format("{}: {} at byte {}", journal.string(), e.what(), part.whole_bytes);
             part.frames_behind_the_tear = true;
             return part;

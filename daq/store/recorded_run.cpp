@@ -26,9 +26,12 @@ class TruthRows {
 
     void take(std::uint64_t sequence, std::vector<TruthPulse>& pulses) {
         pulses.clear();
-        const std::uint64_t n = std::min({sequence_.rows(), onset_.rows(), photoelectrons_.rows(), of_board_.rows(), kind_.rows()});
+        const std::uint64_t n =
+            std::min({sequence_.rows(), onset_.rows(), photoelectrons_.rows(), of_board_.rows(), kind_.rows()});
         for (; row_ < n && sequence_.at(row_) <= sequence; ++row_) {
-            if (sequence_.at(row_) != sequence || of_board_.at(row_) != board_ || kind_.at(row_) >= kTruthKindNames.size()) continue;
+            if (sequence_.at(row_) != sequence || of_board_.at(row_) != board_ ||
+                kind_.at(row_) >= kTruthKindNames.size())
+                continue;
             pulses.push_back({onset_.at(row_), photoelectrons_.at(row_), static_cast<TruthKind>(kind_.at(row_)), {}});
         }
     }
@@ -71,7 +74,8 @@ class TriggerRows {
         for (; row_ < rows_ && sequence_.at(row_) <= sequence; ++row_) {
             if (states == nullptr) continue;
             const std::int8_t state = state_.at(row_);
-            states->push_back({sequence_.at(row_), power_.at(row_), state < -1 || state > 2 ? BeamState::unknown : static_cast<BeamState>(state)});
+            states->push_back({sequence_.at(row_), power_.at(row_),
+                               state < -1 || state > 2 ? BeamState::unknown : static_cast<BeamState>(state)});
         }
     }
 
@@ -111,7 +115,8 @@ class RecordedBoard final : public RecordSource {
             }
             pulses_.resize(std::min<std::size_t>(pulses_.size(), 0xFFFF));
             header_.truth_count = static_cast<std::uint16_t>(pulses_.size());
-            while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter) due_.push_back(frames_[next_frame_++]);
+            while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter)
+                due_.push_back(frames_[next_frame_++]);
             header = header_;
             ++records_;
             return Next::record;
@@ -123,14 +128,16 @@ class RecordedBoard final : public RecordSource {
         h5::prepare();
         const std::size_t truth_bytes = pulses_.size() * sizeof(TruthPulse);
         const std::span<std::byte> samples = payload.first(payload.size() - truth_bytes);
-        const std::size_t used = std::size_t{header_.channels} * header_.samples_per_channel * bytes_per_sample(header_.sample_type);
+        const std::size_t used =
+            std::size_t{header_.channels} * header_.samples_per_channel * bytes_per_sample(header_.sample_type);
         try {
             reader_->read_samples(samples);
         } catch (const Error& e) {
             throw Error{fmt::format("{}: {}", file_->path().string(), e.what())};
         }
         std::fill(samples.begin() + static_cast<std::ptrdiff_t>(used), samples.end(), std::byte{0});
-        std::copy_n(std::as_bytes(std::span{pulses_}).begin(), truth_bytes, payload.end() - static_cast<std::ptrdiff_t>(truth_bytes));
+        std::copy_n(std::as_bytes(std::span{pulses_}).begin(), truth_bytes,
+                    payload.end() - static_cast<std::ptrdiff_t>(truth_bytes));
     }
 
     void take_beam_frames(std::vector<BeamFrame>& frames) override {
@@ -145,8 +152,10 @@ class RecordedBoard final : public RecordSource {
         return {{"record_without_trigger", records_without_trigger_}};
     }
     [[nodiscard]] std::optional<double> fraction_done() const override {
-        const double in_file = file_ && file_->triggers() > 0 ? static_cast<double>(records_) / static_cast<double>(file_->triggers()) : 0;
-        return std::min(1.0, (static_cast<double>(next_path_) - (file_ ? 1 : 0) + std::min(in_file, 1.0)) / static_cast<double>(paths_.size()));
+        const double in_file =
+            file_ && file_->triggers() > 0 ? static_cast<double>(records_) / static_cast<double>(file_->triggers()) : 0;
+        return std::min(1.0, (static_cast<double>(next_path_) - (file_ ? 1 : 0) + std::min(in_file, 1.0)) /
+                                 static_cast<double>(paths_.size()));
     }
     [[nodiscard]] std::vector<std::string> remarks() const override { return remarks_; }
 
@@ -161,7 +170,8 @@ class RecordedBoard final : public RecordSource {
         next_frame_ = 0;
         records_ = 0;
         if (!file_->closed() && tells_the_beam_) {
-            remarks_.push_back(fmt::format("{}: was not closed, it ends after {} triggers", file_->path().string(), file_->triggers()));
+            remarks_.push_back(fmt::format("{}: was not closed, it ends after {} triggers", file_->path().string(),
+                                           file_->triggers()));
         }
         return true;
     }
@@ -201,14 +211,20 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
     std::optional<RunDescription> run;
     for (const std::filesystem::path& path : paths) {
         const AlleycatFile file{path};
-        if (!file.has_raw()) throw Error{fmt::format("{}: holds no samples (it was written with raw = \"none\"), it cannot be replayed", path.string())};
+        if (!file.has_raw())
+            throw Error{fmt::format("{}: holds no samples (it was written with raw = \"none\"), it cannot be replayed",
+                                    path.string())};
         if (run && run->run != file.run().run) {
-            throw Error{fmt::format("{}: belongs to run {}, {} to run {}: replay one run at a time", path.string(), file.run().run,
-                                    parts.begin()->second.string(), run->run)};
+            throw Error{fmt::format("{}: belongs to run {}, {} to run {}: replay one run at a time", path.string(),
+                                    file.run().run, parts.begin()->second.string(), run->run)};
         }
-        if (run && *run != file.run()) throw Error{fmt::format("{}: describes run {} differently than {}", path.string(), run->run, parts.begin()->second.string())};
+        if (run && *run != file.run())
+            throw Error{fmt::format("{}: describes run {} differently than {}", path.string(), run->run,
+                                    parts.begin()->second.string())};
         const auto [there, added] = parts.emplace(file.part(), path);
-        if (!added) throw Error{fmt::format("{}: is part {} of run {}, as is {}", path.string(), file.part(), file.run().run, there->second.string())};
+        if (!added)
+            throw Error{fmt::format("{}: is part {} of run {}, as is {}", path.string(), file.part(), file.run().run,
+                                    there->second.string())};
         run = file.run();
     }
     if (!run) throw Error{"no file was given to replay"};

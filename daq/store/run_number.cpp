@@ -28,7 +28,8 @@ std::optional<std::uint64_t> read_number(const std::filesystem::path& path) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + n, value);
     if (error != std::errc{} || end != text.data() + n - 1 || *end != '\n') {
-        throw Error{fmt::format("{}: does not hold a run number; write the number of the next run into it", path.string())};
+        throw Error{
+            fmt::format("{}: does not hold a run number; write the number of the next run into it", path.string())};
     }
     return value;
 }
@@ -41,13 +42,16 @@ std::uint64_t next_run_number(const std::filesystem::path& folder) {
     if (error) throw Error{fmt::format("{}: cannot be made: {}", folder.string(), error.message())};
     const FileDescriptor lock = open_file(folder / "next_run.lock", O_RDWR | O_CREAT);
     while (::flock(lock.get(), LOCK_EX) != 0) {
-        if (errno != EINTR) throw Error{fmt::format("{}: cannot be locked: {}", (folder / "next_run.lock").string(), std::strerror(errno))};
+        if (errno != EINTR)
+            throw Error{
+                fmt::format("{}: cannot be locked: {}", (folder / "next_run.lock").string(), std::strerror(errno))};
     }
 
     const std::filesystem::path path = folder / "next_run", fresh = folder / "next_run.new";
     std::uint64_t number = std::max<std::uint64_t>(read_number(path).value_or(1), 1);
     for (const auto& entry : std::filesystem::directory_iterator{folder}) {
-        if (const std::optional<PartName> name = parse_part_name(entry.path())) number = std::max(number, name->run + 1);
+        if (const std::optional<PartName> name = parse_part_name(entry.path()))
+            number = std::max(number, name->run + 1);
     }
     const std::string text = fmt::format("{}\n", number + 1);
     {

@@ -19,8 +19,8 @@
 namespace alleycat {
 namespace {
 
-/// Parts that wait for the beam states of their rows. Beyond this the oldest is closed with what is known: a beam source
-/// that never answers must not keep every part of a run open.
+/// Parts that wait for the beam states of their rows. Beyond this the oldest is closed with what is known: a beam
+/// source that never answers must not keep every part of a run open.
 constexpr std::size_t kMostWaitingParts = 4;
 /// A journal this many times larger than a part may be starts a new part too: what a restart must replay stays bounded.
 constexpr std::uint64_t kJournalOverPart = 8;
@@ -95,9 +95,7 @@ class RunWriter::Folder {
 
     std::optional<Durable> sync() {
         if (!run_) return durable_;
-        for (OpenPart& part : run_->parts) part.journal.sync();
-        durable_ = run_->appended;
-        durable_triggers_ = run_->triggers;
+        sync_journals();
         const auto now = std::chrono::steady_clock::now();
         if (failure_.empty() && now - last_flush_ >= kFlushInterval) {
             last_flush_ = now;
@@ -121,9 +119,11 @@ class RunWriter::Folder {
             status.file = run_->parts.back().writer->unfinished_file().filename().string();
             status.file_bytes = run_->parts.back().writer->bytes();
         }
-        if (!failure_.empty()) status.problem = failure_;
+        if (!failure_.empty())
+            status.problem = failure_;
         else if (status.disk_free_bytes < config_.disk_warning_mb * 1'000'000) {
-            status.problem = fmt::format("{}: {} MB are free", config_.folder.string(), status.disk_free_bytes / 1'000'000);
+            status.problem =
+                fmt::format("{}: {} MB are free", config_.folder.string(), status.disk_free_bytes / 1'000'000);
         } else if (late_states_ > 0) {
             status.problem = fmt::format("{} beam states came after their part was closed", late_states_);
         }
@@ -131,15 +131,24 @@ class RunWriter::Folder {
     }
 
   private:
-    /// Does what touches parts. Where it fails the journal still holds everything: the next start makes the part from it.
+    /// Does what touches parts. Where it fails the journal still holds everything: the next start makes the part from
+    /// it.
     template <class Do>
     void guarded(const Do& action) {
         try {
             action();
         } catch (const Error& e) {
-            failure_ = fmt::format("{} (nothing is lost: the journal holds it, and the next start of the writer makes the part again)", e.what());
+            failure_ = fmt::format(
+                "{} (nothing is lost: the journal holds it, and the next start of the writer makes the part again)",
+                e.what());
             throw Error{failure_};
         }
+    }
+
+    void sync_journals() {
+        for (OpenPart& part : run_->parts) part.journal.sync();
+        durable_ = run_->appended;
+        durable_triggers_ = run_->triggers;
     }
 
     [[nodiscard]] std::filesystem::path in_folder(const std::string& name) const { return config_.folder / name; }
@@ -149,8 +158,8 @@ class RunWriter::Folder {
         const std::optional<CatalogueRun> known = catalogue_->run(frame.header.run);
         if (!known) return false;
         if (frame.header.ordinal <= known->last_ordinal) return true;
-        throw Error{fmt::format("run {}: was closed ({}) after frame {}, frame {} cannot be added", frame.header.run, known->reason,
-                                known->last_ordinal, frame.header.ordinal)};
+        throw Error{fmt::format("run {}: was closed ({}) after frame {}, frame {} cannot be added", frame.header.run,
+                                known->reason, known->last_ordinal, frame.header.ordinal)};
     }
 
     void begin_run(const FrameView& frame) {
@@ -168,18 +177,31 @@ class RunWriter::Folder {
 
     /// Makes journal and part; the journal's first frames (run_start, calibrations) are durable when this returns.
     OpenPart new_part(const OpenRun& run, PartName name, std::uint64_t first_ordinal) {
-        while (std::filesystem::exists(in_folder(closed_name(name))) || std::filesystem::exists(in_folder(unfinished_name(name))) ||
+        while (std::filesystem::exists(in_folder(closed_name(name))) ||
+               std::filesystem::exists(in_folder(unfinished_name(name))) ||
                std::filesystem::exists(in_folder(journal_name(name)))) {
             ++name.part;
         }
+        try {
+            return make_part(run, name, first_ordinal);
+        } catch (...) {  // the frame that asked for it was not taken and may come again
+            std::error_code ignored;
+            std::filesystem::remove(in_folder(journal_name(name)), ignored);
+            throw;
+        }
+    }
+
+    OpenPart make_part(const OpenRun& run, const PartName& name, std::uint64_t first_ordinal) {
         JournalWriter journal = JournalWriter::create(in_folder(journal_name(name)), name, first_ordinal);
         journal.append(run.start_frame);
         for (const CalibrationFrame& c : run.calibrations) journal.append(c.frame);
         journal.sync();
         FrameView start;
-        if (read_frame(run.start_frame, start) != FrameError::none) throw Error{fmt::format("run {}: its first frame is damaged in memory", name.run)};
+        if (read_frame(run.start_frame, start) != FrameError::none)
+            throw Error{fmt::format("run {}: its first frame is damaged in memory", name.run)};
         OpenPart part{name, std::move(journal),
-                      std::make_unique<PartWriter>(in_folder(closed_name(name)), start, name.part, config_.compression, config_.raw),
+                      std::make_unique<PartWriter>(in_folder(closed_name(name)), start, name.part, config_.compression,
+                                                   config_.raw),
                       first_ordinal};
         FrameContent content;
         for (const CalibrationFrame& c : run.calibrations) {
@@ -195,7 +217,8 @@ class RunWriter::Folder {
         const OpenPart& part = run_->parts.back();
         if (part.writer->triggers() == 0) return false;
         const std::uint64_t limit = config_.part_size_mb * 1'000'000;
-        const auto minutes = std::chrono::duration_cast<std::chrono::duration<std::int64_t, std::pico>>(config_.part_minutes).count();
+        const auto minutes =
+            std::chrono::duration_cast<std::chrono::duration<std::int64_t, std::pico>>(config_.part_minutes).count();
         return part.writer->bytes() >= limit || part.journal.bytes() >= kJournalOverPart * limit ||
                event.time_ps - part.writer->first_time_ps() >= minutes;
     }
@@ -203,7 +226,8 @@ class RunWriter::Folder {
     void rotate(std::uint64_t first_ordinal) {
         run_->parts.back().journal.sync();  // a journal never begins before the one it follows is whole
         prune_calibrations();
-        run_->parts.push_back(new_part(*run_, {run_->description.run, run_->parts.back().name.part + 1}, first_ordinal));
+        run_->parts.push_back(
+            new_part(*run_, {run_->description.run, run_->parts.back().name.part + 1}, first_ordinal));
         guarded([&] { close_settled_parts(); });
     }
 
@@ -229,14 +253,18 @@ class RunWriter::Folder {
         }
         const PartSummary& oldest = run_->parts.front().writer->summary();
         if (oldest.first_sequence != kNoSequence) {
-            for (const BeamResolution& s : content_.beam_states) late_states_ += s.sequence < oldest.first_sequence ? 1 : 0;
+            for (const BeamResolution& s : content_.beam_states)
+                late_states_ += s.sequence < oldest.first_sequence ? 1 : 0;
         }
         guarded([&] { close_settled_parts(); });
     }
 
     void close_settled_parts() {
-        while (run_->parts.size() > 1 && (run_->parts.front().writer->pending_beam_states() == 0 || run_->parts.size() > kMostWaitingParts + 1)) {
-            close_part(run_->parts.front(), {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
+        while (run_->parts.size() > 1 &&
+               (run_->parts.front().writer->pending_beam_states() == 0 || run_->parts.size() > kMostWaitingParts + 1)) {
+            sync_journals();  // the catalogue must not know of frames that a power cut may still take
+            close_part(run_->parts.front(),
+                       {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
             run_->parts.pop_front();
             put_run("running", "");
         }
@@ -244,13 +272,18 @@ class RunWriter::Folder {
 
     /// Closes all parts of the run, which has ended or was interrupted.
     void close_run() {
-        sync();
+        sync_journals();
         while (run_->parts.size() > 1) {
-            close_part(run_->parts.front(), {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
+            close_part(run_->parts.front(),
+                       {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
             run_->parts.pop_front();
         }
         const std::string reason = run_->end ? run_->end->reason : "interrupted: the run's end never came";
-        close_part(run_->parts.front(), {.run_ended = run_->end.has_value(), .clean = run_->end && run_->end->clean, .repaired = false, .reason = reason},
+        close_part(run_->parts.front(),
+                   {.run_ended = run_->end.has_value(),
+                    .clean = run_->end && run_->end->clean,
+                    .repaired = false,
+                    .reason = reason},
                    run_->end ? "closed" : "interrupted");
         put_run(run_->end ? "ended" : "interrupted", reason);
         // The journal of the last part goes last: until then the run can be told from it.
@@ -265,7 +298,8 @@ class RunWriter::Folder {
         const std::filesystem::path file = in_folder(closed_name(part.name));
         const AlleycatFile closed{file};
         if (!closed.closed() || closed.triggers() != expected.triggers) {
-            throw Error{fmt::format("{}: does not hold what was written into it ({} of {} triggers)", file.string(), closed.triggers(), expected.triggers)};
+            throw Error{fmt::format("{}: does not hold what was written into it ({} of {} triggers)", file.string(),
+                                    closed.triggers(), expected.triggers)};
         }
         catalogue_part(closed, state);
         if (!last) remove_journal(part.name);
@@ -274,14 +308,15 @@ class RunWriter::Folder {
 
     void catalogue_part(const AlleycatFile& file, const std::string& state) {
         const PartSummary& s = *file.summary();
-        catalogue_->put(CataloguePart{file.path().filename().string(), file.run().run, file.part(), sha256_of(file.path()),
-                                      std::filesystem::file_size(file.path()), s.first_sequence, s.last_sequence, s.triggers,
-                                      s.first_utc_ns, s.last_utc_ns, state});
+        catalogue_->put(CataloguePart{file.path().filename().string(), file.run().run, file.part(),
+                                      sha256_of(file.path()), std::filesystem::file_size(file.path()), s.first_sequence,
+                                      s.last_sequence, s.triggers, s.first_utc_ns, s.last_utc_ns, state});
     }
 
     void put_run(const std::string& state, const std::string& reason) {
         const RunDescription& d = run_->description;
-        catalogue_->put(CatalogueRun{d.run, d.profile, d.software, d.host, d.start_utc_ns, state, reason, run_->appended.ordinal, run_->appended.sequence});
+        catalogue_->put(CatalogueRun{d.run, d.profile, d.software, d.host, d.start_utc_ns, state, reason,
+                                     run_->appended.ordinal, run_->appended.sequence});
     }
 
     void remove_journal(const PartName& name) {
@@ -326,7 +361,8 @@ class RunWriter::Folder {
             try {
                 recover_part(path, run);
             } catch (const Error& e) {
-                if (std::filesystem::file_size(path) <= sizeof(JournalHeader)) {  // killed while it was made: nothing was acknowledged
+                if (std::filesystem::file_size(path) <=
+                    sizeof(JournalHeader)) {  // killed while it was made: nothing was acknowledged
                     std::filesystem::remove(path);
                 } else {
                     throw Error{fmt::format("{}; move this journal away to start without it", e.what())};
@@ -344,7 +380,8 @@ class RunWriter::Folder {
         const PartName name = *parse_part_name(path);
         RebuiltPart rebuilt = rebuild_part(path, in_folder(closed_name(name)), config_.compression, config_.raw);
         if (PartName{rebuilt.header.run, rebuilt.header.part} != name) {
-            throw Error{fmt::format("{}: says it is of run {}, part {}", path.string(), rebuilt.header.run, rebuilt.header.part)};
+            throw Error{fmt::format("{}: says it is of run {}, part {}", path.string(), rebuilt.header.run,
+                                    rebuilt.header.part)};
         }
         if (!rebuilt.tear.empty()) log::store().warn("{}; what is before it is used", rebuilt.tear);
         if (rebuilt.frames_behind_the_tear) set_aside_copy(path);
@@ -353,8 +390,9 @@ class RunWriter::Folder {
             return;
         }
         if (!run.parts.empty() && rebuilt.header.first_ordinal > run.appended.ordinal + 1) {
-            log::store().error("run {}: frames {} to {} are missing between parts {} and {}", name.run, run.appended.ordinal + 1,
-                               rebuilt.header.first_ordinal - 1, run.parts.back().name.part, name.part);
+            log::store().error("run {}: frames {} to {} are missing between parts {} and {}", name.run,
+                               run.appended.ordinal + 1, rebuilt.header.first_ordinal - 1, run.parts.back().name.part,
+                               name.part);
         }
         if (run.parts.empty()) {
             run.description = rebuilt.writer->run();
@@ -364,15 +402,18 @@ class RunWriter::Folder {
         }
         for (CalibrationFrame& c : rebuilt.calibrations) {
             const auto same = [&](const CalibrationFrame& other) { return other.frame == c.frame; };
-            if (std::none_of(run.calibrations.begin(), run.calibrations.end(), same)) run.calibrations.push_back(std::move(c));
+            if (std::none_of(run.calibrations.begin(), run.calibrations.end(), same))
+                run.calibrations.push_back(std::move(c));
         }
         // An older part's journal may hold beam states that its run's newest journal lost: the newest decides.
         run.appended.ordinal = rebuilt.last_ordinal;
         if (rebuilt.last_sequence != kNoSequence) run.appended.sequence = rebuilt.last_sequence;
         run.triggers += rebuilt.writer->triggers();
         run.end = rebuilt.end;
-        run.parts.push_back({name, JournalWriter::reopen(path, rebuilt.whole_bytes), std::move(rebuilt.writer), rebuilt.last_ordinal});
-        log::store().info("{}: rebuilt from its journal, {} triggers", unfinished_name(name), run.parts.back().writer->triggers());
+        run.parts.push_back(
+            {name, JournalWriter::reopen(path, rebuilt.whole_bytes), std::move(rebuilt.writer), rebuilt.last_ordinal});
+        log::store().info("{}: rebuilt from its journal, {} triggers", unfinished_name(name),
+                          run.parts.back().writer->triggers());
     }
 
     /// Beam states that reached the newest journal but not that of the part they concern.
@@ -380,7 +421,8 @@ class RunWriter::Folder {
         for (std::size_t newer = 1; newer < run_->parts.size(); ++newer) {
             JournalReader reader{run_->parts[newer].journal.path()};
             for (FrameView frame; reader.next(frame);) {
-                if (frame.header.kind != FrameKind::beam_states || frame.header.ordinal < reader.header().first_ordinal) continue;
+                if (frame.header.kind != FrameKind::beam_states || frame.header.ordinal < reader.header().first_ordinal)
+                    continue;
                 read_content(frame, &run_->description, content_);
                 for (std::size_t older = 0; older < newer; ++older) {
                     OpenPart& part = run_->parts[older];
@@ -399,7 +441,9 @@ class RunWriter::Folder {
     void finish_closed(const std::filesystem::path& journal) {
         const std::filesystem::path path = in_folder(closed_name(*parse_part_name(journal)));
         const AlleycatFile file{path};
-        if (!file.closed()) throw Error{fmt::format("{}: was not closed in order, yet its journal is there: `alleycat verify --repair` it", path.string())};
+        if (!file.closed())
+            throw Error{fmt::format(
+                "{}: was not closed in order, yet its journal is there: `alleycat verify --repair` it", path.string())};
         if (!catalogue_->part(path.filename().string())) {
             catalogue_part(file, file.summary()->run_ended || file.summary()->clean ? "closed" : "interrupted");
         }
@@ -410,7 +454,10 @@ class RunWriter::Folder {
             const RunDescription& d = file.run();
             const bool ended = file.summary()->run_ended, full = file.summary()->clean;
             catalogue_->put(CatalogueRun{d.run, d.profile, d.software, d.host, d.start_utc_ns,
-                                         ended ? "ended" : full ? "running" : "interrupted", file.summary()->end_reason, last.ordinal, last.sequence});
+                                         ended  ? "ended"
+                                         : full ? "running"
+                                                : "interrupted",
+                                         file.summary()->end_reason, last.ordinal, last.sequence});
             if (!durable_ || durable_->run <= d.run) durable_ = last;
         }
         std::filesystem::remove(journal);
@@ -421,7 +468,8 @@ class RunWriter::Folder {
         std::filesystem::path copy = journal.string() + ".damaged";
         for (int n = 2; std::filesystem::exists(copy); ++n) copy = fmt::format("{}.damaged{}", journal.string(), n);
         std::filesystem::copy_file(journal, copy);
-        log::store().error("{}: whole frames stand behind the damage; a copy is kept as {}", journal.string(), copy.filename().string());
+        log::store().error("{}: whole frames stand behind the damage; a copy is kept as {}", journal.string(),
+                           copy.filename().string());
     }
 
     StoreConfig config_;

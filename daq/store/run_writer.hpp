@@ -11,10 +11,10 @@ namespace alleycat {
 
 /// Owns the folder of a station's data: one at a time, one thread.
 ///
-/// Making one recovers what a crash left: unfinished parts are rebuilt from their journals; the newest run, if it has no
-/// end, is kept open so that its stream can go on behind durable(). Older ones are closed as interrupted.
-/// After an Error from append() nothing is half done: either the frame was not taken, or (status().problem says so) it
-/// stands in the journal and the next start makes the part from it.
+/// Making one recovers what a crash left: unfinished parts are rebuilt from their journals; the newest run, if it has
+/// no end, is kept open so that its stream can go on behind durable(). Older ones are closed as interrupted. After an
+/// Error from append() nothing is half done: either the frame was not taken, or (status().problem says so) it stands in
+/// the journal and the next start makes the part from it.
 class RunWriter final : public FrameSink {
   public:
     /// Throws Error when the folder cannot be used or another writer uses it.

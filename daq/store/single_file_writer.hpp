@@ -10,8 +10,8 @@
 
 namespace alleycat {
 
-/// One run into one file, without a journal: what `alleycat replay --output FILE.h5` and the simulator write. What is cut
-/// short can be made again. FILE.h5 is FILE.h5.part until finish(); sync() promises nothing against a power cut.
+/// One run into one file, without a journal: what `alleycat replay --output FILE.h5` and the simulator write. What is
+/// cut short can be made again. FILE.h5 is FILE.h5.part until finish(); sync() promises nothing against a power cut.
 class SingleFileWriter final : public FrameSink {
   public:
     /// Throws Error when the file, or FILE.h5.part, exists.

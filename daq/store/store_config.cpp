@@ -9,17 +9,17 @@ StoreConfig parse_store(ConfigSection& root) {
     if (config.folder.empty()) section.problem("folder", "is empty");
     config.raw = section.choice("raw", config.raw,
                                 {{"all", RawData::all}, {"accepted", RawData::accepted}, {"none", RawData::none}});
-    config.compression = section.choice("compression", config.compression,
-                                        {{"none", Compression::none},
-                                         {"deflate", Compression::deflate},
-                                         {"blosc", Compression::blosc}});
+    config.compression =
+        section.choice("compression", config.compression,
+                       {{"none", Compression::none}, {"deflate", Compression::deflate}, {"blosc", Compression::blosc}});
     const auto count = [&](const char* key, auto fallback, std::int64_t min, std::int64_t max) {
         return section.integer(key, static_cast<std::int64_t>(fallback), min, max);
     };
     config.part_size_mb = static_cast<std::uint64_t>(count("part_size_mb", config.part_size_mb, 1, 1'000'000));
     config.part_minutes = std::chrono::minutes{count("part_minutes", config.part_minutes.count(), 1, 1440)};
     config.sync_interval = std::chrono::milliseconds{count("sync_interval_ms", config.sync_interval.count(), 10, 1000)};
-    config.disk_warning_mb = static_cast<std::uint64_t>(count("disk_warning_mb", config.disk_warning_mb, 0, 100'000'000));
+    config.disk_warning_mb =
+        static_cast<std::uint64_t>(count("disk_warning_mb", config.disk_warning_mb, 0, 100'000'000));
     section.finish();
     return config;
 }

@@ -18,10 +18,10 @@ struct StoreConfig {
     std::filesystem::path folder = "data";
     RawData raw = RawData::all;
     Compression compression = Compression::blosc;
-    std::uint64_t part_size_mb = 2000;                   ///< a new part begins at the next trigger; 1 MB = 10^6 bytes
-    std::chrono::minutes part_minutes{60};               ///< of data time
-    std::chrono::milliseconds sync_interval{500};        ///< the owner calls sync() this often
-    std::uint64_t disk_warning_mb = 50'000;              ///< free space below this is a problem in the status
+    std::uint64_t part_size_mb = 2000;             ///< a new part begins at the next trigger; 1 MB = 10^6 bytes
+    std::chrono::minutes part_minutes{60};         ///< of data time
+    std::chrono::milliseconds sync_interval{500};  ///< the owner calls sync() this often
+    std::uint64_t disk_warning_mb = 50'000;        ///< free space below this is a problem in the status
 };
 
 /// Reads [store]; an absent section gives the defaults. Problems are reported, not thrown.

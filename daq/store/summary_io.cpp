@@ -13,14 +13,17 @@ void for_each_number(Summary& s, const Each& each) {
     each("summary", "triggers", s.triggers);
     each("summary", "first_sequence", s.first_sequence);
     each("summary", "last_sequence", s.last_sequence);
-    for (std::size_t i = 0; i < s.by_class.size(); ++i) each("summary", fmt::format("triggers_{}", kTriggerClassNames[i]), s.by_class[i]);
-    for (std::size_t i = 1; i < s.refused.size(); ++i) each("summary", fmt::format("refused_{}", kRefusalReasonNames[i]), s.refused[i]);
+    for (std::size_t i = 0; i < s.by_class.size(); ++i)
+        each("summary", fmt::format("triggers_{}", kTriggerClassNames[i]), s.by_class[i]);
+    for (std::size_t i = 1; i < s.refused.size(); ++i)
+        each("summary", fmt::format("refused_{}", kRefusalReasonNames[i]), s.refused[i]);
     each("summary", "dead_time_ps", s.dead_time_ps);
     each("summary", "first_time_ps", s.first_time_ps);
     each("summary", "last_time_ps", s.last_time_ps);
     each("summary", "first_utc_ns", s.first_utc_ns);
     each("summary", "last_utc_ns", s.last_utc_ns);
-    for (std::size_t i = 0; i < s.ticks.size(); ++i) each("summary/exposure", fmt::format("ticks_{}", kBeamStateNames[i]), s.ticks[i]);
+    for (std::size_t i = 0; i < s.ticks.size(); ++i)
+        each("summary/exposure", fmt::format("ticks_{}", kBeamStateNames[i]), s.ticks[i]);
     each("summary/exposure", "beam_energy_gwh", s.beam_energy_gwh);
     auto& l = s.ledger;
     each("summary/ledger", "ticks_expected", l.ticks_expected);
@@ -40,7 +43,8 @@ void write_summary(hid_t file, const PartSummary& summary, const RunDescription&
     for_each_number(summary, [&](const std::string& group, const std::string& name, const auto& value) {
         put_number(open_group(file, group).get(), name, value);
     });
-    put_number(open_group(file, "summary/ledger").get(), "has_ticks", static_cast<std::uint8_t>(summary.ledger.has_ticks));
+    put_number(open_group(file, "summary/ledger").get(), "has_ticks",
+               static_cast<std::uint8_t>(summary.ledger.has_ticks));
     put_number(top.get(), "run_ended", static_cast<std::uint8_t>(summary.run_ended));
     put_number(top.get(), "clean", static_cast<std::uint8_t>(summary.clean));
     put_text(top.get(), "end_reason", summary.end_reason);
@@ -57,10 +61,12 @@ void write_summary(hid_t file, const PartSummary& summary, const RunDescription&
         const Handle flow = create_group(file, "summary/cut_flow/" + w.name);
         put_number(flow.get(), "rows", w.rows);
         put_number(flow.get(), "accepted", w.accepted);
-        for (std::size_t c = 0; c < w.rejected.size(); ++c) put_number(flow.get(), "rejected_" + run.cuts[c].name, w.rejected[c]);
+        for (std::size_t c = 0; c < w.rejected.size(); ++c)
+            put_number(flow.get(), "rejected_" + run.cuts[c].name, w.rejected[c]);
         const Handle counts = create_group(box.get(), w.name);
         for (std::size_t c = 0; c < w.in_box.size(); ++c) {
-            put_numbers(counts.get(), std::string{kTriggerClassNames[c]}, native_type<std::uint64_t>(), w.in_box[c].data(), kBeamStates);
+            put_numbers(counts.get(), std::string{kTriggerClassNames[c]}, native_type<std::uint64_t>(),
+                        w.in_box[c].data(), kBeamStates);
         }
     }
     const Handle excess = open_group(file, "summary/excess");
@@ -76,7 +82,8 @@ std::optional<PartSummary> read_summary(hid_t file, const RunDescription& run) {
         value = get_number<std::remove_reference_t<decltype(value)>>(folder.get(), name).value_or(value);
     });
     const Handle top = open_group(file, "summary");
-    s.ledger.has_ticks = get_number<std::uint8_t>(open_group(file, "summary/ledger").get(), "has_ticks").value_or(1) != 0;
+    s.ledger.has_ticks =
+        get_number<std::uint8_t>(open_group(file, "summary/ledger").get(), "has_ticks").value_or(1) != 0;
     s.run_ended = get_number<std::uint8_t>(top.get(), "run_ended").value_or(0) != 0;
     s.clean = get_number<std::uint8_t>(top.get(), "clean").value_or(0) != 0;
     s.end_reason = get_text(top.get(), "end_reason").value_or("");
@@ -91,7 +98,8 @@ std::optional<PartSummary> read_summary(hid_t file, const RunDescription& run) {
         const Handle counts = open_group(file, "summary/box/" + w.name);
         for (std::size_t c = 0; c < w.in_box.size(); ++c) {
             std::array<std::uint64_t, kBeamStates> n{};
-            if (get_numbers(counts.get(), std::string{kTriggerClassNames[c]}, native_type<std::uint64_t>(), n.data(), n.size()) == n.size()) {
+            if (get_numbers(counts.get(), std::string{kTriggerClassNames[c]}, native_type<std::uint64_t>(), n.data(),
+                            n.size()) == n.size()) {
                 w.in_box[c] = n;
             }
         }

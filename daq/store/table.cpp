@@ -25,8 +25,9 @@ Column::Column(hid_t group, std::string name, hid_t type, std::string_view units
         check(H5Pset_deflate(creation.get(), 1), "HDF5 has no deflate filter");
     }
     add_checksum(creation);
-    dataset_ = Handle{check(H5Dcreate2(group, name_.c_str(), type_, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
-                            fmt::format("cannot make column {}", name_))};
+    dataset_ =
+        Handle{check(H5Dcreate2(group, name_.c_str(), type_, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                     fmt::format("cannot make column {}", name_))};
     put_text(dataset_.get(), "datatype", datatype);
     put_text(dataset_.get(), "units", units);
     if (!description.empty()) put_text(dataset_.get(), "description", description);
