@@ -60,12 +60,6 @@ void check_coverage(std::vector<Range>& ranges, std::vector<std::string>& proble
     for (std::size_t i = 1; i < ranges.size(); ++i) {
         const Range& a = ranges[i - 1];
         Range& b = ranges[i];
-<<<<<<< HEAD
-        if (b.first > a.last + 1) gaps.add(fmt::format("{} missing: neither recorded nor refused", text_of(a.last + 1, b.first - 1) + (b.first - 1 == a.last + 1 ? " is" : " are")));
-        if (b.first <= a.last) {
-            gaps.add(fmt::format("{} there twice{}", text_of(b.first, std::min(a.last, b.last)) + (b.first == std::min(a.last, b.last) ? " is" : " are"),
-                                 a.refused != b.refused ? ": recorded and refused" : ""));
-=======
         if (b.first > a.last + 1)
             gaps.add(fmt::format("{} missing: neither recorded nor refused",
                                  text_of(a.last + 1, b.first - 1) + (b.first - 1 == a.last + 1 ? " is" : " are")));
@@ -74,7 +68,6 @@ void check_coverage(std::vector<Range>& ranges, std::vector<std::string>& proble
                 "{} there twice{}",
                 text_of(b.first, std::min(a.last, b.last)) + (b.first == std::min(a.last, b.last) ? " is" : " are"),
                 a.refused != b.refused ? ": recorded and refused" : ""));
->>>>>>> refs/heads/store
             b.last = std::max(b.last, a.last);
         }
     }
@@ -82,12 +75,8 @@ void check_coverage(std::vector<Range>& ranges, std::vector<std::string>& proble
 
 class PartCheck {
   public:
-<<<<<<< HEAD
-    PartCheck(const AlleycatFile& file, VerifyReport::File& report) : file_{file}, id_{file.hdf5_id()}, report_{report} {}
-=======
     PartCheck(const AlleycatFile& file, VerifyReport::File& report)
         : file_{file}, id_{file.hdf5_id()}, report_{report} {}
->>>>>>> refs/heads/store
 
     /// Ranges of sequence numbers that the part accounts for.
     std::vector<Range> run() {
@@ -126,12 +115,8 @@ class PartCheck {
             return 0;
         };
         attempt([&] {
-<<<<<<< HEAD
-            h5::check(H5Ovisit2(id_, H5_INDEX_NAME, H5_ITER_INC, collect, &datasets, H5O_INFO_BASIC), "its groups cannot be walked through");
-=======
             h5::check(H5Ovisit2(id_, H5_INDEX_NAME, H5_ITER_INC, collect, &datasets, H5O_INFO_BASIC),
                       "its groups cannot be walked through");
->>>>>>> refs/heads/store
         });
         for (const std::string& path : datasets) attempt([&] { read_dataset(path); });
     }
@@ -147,23 +132,15 @@ class PartCheck {
         for (int d = 1; d < rank; ++d) row_bytes *= size[static_cast<std::size_t>(d)];
         std::uint64_t step = 1;
         const h5::Handle creation{H5Dget_create_plist(dataset.get())};
-<<<<<<< HEAD
-        if (H5Pget_layout(creation.get()) == H5D_CHUNKED && H5Pget_chunk(creation.get(), rank, chunk.data()) == rank) step = chunk[0];
-=======
         if (H5Pget_layout(creation.get()) == H5D_CHUNKED && H5Pget_chunk(creation.get(), rank, chunk.data()) == rank)
             step = chunk[0];
->>>>>>> refs/heads/store
         while (step * row_bytes < kBlockBytes && step < size[0]) step *= 2;
         std::vector<std::byte> block(static_cast<std::size_t>(std::min<std::uint64_t>(step, size[0]) * row_bytes));
         Problems unreadable{report_.problems};
         for (std::uint64_t first = 0; first < size[0]; first += step) {
             try {
-<<<<<<< HEAD
-                h5::read_rows(id_, path, first, std::min<std::uint64_t>(step, size[0] - first), type.get(), block.data());
-=======
                 h5::read_rows(id_, path, first, std::min<std::uint64_t>(step, size[0] - first), type.get(),
                               block.data());
->>>>>>> refs/heads/store
             } catch (const Error& e) {
                 unreadable.add(e.what());
             }
@@ -183,15 +160,10 @@ class PartCheck {
     void check_lengths() {
         const auto table = [&](const std::string& group, const std::string& key) {
             const std::optional<std::uint64_t> n = h5::rows(id_, group + "/" + key);
-<<<<<<< HEAD
-            if (!n) problem(fmt::format("/{}/{} is missing", group, key));
-            else check_table(group, *n);
-=======
             if (!n)
                 problem(fmt::format("/{}/{} is missing", group, key));
             else
                 check_table(group, *n);
->>>>>>> refs/heads/store
         };
         table("triggers", "sequence");
         table("ticks", "sequence");
@@ -209,12 +181,8 @@ class PartCheck {
         if (!file_.has_raw()) return;
         for (const BoardInfo& board : file_.run().boards) {
             table("raw/" + board.name, "sequence");
-<<<<<<< HEAD
-            if (h5::exists(id_, "raw/" + board.name + "/irregular")) table("raw/" + board.name + "/irregular", "sequence");
-=======
             if (h5::exists(id_, "raw/" + board.name + "/irregular"))
                 table("raw/" + board.name + "/irregular", "sequence");
->>>>>>> refs/heads/store
         }
     }
 
@@ -225,15 +193,6 @@ class PartCheck {
             Problems order{report_.problems};
             for (std::size_t i = 0; i < sequences_.size(); ++i) {
                 if (i > 0 && sequences_[i] <= sequences_[i - 1]) {
-<<<<<<< HEAD
-                    order.add(fmt::format("row {} of /triggers is trigger {}, the row before trigger {}", i, sequences_[i], sequences_[i - 1]));
-                }
-                if (i > 0 && i < times.size() && times[i] < times[i - 1]) {
-                    order.add(fmt::format("time runs backwards at trigger {}: {} ps after {} ps", sequences_[i], times[i], times[i - 1]));
-                }
-                if (!ranges_.empty() && ranges_.back().last + 1 == sequences_[i]) ++ranges_.back().last;
-                else ranges_.push_back({sequences_[i], sequences_[i], false});
-=======
                     order.add(fmt::format("row {} of /triggers is trigger {}, the row before trigger {}", i,
                                           sequences_[i], sequences_[i - 1]));
                 }
@@ -245,7 +204,6 @@ class PartCheck {
                     ++ranges_.back().last;
                 else
                     ranges_.push_back({sequences_[i], sequences_[i], false});
->>>>>>> refs/heads/store
             }
         });
         attempt([&] {
@@ -265,17 +223,12 @@ class PartCheck {
                 const auto accepted = h5::read_column<std::uint8_t>(id_, group + "/accepted");
                 Problems wrong{report_.problems};
                 for (std::size_t i = 0; i < std::min(failed.size(), accepted.size()); ++i) {
-<<<<<<< HEAD
-                    if ((failed[i] == 0) != (accepted[i] == 1)) wrong.add(fmt::format("row {} of /{}: accepted is {}, cuts is {}", i, group, accepted[i], failed[i]));
-                    if (cuts < kMaxCuts && failed[i] >> cuts != 0) wrong.add(fmt::format("row {} of /{}: cuts is {}, there are {} cuts", i, group, failed[i], cuts));
-=======
                     if ((failed[i] == 0) != (accepted[i] == 1))
                         wrong.add(
                             fmt::format("row {} of /{}: accepted is {}, cuts is {}", i, group, accepted[i], failed[i]));
                     if (cuts < kMaxCuts && failed[i] >> cuts != 0)
                         wrong.add(
                             fmt::format("row {} of /{}: cuts is {}, there are {} cuts", i, group, failed[i], cuts));
->>>>>>> refs/heads/store
                 }
             });
         }
@@ -290,30 +243,20 @@ class PartCheck {
                     const auto of = h5::read_column<std::uint64_t>(id_, group + "/sequence");
                     Problems stray{report_.problems};
                     for (std::size_t i = 0; i < of.size(); ++i) {
-<<<<<<< HEAD
-                        if (i > 0 && of[i] < of[i - 1]) stray.add(fmt::format("row {} of /{} is of trigger {}, the row before of {}", i, group, of[i], of[i - 1]));
-                        if (!std::binary_search(sequences_.begin(), sequences_.end(), of[i])) {
-                            stray.add(fmt::format("row {} of /{} is of trigger {}, which is not in /triggers", i, group, of[i]));
-=======
                         if (i > 0 && of[i] < of[i - 1])
                             stray.add(fmt::format("row {} of /{} is of trigger {}, the row before of {}", i, group,
                                                   of[i], of[i - 1]));
                         if (!std::binary_search(sequences_.begin(), sequences_.end(), of[i])) {
                             stray.add(fmt::format("row {} of /{} is of trigger {}, which is not in /triggers", i, group,
                                                   of[i]));
->>>>>>> refs/heads/store
                         }
                     }
                     if (const auto samples = h5::rows(id_, group + "/samples/flattened_data")) {
                         const auto ends = h5::read_column<std::uint64_t>(id_, group + "/samples/cumulative_length");
                         if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != *samples) {
-<<<<<<< HEAD
-                            problem(fmt::format("/{}/samples: cumulative_length does not add up to the {} samples there", group, *samples));
-=======
                             problem(
                                 fmt::format("/{}/samples: cumulative_length does not add up to the {} samples there",
                                             group, *samples));
->>>>>>> refs/heads/store
                         }
                     }
                 });
@@ -331,13 +274,9 @@ class PartCheck {
             for (const WindowSummary& w : stored.windows) {
                 std::uint64_t sum = w.accepted;
                 for (const std::uint64_t n : w.rejected) sum += n;
-<<<<<<< HEAD
-                if (sum != w.rows) problem(fmt::format("the cut flow of {} does not close: {} rows, {} accepted or rejected", w.name, w.rows, sum));
-=======
                 if (sum != w.rows)
                     problem(fmt::format("the cut flow of {} does not close: {} rows, {} accepted or rejected", w.name,
                                         w.rows, sum));
->>>>>>> refs/heads/store
             }
             PartSummary made = file_.recompute_summary();
             if (std::abs(made.beam_energy_gwh - stored.beam_energy_gwh) <= 1e-12 * std::abs(stored.beam_energy_gwh)) {
@@ -348,13 +287,6 @@ class PartCheck {
     }
 
     static std::string difference(const PartSummary& stored, const PartSummary& made) {
-<<<<<<< HEAD
-        if (stored.triggers != made.triggers) return fmt::format("/summary counts {} triggers, there are {}", stored.triggers, made.triggers);
-        if (stored.refused_total() != made.refused_total()) return fmt::format("/summary counts {} refused triggers, /dead_time has {}", stored.refused_total(), made.refused_total());
-        if (stored.ticks != made.ticks) return "/summary's exposure is not that of /triggers";
-        for (std::size_t w = 0; w < stored.windows.size() && w < made.windows.size(); ++w) {
-            if (stored.windows[w] != made.windows[w]) return fmt::format("/summary's cut flow or box counts of {} are not those of its rows", stored.windows[w].name);
-=======
         if (stored.triggers != made.triggers)
             return fmt::format("/summary counts {} triggers, there are {}", stored.triggers, made.triggers);
         if (stored.refused_total() != made.refused_total())
@@ -365,7 +297,6 @@ class PartCheck {
             if (stored.windows[w] != made.windows[w])
                 return fmt::format("/summary's cut flow or box counts of {} are not those of its rows",
                                    stored.windows[w].name);
->>>>>>> refs/heads/store
         }
         return "/summary does not agree with the rows";
     }
@@ -383,11 +314,7 @@ struct RunCheck {
     std::vector<Range> ranges;
     std::uint64_t recorded = 0, refused = 0;
     bool all_readable = true;
-<<<<<<< HEAD
-    std::optional<Ledger> ledger;       ///< of the part in which the run ended
-=======
     std::optional<Ledger> ledger;  ///< of the part in which the run ended
->>>>>>> refs/heads/store
     bool first_part_there = false;
 };
 
@@ -417,15 +344,6 @@ std::string repair_part(const std::filesystem::path& path) {
     if (!rebuilt.writer) throw Error{"cannot be repaired: its journal holds no frame"};
     const std::uint64_t triggers = rebuilt.writer->triggers();
     const std::string reason = rebuilt.end ? rebuilt.end->reason : "repaired: rebuilt from its journal";
-<<<<<<< HEAD
-    rebuilt.writer->close({.run_ended = rebuilt.end.has_value(), .clean = rebuilt.end && rebuilt.end->clean, .repaired = true, .reason = reason});
-    const AlleycatFile file{closed};
-    const PartSummary& s = *file.summary();
-    Catalogue{folder, Catalogue::Open::write}.put(
-        CataloguePart{closed.filename().string(), file.run().run, file.part(), sha256_of(closed), std::filesystem::file_size(closed),
-                      s.first_sequence, s.last_sequence, s.triggers, s.first_utc_ns, s.last_utc_ns, "repaired"});
-    return fmt::format("rebuilt from {}: {} triggers{}", journal.filename().string(), triggers, rebuilt.tear.empty() ? "" : " (" + rebuilt.tear + ")");
-=======
     rebuilt.writer->close({.run_ended = rebuilt.end.has_value(),
                            .clean = rebuilt.end && rebuilt.end->clean,
                            .repaired = true,
@@ -437,7 +355,6 @@ std::string repair_part(const std::filesystem::path& path) {
         s.first_sequence, s.last_sequence, s.triggers, s.first_utc_ns, s.last_utc_ns, "repaired"});
     return fmt::format("rebuilt from {}: {} triggers{}", journal.filename().string(), triggers,
                        rebuilt.tear.empty() ? "" : " (" + rebuilt.tear + ")");
->>>>>>> refs/heads/store
 }
 
 void check_digest(const std::filesystem::path& path, VerifyReport::File& report) {
@@ -446,27 +363,18 @@ void check_digest(const std::filesystem::path& path, VerifyReport::File& report)
         report.notes.push_back("no catalogue is beside it: its digest was not checked");
         return;
     }
-<<<<<<< HEAD
-    const std::optional<CataloguePart> row = Catalogue{folder, Catalogue::Open::read_only}.part(path.filename().string());
-=======
     const std::optional<CataloguePart> row =
         Catalogue{folder, Catalogue::Open::read_only}.part(path.filename().string());
->>>>>>> refs/heads/store
     if (!row) {
         report.notes.push_back("the catalogue does not know it: its digest was not checked");
         return;
     }
     if (row->state != "closed") report.notes.push_back(fmt::format("the catalogue calls it {}", row->state));
     const std::uint64_t bytes = std::filesystem::file_size(path);
-<<<<<<< HEAD
-    if (bytes != row->bytes) report.problems.push_back(fmt::format("has {} bytes, {} when it was closed", bytes, row->bytes));
-    if (sha256_of(path) != row->sha256) report.problems.push_back("its content is not what it was when it was closed (SHA-256)");
-=======
     if (bytes != row->bytes)
         report.problems.push_back(fmt::format("has {} bytes, {} when it was closed", bytes, row->bytes));
     if (sha256_of(path) != row->sha256)
         report.problems.push_back("its content is not what it was when it was closed (SHA-256)");
->>>>>>> refs/heads/store
 }
 
 /// Parts as the writer names them belong to a run; a file of another name (a replay's) stands for itself.
@@ -479,12 +387,8 @@ void verify_file(const std::filesystem::path& path, VerifyReport& report, Runs& 
     VerifyReport::File& entry = report.files.emplace_back();
     entry.path = path;
     try {
-<<<<<<< HEAD
-        if (!std::filesystem::exists(path)) throw Error{"is only in its journal so far: `alleycat verify --repair` makes the part"};
-=======
         if (!std::filesystem::exists(path))
             throw Error{"is only in its journal so far: `alleycat verify --repair` makes the part"};
->>>>>>> refs/heads/store
         const AlleycatFile file{path};
         entry.run = file.run().run;
         entry.part = file.part();
@@ -493,25 +397,17 @@ void verify_file(const std::filesystem::path& path, VerifyReport& report, Runs& 
         const std::vector<Range> ranges = PartCheck{file, entry}.run();
         RunCheck& run = runs[key_of(entry.run, path)];
         const auto [there, added] = run.parts.emplace(entry.part, path);
-<<<<<<< HEAD
-        if (!added) entry.problems.push_back(fmt::format("is part {} of run {}, as is {}", entry.part, entry.run, there->second.string()));
-=======
         if (!added)
             entry.problems.push_back(
                 fmt::format("is part {} of run {}, as is {}", entry.part, entry.run, there->second.string()));
->>>>>>> refs/heads/store
         run.ranges.insert(run.ranges.end(), ranges.begin(), ranges.end());
         run.recorded += file.triggers();
         for (const Range& r : ranges) run.refused += r.refused ? r.last - r.first + 1 : 0;
         run.first_part_there = run.first_part_there || entry.part == 1;
         if (file.closed() && file.summary()->run_ended) run.ledger = file.summary()->ledger;
-<<<<<<< HEAD
-        if (file.closed() && h5::get_number<std::uint8_t>(h5::open_group(file.hdf5_id(), "summary").get(), "repaired").value_or(0) != 0) {
-=======
         if (file.closed() &&
             h5::get_number<std::uint8_t>(h5::open_group(file.hdf5_id(), "summary").get(), "repaired").value_or(0) !=
                 0) {
->>>>>>> refs/heads/store
             entry.notes.push_back("was rebuilt from its journal");
         }
         if (entry.closed) check_digest(path, entry);
@@ -535,34 +431,20 @@ void check_run(std::uint64_t number, RunCheck& run, bool whole_folder, std::vect
     if (whole_folder) {
         std::uint32_t expected = 1;
         for (const auto& [part, path] : run.parts) {
-<<<<<<< HEAD
-            for (; expected < part; ++expected) problems.push_back(fmt::format("run {}: part {} is not in the folder", number, expected));
-=======
             for (; expected < part; ++expected)
                 problems.push_back(fmt::format("run {}: part {} is not in the folder", number, expected));
->>>>>>> refs/heads/store
             expected = part + 1;
         }
         std::vector<std::string> gaps;
         check_coverage(run.ranges, gaps);
         for (const std::string& gap : gaps) problems.push_back(fmt::format("run {}: {}", number, gap));
         if (run.first_part_there && !run.ranges.empty() && run.ranges.front().first != 0) {
-<<<<<<< HEAD
-            problems.push_back(fmt::format("run {}: {} missing at its beginning", number, text_of(0, run.ranges.front().first - 1)));
-=======
             problems.push_back(
                 fmt::format("run {}: {} missing at its beginning", number, text_of(0, run.ranges.front().first - 1)));
->>>>>>> refs/heads/store
         }
     }
     if (!complete) return;
     const Ledger& ledger = *run.ledger;
-<<<<<<< HEAD
-    if (!ledger.closes()) problems.push_back(fmt::format("run {}: its ledger does not close: {} triggers, {} recorded, {} refused; {} ticks expected, {} seen, {} missed", number,
-                                                         ledger.triggers, ledger.recorded, ledger.refused, ledger.ticks_expected, ledger.ticks_seen, ledger.ticks_missed));
-    if (ledger.recorded != run.recorded) problems.push_back(fmt::format("run {}: its ledger says {} triggers were recorded, the files hold {}", number, ledger.recorded, run.recorded));
-    if (ledger.refused != run.refused) problems.push_back(fmt::format("run {}: its ledger says {} triggers were refused, the files say {}", number, ledger.refused, run.refused));
-=======
     if (!ledger.closes())
         problems.push_back(
             fmt::format("run {}: its ledger does not close: {} triggers, {} recorded, {} refused; {} ticks expected, "
@@ -575,7 +457,6 @@ void check_run(std::uint64_t number, RunCheck& run, bool whole_folder, std::vect
     if (ledger.refused != run.refused)
         problems.push_back(fmt::format("run {}: its ledger says {} triggers were refused, the files say {}", number,
                                        ledger.refused, run.refused));
->>>>>>> refs/heads/store
 }
 
 std::vector<std::filesystem::path> parts_in(const std::filesystem::path& folder) {
@@ -584,12 +465,8 @@ std::vector<std::filesystem::path> parts_in(const std::filesystem::path& folder)
         const std::string name = entry.path().filename().string();
         if (name.ends_with(".h5") || name.ends_with(".h5.part")) found.insert(entry.path());
         // A journal alone is a part of which nothing else is left.
-<<<<<<< HEAD
-        if (entry.path().extension() == ".journal" && !std::filesystem::exists(folder / closed_name(parse_part_name(name).value_or(PartName{}))) &&
-=======
         if (entry.path().extension() == ".journal" &&
             !std::filesystem::exists(folder / closed_name(parse_part_name(name).value_or(PartName{}))) &&
->>>>>>> refs/heads/store
             parse_part_name(name)) {
             found.insert(folder / unfinished_name(*parse_part_name(name)));
         }
@@ -600,12 +477,8 @@ std::vector<std::filesystem::path> parts_in(const std::filesystem::path& folder)
 }  // namespace
 
 bool VerifyReport::ok() const noexcept {
-<<<<<<< HEAD
-    return problems.empty() && std::all_of(files.begin(), files.end(), [](const File& f) { return f.problems.empty(); });
-=======
     return problems.empty() &&
            std::all_of(files.begin(), files.end(), [](const File& f) { return f.problems.empty(); });
->>>>>>> refs/heads/store
 }
 
 VerifyReport verify(const std::filesystem::path& path, bool repair) {

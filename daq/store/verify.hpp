@@ -19,11 +19,7 @@ struct VerifyReport {
         std::vector<std::string> notes;     ///< worth knowing, not wrong: no digest recorded, rebuilt from its journal
     };
     std::vector<File> files;
-<<<<<<< HEAD
-    std::vector<std::string> problems;      ///< between files: a part or sequence numbers between parts are missing
-=======
     std::vector<std::string> problems;  ///< between files: a part or sequence numbers between parts are missing
->>>>>>> refs/heads/store
 
     /// No problem anywhere.
     [[nodiscard]] bool ok() const noexcept;
@@ -33,15 +29,9 @@ struct VerifyReport {
 /// and none is both, columns are of one length and aligned, samples belong to triggers, time grows, /summary and the
 /// ledger agree with the rows, the digest with the catalogue; every stored byte is read against its checksum.
 ///
-<<<<<<< HEAD
-/// `repair`: a part that is not closed or cannot be read is made again from its journal where that stands beside it. What it
-/// replaces is kept as FILE.damaged. Without a journal nothing is changed and a problem says so.
-/// Throws Error when `path` is absent, or a folder without parts.
-=======
 /// `repair`: a part that is not closed or cannot be read is made again from its journal where that stands beside it.
 /// What it replaces is kept as FILE.damaged. Without a journal nothing is changed and a problem says so. Throws Error
 /// when `path` is absent, or a folder without parts.
->>>>>>> refs/heads/store
 [[nodiscard]] VerifyReport verify(const std::filesystem::path& path, bool repair = false);
 
 }  // namespace alleycat
