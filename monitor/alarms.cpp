@@ -16,8 +16,11 @@ constexpr double kHostSpanS = 10;         // by the host's clock: triggers come 
 constexpr std::uint64_t kMinEvents = 60;  // behind a mean, before it is judged
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
+/// Subtracted as integers: a double of nanoseconds since 1970 resolves 256 ns only. Unsigned, so that no time
+/// overflows.
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
-    return (static_cast<double>(to_ns) - static_cast<double>(from_ns)) * 1e-9;
+    const auto difference = static_cast<std::uint64_t>(to_ns) - static_cast<std::uint64_t>(from_ns);
+    return static_cast<double>(static_cast<std::int64_t>(difference)) / 1e9;
 }
 
 }  // namespace

@@ -1,19 +1,26 @@
 #include "monitor/excess_history.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace alleycat {
 
 void ExcessHistory::advance(double beam_energy_gwh, const BoxCounts& totals) {
     if (beam_energy_gwh < next_gwh_) return;
-    if (points_.size() >= max_points_) {
-        std::size_t kept = 0;
-        for (std::size_t i = 1; i < points_.size(); i += 2) points_[kept++] = points_[i];
-        points_.resize(kept);
-        step_gwh_ *= 2;
-    }
+    if (points_.size() >= max_points_) thin();
     points_.push_back({beam_energy_gwh, totals});
     next_gwh_ = (std::floor(beam_energy_gwh / step_gwh_) + 1) * step_gwh_;
+}
+
+void ExcessHistory::thin() {
+    while (points_.size() > max_points_ / 2) {
+        step_gwh_ *= 2;
+        const auto step_of = [&](const Point& p) { return std::floor(p.beam_energy_gwh / step_gwh_); };
+        // The first point of each step stays. At last one step holds all energy: this ends.
+        const auto end = std::unique(points_.begin(), points_.end(),
+                                     [&](const Point& a, const Point& b) { return step_of(a) == step_of(b); });
+        points_.erase(end, points_.end());
+    }
 }
 
 std::vector<ExcessPoint> ExcessHistory::points(double alpha, double beam_energy_gwh, const BoxCounts& totals) const {

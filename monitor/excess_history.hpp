@@ -17,8 +17,8 @@ struct BoxCounts {
     friend bool operator==(const BoxCounts&, const BoxCounts&) = default;
 };
 
-/// Box counts at even steps of beam energy. When the points are full every second one goes and the step doubles, so a
-/// campaign of any length keeps between half and all of them. What they hold is cumulative: nothing is lost with a
+/// Box counts at even steps of beam energy. When the points are full the step doubles and one point per step stays, so
+/// a campaign of any length keeps between half and all of them. What they hold is cumulative: nothing is lost with a
 /// point.
 class ExcessHistory {
   public:
@@ -34,6 +34,8 @@ class ExcessHistory {
     [[nodiscard]] bool get(ByteReader& in);
 
   private:
+    void thin();
+
     struct Point {
         double beam_energy_gwh = 0;
         BoxCounts counts;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace alleycat {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 std::int64_t floor_div(std::int64_t a, std::int64_t b) noexcept { return a / b - (a % b != 0 && a < 0); }
 
 TrendPoint point(const TrendRow& row, double value, double error) {
-    return {row.first_utc_ns + (row.last_utc_ns - row.first_utc_ns) / 2, value, error};
+    return {std::midpoint(row.first_utc_ns, row.last_utc_ns), value, error};
 }
 
 /// Mean of a share of events in percent, with its binomial error.
@@ -64,7 +65,8 @@ TrendRow get_row(ByteReader& in) {
     return r;
 }
 
-/// Years 1678 to 2262 fit in an int64 of nanoseconds; half of that, so that a difference of two times fits as well.
+/// Years 1678 to 2262 fit in an int64 of nanoseconds; half of that, so that interval numbers can be counted on either
+/// side.
 constexpr std::int64_t kMaxUtcNs = std::int64_t{1} << 62;
 
 bool plausible(const TrendRow& r) {
@@ -181,7 +183,9 @@ std::uint64_t TrendTable::add(const Event& event, double pretrace_peaks) {
     row.pretrace_peaks.add(pretrace_peaks);
     if (clock_known_ && event.time_ps > last_time_ps_) {
         row.triggers += static_cast<double>(event.sequence - last_sequence_);
-        row.seconds += (static_cast<double>(event.time_ps) - static_cast<double>(last_time_ps_)) * 1e-12;
+        row.seconds +=
+            static_cast<double>(static_cast<std::uint64_t>(event.time_ps) - static_cast<std::uint64_t>(last_time_ps_)) *
+            1e-12;
     }
     clock_known_ = true;
     last_sequence_ = event.sequence;

@@ -95,4 +95,23 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
     refuse(frame, fmt::format("kind {} is not known", static_cast<int>(into.kind)));
 }
 
+void check_follows(const FrameView& frame, std::optional<std::uint64_t> last) {
+    const std::uint64_t run = frame.header.run, ordinal = frame.header.ordinal, expected = last ? *last + 1 : 0;
+    if (ordinal == expected) return;
+    throw Error{last ? fmt::format("run {}: frame {} came after frame {}: frames {} to {} are missing", run, ordinal, *last,
+                                   expected, ordinal - 1)
+                     : fmt::format("run {}: frame {} came first: frames 0 to {} are missing", run, ordinal, ordinal - 1)};
+}
+
+void check_order(const FrameContent& content, std::uint64_t last_sequence) {
+    if (content.kind == FrameKind::run_start) {
+        throw Error{fmt::format("run {}, frame {}: describes the run a second time", content.run, content.ordinal)};
+    }
+    if (content.kind != FrameKind::trigger || last_sequence == kNoSequence) return;
+    if (content.trigger.event.sequence <= last_sequence) {
+        throw Error{fmt::format("run {}, frame {}: trigger {} came after trigger {}", content.run, content.ordinal,
+                                content.trigger.event.sequence, last_sequence)};
+    }
+}
+
 }  // namespace alleycat

@@ -27,4 +27,11 @@ struct FrameContent {
 /// "run 5, frame 17: what does not hold".
 void read_content(const FrameView& frame, const RunDescription* run, FrameContent& into);
 
+/// Throws Error "run 5: frame 17 came after frame 12: frames 13 to 16 are missing" unless `frame` is the one after `last`
+/// (nullopt: the run's first).
+void check_follows(const FrameView& frame, std::optional<std::uint64_t> last);
+/// Throws Error when a trigger does not come after trigger `last_sequence` (kNoSequence: it is the first), or a second
+/// run_start comes.
+void check_order(const FrameContent& content, std::uint64_t last_sequence);
+
 }  // namespace alleycat

@@ -96,7 +96,8 @@ JournalReader::JournalReader(std::filesystem::path path) : path_{std::move(path)
 std::span<const std::byte> JournalReader::look(std::size_t n) {
     const auto in_buffer = [&] { return buffer_offset_ + buffer_bytes_ - std::min(whole_bytes_, buffer_offset_ + buffer_bytes_); };
     if (in_buffer() < n && buffer_offset_ + buffer_bytes_ < file_bytes_) {
-        const std::size_t size = std::max(n, kReadAhead) / sizeof(std::uint64_t) + 1;
+        const std::uint64_t left = file_bytes_ - whole_bytes_;
+        const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(left, std::max(n, kReadAhead))) / sizeof(std::uint64_t) + 1;
         if (buffer_.size() < size) buffer_.resize(size);
         buffer_offset_ = whole_bytes_;
         buffer_bytes_ = read_at(file_, std::as_writable_bytes(std::span{buffer_}), buffer_offset_, path_);

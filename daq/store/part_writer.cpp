@@ -367,7 +367,7 @@ class PartWriter::File {
         const auto at = std::lower_bound(pending_.begin(), pending_.end(), state.sequence,
                                          [](const PendingRow& row, std::uint64_t s) { return row.sequence < s; });
         if (at == pending_.end() || at->sequence != state.sequence || at->resolved) {
-            ++states_without_row_;
+            if (state.sequence >= summary_.first_sequence && state.sequence <= summary_.last_sequence) ++states_without_row_;
             return;
         }
         at->resolved = true;

@@ -34,8 +34,8 @@ class PartWriter {
     PartWriter(const PartWriter&) = delete;
     PartWriter& operator=(const PartWriter&) = delete;
 
-    /// Any frame of the run but its run_start, which the constructor took. Beam states of rows that are not here are
-    /// counted (beam_states_without_row), not an error: they may be of a refused trigger or of another part.
+    /// Any frame of the run but its run_start, which the constructor took. Beam states of sequences that are not here are
+    /// not an error: they may be of a refused trigger (counted as beam_states_without_row) or of another part.
     void add(const FrameContent& frame);
 
     /// Everything added is handed to the operating system: stock h5py usually opens the .part from then on.

@@ -84,7 +84,7 @@ ControlDecode decode(std::span<const std::byte> bytes, NumberedReply& to) {
 
 Socket connect_control(const std::string& endpoint, const Security& security) {
     return Socket::connect(zmq::socket_type::dealer, endpoint, security,
-                           {.send_high_water = 16, .receive_high_water = 16, .largest_message = kLargestReply});
+                           {.send_high_water = 2, .receive_high_water = 16, .largest_message = kLargestReply});
 }
 
 bool send_request(Socket& socket, std::uint64_t id, const ControlRequest& request) {
@@ -113,6 +113,7 @@ std::optional<ControlCommand> control_command(std::string_view word) noexcept {
 // ---- server
 
 struct ControlServer::Impl {
+    google::protobuf::LogSilencer quiet;  // damaged requests are counted, not printed by Protobuf
     Handler handler;
     wire::Socket socket;
     std::string endpoint;
@@ -192,10 +193,8 @@ ControlReply ControlClient::request(const ControlRequest& request, std::chrono::
     const auto deadline = wire::Clock::now() + timeout;
     const std::uint64_t id = wire::draw_identity();
     wire::Socket socket = wire::connect_control(endpoint_, security_);
-    bool sent = false;
+    (void)wire::send_request(socket, id, request);  // the first in an empty queue: always taken
     for (;;) {
-        // Nothing is queued before the connection stands, so the request is offered again until it is taken.
-        if (!sent) sent = wire::send_request(socket, id, request);
         if (const std::optional<zmq::message_t> message = wire::receive_reply(socket)) {
             wire::NumberedReply reply;
             const wire::ControlDecode decoded = wire::decode(wire::bytes_of(*message), reply);
@@ -214,7 +213,7 @@ ControlReply ControlClient::request(const ControlRequest& request, std::chrono::
             throw Error{
                 fmt::format("no answer from {} within {} s", endpoint_, static_cast<double>(timeout.count()) / 1000)};
         }
-        socket.wait(sent ? left : std::min(left, wire::Milliseconds{10}));
+        socket.wait(left);
     }
 }
 

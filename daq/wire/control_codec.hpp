@@ -36,7 +36,7 @@ enum class ControlDecode : std::uint8_t { ok, newer_version, malformed };
 
 /// What a client uses to talk to a control socket.
 [[nodiscard]] Socket connect_control(const std::string& endpoint, const Security& security);
-/// false: nobody there (yet).
+/// false: earlier requests still wait for a connection.
 [[nodiscard]] bool send_request(Socket& socket, std::uint64_t id, const ControlRequest& request);
 /// Takes one message off the socket; nullopt when there is none. An empty span stands for one that is not a reply.
 [[nodiscard]] std::optional<zmq::message_t> receive_reply(Socket& socket);

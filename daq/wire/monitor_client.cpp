@@ -22,7 +22,8 @@ using wire::Milliseconds;
 constexpr std::size_t kMessagesPerPoll = 4096;
 /// A snapshot is asked for once the first message came, or after this long without any.
 constexpr Milliseconds kFirstMessageWait{1500};
-/// Before asking again for a snapshot that was too old.
+/// Before asking again for a snapshot that was too old, and between any two questions: a monitor that cannot keep up
+/// meets hole after hole and must not keep the daemon busy with snapshots.
 constexpr Milliseconds kOldSnapshotWait{200};
 constexpr int kMaxBackoff = 8;
 
@@ -54,6 +55,7 @@ struct MonitorClient::Impl {
 
     // Asking.
     bool asked = false;
+    Clock::time_point last_asked{};
     Clock::time_point ask_at{};  ///< when to ask (again)
     int backoff = 1;
 
@@ -134,7 +136,7 @@ struct MonitorClient::Impl {
         waiting_bytes = 0;
         asked = false;
         backoff = 1;
-        ask_at = Clock::now();
+        ask_at = std::max(Clock::now(), last_asked + kOldSnapshotWait);
     }
 
     void wait_for_snapshot(std::uint64_t number, zmq::message_t& body) {
@@ -154,14 +156,11 @@ struct MonitorClient::Impl {
             snapshot_problem = fmt::format("{} does not answer when asked for a snapshot", config.control_endpoint);
             backoff = std::min(backoff * 2, kMaxBackoff);
         }
-        if (wire::send_request(control, 0, {ControlCommand::snapshot, ""})) {
-            asked = true;
-            ask_at = Clock::now() + config.snapshot_timeout * backoff;
-        } else {
-            asked = false;
-            snapshot_problem = fmt::format("no connection to {}", config.control_endpoint);
-            ask_at = Clock::now() + Milliseconds{20};
-        }
+        // When it is not taken, earlier questions still wait for the connection: that is as good as asked.
+        (void)wire::send_request(control, 0, {ControlCommand::snapshot, ""});
+        asked = true;
+        last_asked = Clock::now();
+        ask_at = last_asked + config.snapshot_timeout * backoff;
     }
 
     /// Any snapshot will do, also a late answer to an earlier question.

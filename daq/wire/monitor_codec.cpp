@@ -94,6 +94,7 @@ struct Deliver {
 }  // namespace
 
 struct MonitorDecoder::Impl {
+    google::protobuf::LogSilencer quiet;  // damaged messages are counted, not printed by Protobuf
     v1::MonitorMessage message;
     MonitorMessageId id;
     bool repeat = false;

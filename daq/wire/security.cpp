@@ -88,6 +88,13 @@ bool is_local(std::string_view endpoint) noexcept {
     return false;
 }
 
+std::string connect_endpoint(std::string_view endpoint) {
+    for (const std::string_view every : {"tcp://*:", "tcp://0.0.0.0:"}) {
+        if (endpoint.starts_with(every)) return fmt::format("tcp://127.0.0.1:{}", endpoint.substr(every.size()));
+    }
+    return std::string{endpoint};
+}
+
 std::string endpoint_problem(std::string_view endpoint) {
     if (endpoint.starts_with("ipc://")) return endpoint.size() > 6 ? "" : "ipc:// needs a path";
     if (!endpoint.starts_with("tcp://")) {

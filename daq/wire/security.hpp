@@ -29,6 +29,9 @@ void write_key_pair(const std::filesystem::path& path);
 
 /// Nothing leaves the host: ipc, 127.x.y.z, localhost, [::1], the interface lo.
 [[nodiscard]] bool is_local(std::string_view endpoint) noexcept;
+/// Where to connect on the listener's own host: "every address" (tcp://*:PORT, tcp://0.0.0.0:PORT) becomes loopback, so
+/// that one station file serves the daemon and the programs beside it.
+[[nodiscard]] std::string connect_endpoint(std::string_view endpoint);
 /// "" when `endpoint` is tcp://HOST:PORT or ipc://PATH, else what is wrong with it.
 [[nodiscard]] std::string endpoint_problem(std::string_view endpoint);
 

@@ -69,9 +69,8 @@ Socket Socket::connect(zmq::socket_type type, const std::string& endpoint, const
             socket.socket_.set(zmq::sockopt::curve_publickey, own_public.data());
             socket.socket_.set(zmq::sockopt::curve_secretkey, own_secret.data());
         }
-        socket.socket_.set(zmq::sockopt::immediate, true);
         if (type == zmq::socket_type::sub) socket.socket_.set(zmq::sockopt::subscribe, "");
-        socket.socket_.connect(endpoint);
+        socket.socket_.connect(connect_endpoint(endpoint));
         return socket;
     } catch (const zmq::error_t& e) {
         throw Error{fmt::format("cannot connect to {}: {}", endpoint, e.what())};

@@ -31,7 +31,10 @@ class Socket {
     /// Throws UsageError for an endpoint that may not be listened on unencrypted, Error when it cannot be.
     [[nodiscard]] static Socket listen(zmq::socket_type type, const std::string& endpoint, const Security& security,
                                        const SocketOptions& options);
-    /// Returns at once; ZeroMQ connects, and reconnects, behind the scenes. Nothing is queued for a peer that is away.
+    /// Returns at once; ZeroMQ connects, and reconnects, behind the scenes. What is sent to a peer that is away waits,
+    /// up to the send high-water mark: keep that low. (ZMQ_IMMEDIATE would refuse it instead, but with it libzmq 4.3.4
+    /// aborts the program when a connection breaks between the parts of a message: "Assertion failed: !_more
+    /// (src/fq.cpp:112)".)
     [[nodiscard]] static Socket connect(zmq::socket_type type, const std::string& endpoint, const Security& security,
                                         const SocketOptions& options);
 
@@ -41,8 +44,8 @@ class Socket {
 
     /// Takes one whole message if there is one; parts beyond `kMaxParts` are thrown away.
     [[nodiscard]] bool receive(std::vector<zmq::message_t>& parts);
-    /// Never waits. false: nobody to send to, or the queue is full; then nothing of it is sent. The parts are used up
-    /// when it returns true.
+    /// Never waits. false: the peer is not there (ROUTER), or the queue is full; then nothing of it is sent. The parts
+    /// are used up when it returns true.
     [[nodiscard]] bool send(std::span<zmq::message_t> parts);
     /// Waits until something can be received.
     void wait(Milliseconds timeout);

@@ -45,8 +45,8 @@ inline void set_window(WindowEvent& window, double charge_pe, double arrival_ns,
 inline Event event(std::uint64_t sequence) {
     Event e;
     e.sequence = sequence;
-    e.time_ps = static_cast<std::int64_t>(sequence) * 1'000'000'000'000 / 60;
-    e.utc_ns = kStart + static_cast<std::int64_t>(sequence) * kSecond / 60;
+    e.time_ps = static_cast<std::int64_t>(sequence) * 50'000'000'000 / 3;
+    e.utc_ns = kStart + static_cast<std::int64_t>(sequence) * 50'000'000 / 3;
     e.window_count = 2;
     e.feature_count = static_cast<std::uint8_t>(kCoreFeatures);
     e.baseline_median_adc = 100;

@@ -1,0 +1,304 @@
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+#include "monitor/alarms.hpp"
+#include "synthetic.hpp"
+
+using namespace alleycat;
+using synthetic::kSecond;
+using synthetic::kStart;
+
+namespace {
+
+/// A healthy run at 60 Hz, looked at once a second. Tests spoil it.
+class Shift {
+  public:
+    Shift() {
+        status.run = 1;
+        status.state = RunState::running;
+        status.run_start_utc_ns = kStart;
+        status.bytes_per_second = 4.2e6;
+        status.beam_state = BeamState::on;
+        status.buffers = {{"ring pci5153", 1000, 10, 20}, {"retransmit", 1000, 10, 20}};
+        status.writer.connected = true;
+        status.writer.disk_free_bytes = 2'000'000'000'000;
+        conditions.trigger_rate_hz = 60;
+        conditions.trigger_rate_span_s = 10;
+        conditions.events = 600;
+        conditions.baseline_median_adc = 100;
+        conditions.baseline_sigma_adc = 0.9;
+        conditions.spe_charge_adc = 70;
+    }
+    /// Another second passes, in which `triggers` came.
+    std::vector<Alarm> second(int triggers = 60) {
+        now += kSecond;
+        status.utc_ns = now;
+        status.ledger.triggers += static_cast<std::uint64_t>(triggers);
+        status.ledger.recorded = status.ledger.triggers - status.ledger.refused;
+        status.ledger.ticks_expected = status.ledger.ticks_seen = status.ledger.triggers;
+        if (spoil_ledger) --status.ledger.recorded;
+        if (triggers > 0) {
+            status.last_trigger_utc_ns = now;
+            if (events_follow) conditions.newest_event_utc_ns = now;
+        }
+        std::vector<Alarm> changed =
+            watch.update({status, conditions, 60, real_time, UtcTime{std::chrono::nanoseconds{now}}});
+        for (const Alarm& alarm : changed) CHECK(alarm.utc_ns == now);
+        return changed;
+    }
+    /// Runs until something changes; the seconds it took (at most `limit`).
+    int seconds_until_change(int limit, int triggers = 60) {
+        for (int s = 1; s <= limit; ++s) {
+            last = second(triggers);
+            if (!last.empty()) return s;
+        }
+        return limit + 1;
+    }
+
+    AlarmWatch watch;
+    Status status;
+    Conditions conditions;
+    std::int64_t now = kStart;
+    bool spoil_ledger = false;
+    bool events_follow = true;
+    bool real_time = true;
+    std::vector<Alarm> last;
+};
+
+}  // namespace
+
+TEST_CASE("a healthy run raises nothing, from its first second on", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 600; ++s) REQUIRE(shift.second(s % 3 == 0 ? 59 : s % 3 == 1 ? 61 : 60).empty());
+    CHECK(shift.watch.active().empty());
+}
+
+TEST_CASE("the first seconds of a run are not judged by their rate", "[monitor][alarms]") {
+    Shift shift;
+    shift.conditions = {};
+    shift.status.beam_state = BeamState::unknown;
+    for (int s = 0; s < 2; ++s) REQUIRE(shift.second(0).empty());
+}
+
+TEST_CASE("silence is an alarm within three seconds and goes after triggers came back", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 30; ++s) REQUIRE(shift.second().empty());
+    REQUIRE(shift.seconds_until_change(10, 0) <= 3);
+    REQUIRE(shift.last.size() == 1);
+    CHECK(shift.last[0].name == "trigger_rate");
+    CHECK(shift.last[0].level == AlarmLevel::alarm);
+    CHECK(shift.last[0].active);
+    CHECK(shift.watch.active().size() == 1);
+    const int back = shift.seconds_until_change(60);
+    CHECK(back >= 5);  // clear_after_s, and the host's rate must recover over its 10 s
+    CHECK(back <= 20);
+    REQUIRE(shift.last.size() == 1);
+    CHECK_FALSE(shift.last[0].active);
+    CHECK(shift.watch.active().empty());
+}
+
+TEST_CASE("a rate off by a tenth of a hertz is a warning, by one an alarm", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
+    shift.conditions.trigger_rate_hz = 60.09;
+    REQUIRE(shift.second().empty());
+    shift.conditions.trigger_rate_hz = 59.85;
+    auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].level == AlarmLevel::warning);
+    shift.conditions.trigger_rate_hz = 58.5;
+    changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    // Within the hysteresis the level stays: 0.91 Hz off is below the limit of 1 but not 10 % below.
+    shift.conditions.trigger_rate_hz = 59.09;
+    for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
+    shift.conditions.trigger_rate_hz = 59.5;
+    CHECK(shift.seconds_until_change(20) == 5);
+    REQUIRE(shift.last.size() == 1);
+    CHECK(shift.last[0].level == AlarmLevel::warning);
+    CHECK(shift.last[0].active);
+    shift.conditions.trigger_rate_hz = 60;
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a slow stall is seen by the host's clock before the board's interval ends", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
+    REQUIRE(shift.seconds_until_change(10, 50) <= 3);
+    CHECK(shift.last.at(0).name == "trigger_rate");
+    CHECK(shift.last.at(0).level == AlarmLevel::alarm);
+}
+
+TEST_CASE("a value that dances around its limit raises one alarm, not many", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 10; ++s) REQUIRE(shift.second().empty());
+    std::size_t changes = 0;
+    for (int s = 0; s < 200; ++s) {
+        shift.conditions.baseline_sigma_adc = s % 2 == 0 ? 1.51 : 1.49;
+        changes += shift.second().size();
+    }
+    CHECK(changes == 1);
+    REQUIRE(shift.watch.active().size() == 1);
+    CHECK(shift.watch.active()[0].name == "baseline_sigma");
+    CHECK(shift.watch.active()[0].level == AlarmLevel::alarm);
+    shift.conditions.baseline_sigma_adc = 0.9;
+    CHECK(shift.seconds_until_change(20) == 5);
+}
+
+TEST_CASE("signal conditions out of range are named", "[monitor][alarms]") {
+    const auto raised = [](auto spoil) {
+        Shift shift;
+        for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+        spoil(shift.conditions);
+        const auto changed = shift.second();
+        return changed.size() == 1 ? changed[0].name : std::to_string(changed.size()) + " alarms";
+    };
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK(raised([](Conditions& c) { c.baseline_median_adc = 84; }) == "baseline");
+    CHECK(raised([](Conditions& c) { c.baseline_median_adc = 116; }) == "baseline");
+    CHECK(raised([&](Conditions& c) { c.baseline_median_adc = nan; }) == "baseline");
+    CHECK(raised([&](Conditions& c) { c.baseline_sigma_adc = nan; }) == "baseline_sigma");
+    CHECK(raised([](Conditions& c) { c.spe_charge_adc = 49; }) == "spe_charge");
+    CHECK(raised([](Conditions& c) { c.spe_charge_adc = 101; }) == "spe_charge");
+    CHECK(raised([](Conditions& c) { c.spe_charge_adc = 0; }) == "0 alarms");  // not known
+    CHECK(raised([](Conditions& c) { c.baseline_median_adc = 86, c.spe_charge_adc = 99; }) == "0 alarms");
+    CHECK(raised([](Conditions& c) { c.baseline_median_adc = 50, c.events = 10; }) == "0 alarms");  // too few to say
+}
+
+TEST_CASE("triggers without events are stale data", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
+    shift.events_follow = false;
+    CHECK(shift.seconds_until_change(20) == 6);
+    CHECK(shift.last.at(0).name == "stale_data");
+    shift.events_follow = true;
+    CHECK(shift.seconds_until_change(20) == 5);
+}
+
+TEST_CASE("refused triggers stay on the screen for a minute", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.ledger.refused = 12;
+    auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "refused_triggers");
+    CHECK(changed[0].text.find("12 triggers") == 0);
+    const int cleared = shift.seconds_until_change(100);
+    CHECK(cleared >= 60);
+    CHECK(cleared <= 66);
+    shift.status.ledger.refused = 13;
+    CHECK(shift.second().size() == 1);
+    shift.status.run = 2;  // the next run starts without
+    shift.status.ledger.refused = 0;
+    CHECK(shift.seconds_until_change(10) <= 6);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a ledger that does not close for five seconds is an alarm", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    for (int s = 0; s < 50; ++s) {
+        shift.spoil_ledger = s % 4 != 0;  // a trigger on its way, now and then
+        REQUIRE(shift.second().empty());
+    }
+    shift.spoil_ledger = false;
+    REQUIRE(shift.second().empty());
+    shift.spoil_ledger = true;
+    CHECK(shift.seconds_until_change(20) == 6);
+    CHECK(shift.last.at(0).name == "ledger");
+}
+
+TEST_CASE("an absent or troubled writer is an alarm", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.writer.connected = false;
+    CHECK(shift.seconds_until_change(20) == 6);
+    CHECK(shift.last.at(0).name == "writer_away");
+    shift.status.writer.connected = true;
+    CHECK(shift.seconds_until_change(20) == 5);
+    shift.status.writer.problem = "disk full";
+    const auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "writer");
+    CHECK(changed[0].text == "writer: disk full");
+}
+
+TEST_CASE("the disk warns a day ahead and alarms two hours ahead", "[monitor][alarms]") {
+    Shift shift;
+    const auto free_hours = [&](double hours) {
+        shift.status.writer.disk_free_bytes = static_cast<std::uint64_t>(4.2e6 * 3600 * hours);
+    };
+    free_hours(25);
+    for (int s = 0; s < 10; ++s) REQUIRE(shift.second().empty());
+    free_hours(23);
+    auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "disk_low");
+    CHECK(changed[0].level == AlarmLevel::warning);
+    CHECK(changed[0].text == "23.0 h until the disk is full, at 4.2 MB/s");
+    free_hours(1.9);
+    changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    free_hours(100);
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a beam that is unknown for a minute is a warning", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.beam_state = BeamState::unknown;
+    CHECK(shift.seconds_until_change(100) == 62);  // first seen at the first look, then more than 60 s
+    CHECK(shift.last.at(0).name == "beam_unknown");
+    CHECK(shift.last.at(0).level == AlarmLevel::warning);
+    shift.status.beam_state = BeamState::off;
+    CHECK(shift.seconds_until_change(20) == 5);
+    shift.status.beam_lag_s = 61;
+    CHECK(shift.second().size() == 1);
+}
+
+TEST_CASE("the retransmit buffer warns at half and alarms at nine tenths", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.buffers[0].used_bytes = 1000;  // a full ring shows as refused triggers
+    REQUIRE(shift.second().empty());
+    shift.status.buffers[1].used_bytes = 510;
+    CHECK(shift.second().at(0).level == AlarmLevel::warning);
+    shift.status.buffers[1].used_bytes = 910;
+    CHECK(shift.second().at(0).level == AlarmLevel::alarm);
+    shift.status.buffers[1].used_bytes = 850;  // not 10 % below
+    for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
+    shift.status.buffers[1].used_bytes = 100;
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a run in error says why, and what belongs to running is cleared when it stops", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    REQUIRE(shift.seconds_until_change(5, 0) <= 3);
+    shift.status.state = RunState::error;
+    shift.status.reason = "board pci5153: gone";
+    auto changed = shift.second(0);
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "run_error");
+    CHECK(changed[0].text == "the run is in error: board pci5153: gone");
+    shift.status.state = RunState::idle;
+    for (int s = 0; s < 10; ++s) (void)shift.second(0);
+    CHECK(shift.watch.active().empty());
+}
+
+TEST_CASE("a replay as fast as it goes is not judged by the host's clock", "[monitor][alarms]") {
+    Shift shift;
+    shift.real_time = false;
+    shift.spoil_ledger = true;
+    shift.events_follow = false;
+    for (int s = 0; s < 100; ++s) REQUIRE(shift.second(s % 7 == 0 ? 0 : 5000).empty());
+    shift.status.state = RunState::draining;
+    CHECK(shift.seconds_until_change(20) == 6);  // at its end the ledger must close
+    CHECK(shift.last.at(0).name == "ledger");
+}

@@ -62,6 +62,9 @@ TEST_CASE("loopback is what cannot leave the host, and only that", "[wire][unit]
                                "tcp://localhost.evil:1", "tcp://eth0:1"}) {
         CHECK_FALSE(is_local(remote));
     }
+    CHECK(connect_endpoint("tcp://*:5555") == "tcp://127.0.0.1:5555");
+    CHECK(connect_endpoint("tcp://0.0.0.0:5555") == "tcp://127.0.0.1:5555");
+    CHECK(connect_endpoint("tcp://daq:5555") == "tcp://daq:5555");
     CHECK(control_endpoint_for("tcp://daq:5556") == "tcp://daq:5557");
     CHECK(control_endpoint_for("ipc:///tmp/m") == "ipc:///tmp/m.control");
     CHECK_THROWS_AS(control_endpoint_for("nonsense"), UsageError);

@@ -1,0 +1,34 @@
+#pragma once
+// Where frames end: in journals and parts, or in one file.
+
+#include <cstdint>
+#include <optional>
+
+#include "daq/core/frame.hpp"
+#include "daq/core/status.hpp"
+
+namespace alleycat {
+
+/// Up to where a run is on the disk.
+struct Durable {
+    std::uint64_t run = 0;
+    std::uint64_t ordinal = 0;   ///< last frame that is on the disk: the stream resumes behind it
+    std::uint64_t sequence = kNoSequence;  ///< last trigger among them; kNoSequence: none yet
+
+    friend bool operator==(const Durable&, const Durable&) = default;
+};
+
+/// Takes a run's frames in the order of their ordinals. Used by one thread. All of these throw Error.
+class FrameSink {
+  public:
+    virtual ~FrameSink() = default;
+    /// Frames of the same run that were taken before are ignored; a hole in the ordinals is an Error naming both.
+    virtual void append(const FrameView& frame) = 0;
+    /// Makes everything appended so far durable. Only what this returns may be acknowledged; nullopt: nothing yet.
+    virtual std::optional<Durable> sync() = 0;
+    /// No more frames will come.
+    virtual void finish() = 0;
+    [[nodiscard]] virtual WriterStatus status() const = 0;
+};
+
+}  // namespace alleycat

@@ -1,0 +1,44 @@
+#pragma once
+// The writer of a station: every frame into a journal, and from there into HDF5 parts that are closed one by one.
+
+#include <memory>
+#include <optional>
+
+#include "daq/store/frame_sink.hpp"
+#include "daq/store/store_config.hpp"
+
+namespace alleycat {
+
+/// Owns the folder of a station's data: one at a time, one thread.
+///
+/// Making one recovers what a crash left: unfinished parts are rebuilt from their journals; the newest run, if it has no
+/// end, is kept open so that its stream can go on behind durable(). Older ones are closed as interrupted.
+/// After an Error from append() nothing is half done: either the frame was not taken, or (status().problem says so) it
+/// stands in the journal and the next start makes the part from it.
+class RunWriter final : public FrameSink {
+  public:
+    /// Throws Error when the folder cannot be used or another writer uses it.
+    explicit RunWriter(StoreConfig config);
+    /// Without finish() as after a kill: what sync() did not return is not promised.
+    ~RunWriter() override;
+
+    /// Where the stream resumes: the newest run and its last durable frame; nullopt: nothing was ever written here.
+    [[nodiscard]] std::optional<Durable> durable() const;
+
+    /// The first frame of another run closes the one before as interrupted; a run_end closes its run's parts.
+    void append(const FrameView& frame) override;
+    /// Also flushes the part, once a second.
+    std::optional<Durable> sync() override;
+    /// Syncs, and leaves a run without an end as it is: the next start goes on with it.
+    void finish() override;
+    [[nodiscard]] WriterStatus status() const override;
+
+    /// Beam states that came after the part with their row was closed: those rows say unknown.
+    [[nodiscard]] std::uint64_t late_beam_states() const noexcept;
+
+  private:
+    class Folder;
+    std::unique_ptr<Folder> folder_;
+};
+
+}  // namespace alleycat

@@ -1,0 +1,78 @@
+#include "daq/store/chunk_codec.hpp"
+
+#include <blosc.h>
+#include <zlib.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <random>
+
+using namespace alleycat;
+
+namespace {
+
+/// The checksum as the HDF5 file format describes it, word by word.
+std::uint32_t slow_fletcher32(std::span<const std::byte> bytes) {
+    std::uint64_t sum1 = 0, sum2 = 0;
+    const auto fold = [](std::uint64_t s) {
+        while (s > 0xFFFF) s = (s & 0xFFFF) + (s >> 16);
+        return s;
+    };
+    for (std::size_t i = 0; i < bytes.size(); i += 2) {
+        const auto high = static_cast<std::uint32_t>(bytes[i]);
+        const auto low = i + 1 < bytes.size() ? static_cast<std::uint32_t>(bytes[i + 1]) : 0u;
+        sum1 = fold(sum1 + (high << 8 | low));
+        sum2 = fold(sum2 + sum1);
+    }
+    return static_cast<std::uint32_t>(sum2 << 16 | sum1);
+}
+
+std::vector<std::byte> noise(std::size_t n, unsigned seed) {
+    std::mt19937 random{seed};
+    std::vector<std::byte> bytes(n);
+    for (std::byte& b : bytes) b = static_cast<std::byte>(random());
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("the fast checksum equals the one done word by word, at every length", "[store][unit]") {
+    for (std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{719}, std::size_t{720}, std::size_t{721}, std::size_t{5000}, std::size_t{100'001}}) {
+        const std::vector<std::byte> bytes = noise(n, static_cast<unsigned>(n));
+        REQUIRE(h5::fletcher32(bytes) == slow_fletcher32(bytes));
+    }
+    const std::vector<std::byte> ones(3000, std::byte{0xFF}), zeros(3000);
+    REQUIRE(h5::fletcher32(ones) == slow_fletcher32(ones));
+    REQUIRE(h5::fletcher32(zeros) == 0);
+}
+
+TEST_CASE("a chunk decodes with the libraries' own functions to what it was", "[store][unit]") {
+    std::vector<std::byte> chunk(70'000), scratch, back(70'000);
+    for (std::size_t i = 0; i < chunk.size(); ++i) chunk[i] = static_cast<std::byte>(95 + i % 3);
+    for (const Compression compression : {Compression::none, Compression::deflate, Compression::blosc}) {
+        const std::span<const std::byte> packed = h5::encode_chunk(chunk, 1, compression, scratch);
+        const std::span<const std::byte> body = packed.first(packed.size() - 4);
+        std::uint32_t checksum = 0;
+        std::memcpy(&checksum, packed.data() + body.size(), 4);
+        REQUIRE(checksum == slow_fletcher32(body));
+        switch (compression) {
+            case Compression::none: std::copy(body.begin(), body.end(), back.begin()); break;
+            case Compression::deflate: {
+                uLongf n = back.size();
+                REQUIRE(uncompress(reinterpret_cast<Bytef*>(back.data()), &n, reinterpret_cast<const Bytef*>(body.data()), body.size()) == Z_OK);
+                break;
+            }
+            case Compression::blosc: REQUIRE(blosc_decompress_ctx(body.data(), back.data(), back.size(), 1) == 70'000); break;
+        }
+        REQUIRE(back == chunk);
+        if (compression != Compression::none) REQUIRE(packed.size() < chunk.size() / 2);
+    }
+}
+
+TEST_CASE("noise that does not compress still decodes", "[store][unit]") {
+    const std::vector<std::byte> chunk = noise(4096, 5);
+    std::vector<std::byte> scratch, back(4096);
+    const std::span<const std::byte> packed = h5::encode_chunk(chunk, 2, Compression::blosc, scratch);
+    REQUIRE(blosc_decompress_ctx(packed.data(), back.data(), back.size(), 1) == 4096);
+    REQUIRE(back == chunk);
+}

@@ -1,0 +1,42 @@
+#include "daq/store/store_config.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace alleycat;
+
+TEST_CASE("an absent [store] gives the defaults", "[store][config]") {
+    const ConfigFile file = ConfigFile::parse("", "s.toml");
+    ConfigProblems problems;
+    ConfigSection root{file, problems};
+    const StoreConfig config = parse_store(root);
+    REQUIRE(problems.empty());
+    REQUIRE(config.raw == RawData::all);
+    REQUIRE(config.part_minutes == std::chrono::minutes{60});
+}
+
+TEST_CASE("[store] is read, and every problem has its place", "[store][config]") {
+    const ConfigFile good = ConfigFile::parse("[store]\nfolder = \"/data\"\nraw = \"accepted\"\ncompression = \"deflate\"\npart_size_mb = 5\n"
+                                              "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n", "s.toml");
+    ConfigProblems none;
+    ConfigSection good_root{good, none};
+    const StoreConfig config = parse_store(good_root);
+    REQUIRE(none.empty());
+    REQUIRE(config.folder == "/data");
+    REQUIRE(config.raw == RawData::accepted);
+    REQUIRE(config.compression == Compression::deflate);
+    REQUIRE(config.part_size_mb == 5);
+    REQUIRE(config.part_minutes == std::chrono::minutes{2});
+    REQUIRE(config.sync_interval == std::chrono::milliseconds{100});
+    REQUIRE(config.disk_warning_mb == 7);
+
+    const ConfigFile bad = ConfigFile::parse("[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n", "s.toml");
+    ConfigProblems problems;
+    ConfigSection root{bad, problems};
+    (void)parse_store(root);
+    const std::vector<std::string> lines = problems.lines();
+    REQUIRE(lines.size() == 4);
+    REQUIRE_THAT(lines[0], Catch::StartsWith("s.toml:2:") && Catch::Contains("store.raw"));
+    REQUIRE_THAT(lines[1], Catch::StartsWith("s.toml:3:") && Catch::Contains("store.part_minutes"));
+    REQUIRE_THAT(lines[2], Catch::StartsWith("s.toml:4:") && Catch::Contains("store.sync_interval_ms"));
+    REQUIRE_THAT(lines[3], Catch::StartsWith("s.toml:5:") && Catch::Contains("unknown key"));
+}

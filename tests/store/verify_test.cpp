@@ -1,0 +1,209 @@
+#include "daq/store/verify.hpp"
+
+#include <hdf5.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "builders.hpp"
+#include "daq/core/error.hpp"
+#include "daq/store/file_reader.hpp"
+#include "daq/store/run_writer.hpp"
+#include "daq/store/single_file_writer.hpp"
+
+using namespace alleycat;
+using namespace alleycat::testing;
+
+namespace {
+
+std::string all_problems(const VerifyReport& report) {
+    std::string text;
+    for (const auto& file : report.files) {
+        for (const std::string& problem : file.problems) text += problem + "\n";
+    }
+    for (const std::string& problem : report.problems) text += problem + "\n";
+    return text;
+}
+std::string all_notes(const VerifyReport& report) {
+    std::string text;
+    for (const auto& file : report.files) {
+        for (const std::string& note : file.notes) text += note + "\n";
+    }
+    return text;
+}
+
+StoreConfig config_in(const TemporaryFolder& folder) {
+    StoreConfig config;
+    config.folder = folder.path();
+    config.compression = Compression::none;
+    config.disk_warning_mb = 0;
+    return config;
+}
+
+/// A closed run of 20 triggers in the folder.
+std::filesystem::path closed_run(const TemporaryFolder& folder) {
+    RunWriter writer{config_in(folder)};
+    RunFrames frames{make_run(2)};
+    writer.append(view(frames.start()));
+    for (std::uint64_t s = 0; s < 20; ++s) writer.append(view(frames.trigger(s)));
+    writer.append(view(frames.beam_states(0, 19, BeamState::on, 1)));
+    writer.append(view(frames.end(20)));
+    return folder / "run_000002_part_0001.h5";
+}
+
+/// Overwrites row `row` of a u64 column with HDF5's own API.
+void change(const std::filesystem::path& file, const char* column, hsize_t row, std::uint64_t value) {
+    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    REQUIRE(id >= 0);
+    const hid_t dataset = H5Dopen2(id, column, H5P_DEFAULT), space = H5Dget_space(dataset);
+    const hsize_t one = 1;
+    const hid_t memory = H5Screate_simple(1, &one, nullptr);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &row, nullptr, &one, nullptr);
+    REQUIRE(H5Dwrite(dataset, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, &value) >= 0);
+    H5Sclose(memory), H5Sclose(space), H5Dclose(dataset), H5Fclose(id);
+}
+
+}  // namespace
+
+TEST_CASE("a byte flipped in the samples is found by checksum and by digest", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    REQUIRE(verify(file).ok());
+    // Where trigger 5's first channel stands: 5, 6, 7, ...
+    std::ifstream in{file, std::ios::binary};
+    std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    std::string pattern;
+    for (int k = 0; k < 50; ++k) pattern += static_cast<char>(5 + k);
+    const std::size_t at = bytes.find(pattern);
+    REQUIRE(at != std::string::npos);
+    std::fstream out{file, std::ios::binary | std::ios::in | std::ios::out};
+    out.seekp(static_cast<std::streamoff>(at));
+    out.put('\x63');
+    out.close();
+    const VerifyReport report = verify(file);
+    REQUIRE_FALSE(report.ok());
+    REQUIRE_THAT(all_problems(report), Catch::Contains("/raw/digitizer/samples") && Catch::Contains("hecksum"));
+    REQUIRE_THAT(all_problems(report), Catch::Contains("SHA-256"));
+}
+
+TEST_CASE("rows that are missing, doubled or contradict each other are named", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    change(file, "/triggers/sequence", 12, 11);
+    const std::string said = all_problems(verify(file));
+    REQUIRE_THAT(said, Catch::Contains("row 12 of /triggers is trigger 11, the row before trigger 11"));
+    REQUIRE_THAT(said, Catch::Contains("trigger 12 is missing: neither recorded nor refused"));
+    REQUIRE_THAT(said, Catch::Contains("trigger 11 is there twice"));
+    REQUIRE_THAT(said, Catch::Contains("the rows of /windows/coincident are not those of /triggers"));
+    REQUIRE_THAT(said, Catch::Contains("row 12 of /raw/digitizer is of trigger 12, which is not in /triggers"));
+    REQUIRE_THAT(said, Catch::Contains("SHA-256"));
+}
+
+TEST_CASE("columns of different length, time running backwards and a wrong summary are named", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    const hid_t flags = H5Dopen2(id, "/triggers/flags", H5P_DEFAULT);
+    const hsize_t shorter = 18;
+    H5Dset_extent(flags, &shorter);
+    H5Dclose(flags);
+    const hid_t flow = H5Gopen2(id, "/summary/cut_flow/coincident", H5P_DEFAULT), accepted = H5Aopen(flow, "accepted", H5P_DEFAULT);
+    const std::uint64_t wrong = 19;
+    H5Awrite(accepted, H5T_NATIVE_UINT64, &wrong);
+    H5Aclose(accepted), H5Gclose(flow), H5Fclose(id);
+    change(file, "/triggers/time_ps", 3, 1);
+    const std::string said = all_problems(verify(file));
+    REQUIRE_THAT(said, Catch::Contains("/triggers/flags has 18 rows, /triggers has 20"));
+    REQUIRE_THAT(said, Catch::Contains("time runs backwards at trigger 3: 1 ps after 2000000000000 ps"));
+    REQUIRE_THAT(said, Catch::Contains("the cut flow of coincident does not close: 20 rows, 26 accepted or rejected"));
+}
+
+TEST_CASE("a gap in the sequence and a ledger that disagrees are named", "[store][verify]") {
+    const TemporaryFolder folder;
+    SingleFileWriter writer{folder / "gap.h5", Compression::deflate, RawData::all};
+    RunFrames frames{make_run(2)};
+    writer.append(view(frames.start()));
+    for (const std::uint64_t s : {0, 1, 2, 6}) writer.append(view(frames.trigger(s)));
+    writer.append(view(frames.dead_time(2, 3)));
+    writer.append(view(frames.end(7, 2)));
+    writer.finish();
+    const VerifyReport report = verify(folder / "gap.h5");
+    REQUIRE_THAT(all_problems(report), Catch::Contains("trigger 2 is there twice: recorded and refused"));
+    REQUIRE_THAT(all_problems(report), Catch::Contains("triggers 4 to 5 are missing: neither recorded nor refused"));
+    REQUIRE_THAT(all_problems(report), Catch::Contains("run 2: its ledger says 5 triggers were recorded, the files hold 4"));
+    REQUIRE_THAT(all_notes(report), Catch::Contains("no catalogue"));
+}
+
+TEST_CASE("a part missing from its folder is named, with the triggers that went with it", "[store][verify]") {
+    const TemporaryFolder folder;
+    {
+        StoreConfig config = config_in(folder);
+        config.part_size_mb = 1;
+        RunWriter writer{config};
+        RunFrames frames{make_run(2)};
+        writer.append(view(frames.start()));
+        std::uint64_t s = 0;
+        while (!std::filesystem::exists(folder / "run_000002_part_0003.journal")) {
+            writer.append(view(frames.trigger(s)));
+            writer.append(view(frames.beam_states(s, s, BeamState::on, 1)));
+            ++s;
+        }
+        writer.append(view(frames.end(s)));
+    }
+    REQUIRE(verify(folder.path()).ok());
+    const PartSummary gone = *AlleycatFile{folder / "run_000002_part_0002.h5"}.summary();
+    std::filesystem::remove(folder / "run_000002_part_0002.h5");
+    const std::string said = all_problems(verify(folder.path()));
+    REQUIRE_THAT(said, Catch::Contains("run 2: part 2 is not in the folder"));
+    REQUIRE_THAT(said, Catch::Contains("triggers " + std::to_string(gone.first_sequence) + " to " + std::to_string(gone.last_sequence) + " are missing"));
+}
+
+TEST_CASE("a part cut in half is rebuilt from its journal, or refused without one", "[store][verify]") {
+    const TemporaryFolder folder;
+    RunFrames frames{make_run(2)};
+    {
+        RunWriter writer{config_in(folder)};
+        writer.append(view(frames.start()));
+        for (std::uint64_t s = 0; s < 20; ++s) writer.append(view(frames.trigger(s)));
+        (void)writer.sync();
+        writer.finish();
+    }
+    const std::filesystem::path part = folder / "run_000002_part_0001.h5.part";
+    std::filesystem::resize_file(part, std::filesystem::file_size(part) / 2);
+    REQUIRE_THAT(all_problems(verify(part)), Catch::Contains("HDF5 can"));
+
+    const TemporaryFolder without_journal;
+    std::filesystem::copy_file(part, without_journal / "run_000002_part_0001.h5.part");
+    const VerifyReport refused = verify(without_journal.path(), true);
+    REQUIRE_THAT(all_problems(refused), Catch::Contains("cannot be repaired: its journal is not beside it"));
+    REQUIRE(std::filesystem::exists(without_journal / "run_000002_part_0001.h5.part"));
+
+    const VerifyReport repaired = verify(folder.path(), true);
+    INFO(all_problems(repaired));
+    REQUIRE(repaired.ok());
+    REQUIRE_THAT(all_notes(repaired), Catch::Contains("rebuilt from run_000002_part_0001.journal: 20 triggers"));
+    REQUIRE_THAT(all_notes(repaired), Catch::Contains("the catalogue calls it repaired"));
+    REQUIRE(AlleycatFile{folder / "run_000002_part_0001.h5"}.triggers() == 20);
+    REQUIRE(verify(folder.path()).ok());
+}
+
+TEST_CASE("a part of which only the journal is left is made from it", "[store][verify]") {
+    const TemporaryFolder folder;
+    {
+        RunWriter writer{config_in(folder)};
+        RunFrames frames{make_run(2)};
+        writer.append(view(frames.start()));
+        writer.append(view(frames.trigger(0)));
+        (void)writer.sync();
+    }
+    std::filesystem::remove(folder / "run_000002_part_0001.h5.part");
+    REQUIRE_THAT(all_problems(verify(folder.path())), Catch::Contains("only in its journal"));
+    REQUIRE(verify(folder.path(), true).ok());
+    REQUIRE(AlleycatFile{folder / "run_000002_part_0001.h5"}.triggers() == 1);
+}
+
+TEST_CASE("verify refuses a path that is not there and a folder without parts", "[store][verify]") {
+    const TemporaryFolder folder;
+    REQUIRE_THROWS_WITH(verify(folder / "absent"), Catch::Contains("no such file or folder"));
+    REQUIRE_THROWS_WITH(verify(folder.path()), Catch::Contains("holds no .h5 file"));
+}
