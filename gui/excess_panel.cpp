@@ -53,8 +53,8 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     text += row(QString{}, theme::coloured(significance(off.li_ma), theme::kControl));
     text += row(QStringLiteral("live on"), duration_text(exposure.live_on_s));
     text += row(QStringLiteral("live off"), duration_text(exposure.live_off_s));
-    text += row(QStringLiteral("pending"), count_text(exposure.ticks_pending));
-    text += row(QStringLiteral("unknown"), count_text(exposure.ticks_unknown));
+    text += row(QStringLiteral("pending / unknown"),
+                count_text(exposure.ticks_pending) + QStringLiteral(" / ") + count_text(exposure.ticks_unknown));
     if (exposure.ticks_on_without_power > 0) {
         text += row(QStringLiteral("no power"),
                     theme::coloured(count_text(exposure.ticks_on_without_power), theme::kWarning));
