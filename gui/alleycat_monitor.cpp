@@ -37,7 +37,9 @@ void on_qt_message(QtMsgType type, const QMessageLogContext&, const QString& mes
         if (in_environment("ALLEYCAT_QT_MESSAGES")) std::fprintf(stderr, "alleycat-monitor: %s\n", qPrintable(message));
         return;
     }
-    std::fprintf(stderr, "alleycat-monitor: %s\n", qPrintable(message.section('\n', 0, 0)));
+    std::fprintf(stderr,
+                 "alleycat-monitor: the display cannot be used (DISPLAY, WAYLAND_DISPLAY, QT_QPA_PLATFORM): %s\n",
+                 qPrintable(message.section('\n', 0, 0)));
     std::_Exit(EXIT_FAILURE);
 }
 

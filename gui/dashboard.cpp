@@ -182,7 +182,10 @@ void Dashboard::enlarge(Panel* panel) {
     for (QSplitter* row : rows_) row->setVisible(enlarged_ == nullptr || row->indexOf(enlarged_) >= 0);
 }
 
-void Dashboard::save_screenshot(const QString& path) { save_png(grab(), path); }
+void Dashboard::save_screenshot(const QString& path) {
+    QApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest);  // of words that just changed
+    save_png(grab(), path);
+}
 
 void Dashboard::save_here(QWidget& what, const QString& name) {
     const QString run =

@@ -2,6 +2,7 @@
 
 #include <QBoxLayout>
 #include <QLabel>
+#include <utility>
 
 #include "gui/format.hpp"
 #include "gui/theme.hpp"
@@ -52,8 +53,8 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     text += row(QString{}, theme::coloured(significance(off.li_ma), theme::kControl));
     text += row(QStringLiteral("live on"), duration_text(exposure.live_on_s));
     text += row(QStringLiteral("live off"), duration_text(exposure.live_off_s));
-    text += row(QStringLiteral("pending"), count_text(exposure.ticks_pending));
-    text += row(QStringLiteral("unknown"), count_text(exposure.ticks_unknown));
+    text += row(QStringLiteral("pending / unknown"),
+                count_text(exposure.ticks_pending) + QStringLiteral(" / ") + count_text(exposure.ticks_unknown));
     if (exposure.ticks_on_without_power > 0) {
         text += row(QStringLiteral("no power"),
                     theme::coloured(count_text(exposure.ticks_on_without_power), theme::kWarning));
@@ -70,15 +71,15 @@ ExcessPanel::ExcessPanel()
                 "the analysis box, against the beam energy on target; with beam off the same must be null. "
                 "Pending: ticks whose beam state is not known yet; unknown: whose state never will be; no "
                 "power: with beam, but missing from the beam energy.")},
-      plot_{new Plot},
+      plot_{new Plot{std::chrono::seconds{1}}},
       words_{new QLabel} {
     auto* side_by_side = new QHBoxLayout;
     side_by_side->setSpacing(8);
     side_by_side->addWidget(plot_, 1);
     words_->setTextFormat(Qt::RichText);
     words_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
-    words_->setMinimumWidth(150);
-    words_->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Ignored);
+    words_->setFixedWidth(178);  // longer numbers must not push the plot about
+    words_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Ignored);
     words_->setToolTip(
         QStringLiteral("The excess with its Poisson error, the 68 % interval of the profile likelihood, its "
                        "significance after Li and Ma (1983), and the counts and exposures it is made of."));
@@ -124,7 +125,7 @@ void ExcessPanel::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
     if (history.size() == drawn_points_ && same(last, drawn_last_) && hide_residual == drawn_hidden_) return;
     drawn_points_ = history.size();
     drawn_last_ = last;
-    drawn_hidden_ = hide_residual;
+    const bool was_hidden = std::exchange(drawn_hidden_, hide_residual);
 
     struct Points {
         QVector<QCPGraphData> line, low, high;
@@ -152,7 +153,11 @@ void ExcessPanel::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
     control.give(control_);
     plot_->xAxis->setRange(0, x.upper > 0 ? x.upper : 1);
     plot_->yAxis->setRange(padded(y.lower, y.upper));
-    plot_->changed();
+    if (hide_residual == was_hidden) {
+        plot_->changed();
+    } else {
+        plot_->changed_by_hand();
+    }
 }
 
 }  // namespace alleycat::gui

@@ -66,10 +66,14 @@ std::variant<Options, int> parse_command_line(int argc, const char* const* argv)
                        "control socket of the daemon, asked for what was before (default: the port after --connect's)");
     auto* keys = app.add_option("--key", key, "file with the daemon's public key, where its sockets are encrypted");
     auto* files = app.add_option("FILE", options.files, "Alleycat HDF5 files to show instead of a daemon");
+    connect->type_name("ENDPOINT");
+    control->type_name("ENDPOINT");
+    files->type_name("");
     for (CLI::Option* option : {connect, control, keys}) files->excludes(option);
     auto* shot =
         app.add_option("--screenshot", screenshot, "write the window to this PNG file and end; needs no display");
-    app.add_option("--size", size, "size of the window, WIDTHxHEIGHT")->capture_default_str();
+    shot->type_name("OUT.png");
+    app.add_option("--size", size, "size of the window, WIDTHxHEIGHT")->capture_default_str()->type_name("SIZE");
     app.add_option("--wait-for", options.wait_for,
                    "events a daemon must have shown before the screenshot is taken; 0: whatever is there")
         ->capture_default_str()

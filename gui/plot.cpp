@@ -2,6 +2,7 @@
 
 #include <QLabel>
 #include <QPixmap>
+#include <QTimer>
 #include <cmath>
 
 #include "daq/core/error.hpp"
@@ -9,7 +10,10 @@
 
 namespace alleycat::gui {
 
-Plot::Plot() : message_{new QLabel{this}} {
+Plot::Plot(std::chrono::milliseconds at_most_every)
+    : message_{new QLabel{this}}, later_{new QTimer{this}}, interval_{at_most_every} {
+    later_->setSingleShot(true);
+    connect(later_, &QTimer::timeout, this, qOverload<>(&QWidget::update));
     setBackground(QBrush{theme::kPanel});
     setMinimumSize(120, 80);
     plotLayout()->setRowSpacing(2);
@@ -32,13 +36,25 @@ QString Plot::message() const { return message_->text(); }
 
 void Plot::changed() {
     stale_ = true;
-    // A queued paint reaches visible widgets only: paintEvent() then draws anew.
+    if (later_->isActive()) return;
+    // An update reaches visible widgets only, which then draw anew in paintEvent().
+    const auto left = interval_ - (std::chrono::steady_clock::now() - drawn_at_);
+    if (left.count() <= 0) {
+        update();
+    } else {
+        later_->start(std::chrono::ceil<std::chrono::milliseconds>(left));
+    }
+}
+
+void Plot::changed_by_hand() {
+    stale_ = true;
     update();
 }
 
 void Plot::paintEvent(QPaintEvent* event) {
     if (stale_) {
         stale_ = false;
+        drawn_at_ = std::chrono::steady_clock::now();
         ++redraws_;
         replot(rpQueuedRefresh);
     }

@@ -86,7 +86,7 @@ Scope::Scope()
     : Panel{QStringLiteral("Scope"),
             QStringLiteral("The newest sampled waveform, every channel, in ADC counts against the time since its first "
                            "sample. Shaded: the windows in which peaks are looked for; bars on top: their pretraces.")},
-      plot_{new Plot},
+      plot_{new Plot{std::chrono::milliseconds{400}}},
       freeze_{new QToolButton} {
     plot_->plotLayout()->clear();
     plot_->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
@@ -113,6 +113,7 @@ Scope::Scope()
     connect(plot_, &QCustomPlot::mouseDoubleClick, this, [this] {
         zoomed_ = false;
         draw_all();
+        plot_->changed_by_hand();
     });
     connect(plot_, &QCustomPlot::afterLayout, this, [this] {
         // A new width asks for another number of strokes.
@@ -234,7 +235,7 @@ void Scope::build_strips(const Waveform& waveform) {
                 draw(other, time->range());
             }
             drawing_ = false;
-            plot_->changed();
+            plot_->changed_by_hand();
         });
         strips_.push_back(std::move(strip));
     }

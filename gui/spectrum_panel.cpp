@@ -38,7 +38,7 @@ void reach(const Spectrum& spectrum, QCPRange& range) {
 SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> choices, int first_choice)
     : Panel{title, choices.at(static_cast<std::size_t>(first_choice)).tooltip},
       choices_{std::move(choices)},
-      plot_{new Plot},
+      plot_{new Plot{std::chrono::seconds{1}}},
       choice_{new QComboBox} {
     for (const SpectrumChoice& choice : choices_) {
         choice_->addItem(choice.name);
@@ -49,6 +49,7 @@ SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> c
     connect(choice_, &QComboBox::currentIndexChanged, this, [this](int k) {
         choice_->setToolTip(choices_[static_cast<std::size_t>(k)].tooltip);
         if (snapshot_) show_snapshot(snapshot_, hide_residual_);
+        plot_->changed_by_hand();
     });
     add_tool(choice_);
     body().addWidget(plot_);
@@ -102,7 +103,9 @@ SpectrumPanel::Curve SpectrumPanel::make_curve(QCPAxisRect& axes, const QColor& 
     Curve curve;
     curve.steps = new QCPGraph{x, y};
     curve.steps->setLineStyle(QCPGraph::lsStepLeft);
-    curve.steps->setPen(QPen{colour, 1.6});
+    curve.steps->setPen(QPen{colour, 2});
+    curve.steps->setAntialiased(false);  // steps and error bars run along the pixels
+    curve.steps->setAntialiasedFill(false);
     curve.steps->setVisible(!points);
     if (filled) {
         QColor fill = colour;
@@ -115,6 +118,7 @@ SpectrumPanel::Curve SpectrumPanel::make_curve(QCPAxisRect& axes, const QColor& 
     curve.errors = new QCPErrorBars{x, y};
     curve.errors->setDataPlottable(curve.centres);
     curve.errors->setPen(QPen{colour, 1});
+    curve.errors->setAntialiased(false);
     curve.errors->setWhiskerWidth(0);
     curve.errors->setSymbolGap(points ? 4 : 0);
     return curve;
@@ -143,6 +147,7 @@ void SpectrumPanel::show_snapshot(std::shared_ptr<const Snapshot> snapshot, bool
     const SpectrumChoice& choice = choices_[static_cast<std::size_t>(k)];
     const SpectrumTriple& spectra = (*snapshot_).*choice.spectra;
     const bool hidden = hide_residual && choice.has_signal;
+    if (hidden != shown_hidden_) plot_->changed_by_hand();
     const bool drawable = sound(spectra.coincident) && sound(spectra.anticoincident) && sound(spectra.difference);
     if (snapshot_->events == 0 || !drawable) {
         plot_->set_message(QStringLiteral("waiting for the first event"));
@@ -176,7 +181,8 @@ void SpectrumPanel::show_snapshot(std::shared_ptr<const Snapshot> snapshot, bool
     lower_->axis(QCPAxis::atBottom)->setRange(x);
     upper_->axis(QCPAxis::atLeft)->setRange(0, upper.upper > 0 ? 1.08 * upper.upper : 1);
     lower_->axis(QCPAxis::atLeft)->setRange(padded(lower.lower, lower.upper));
-    label(*lower_->axis(QCPAxis::atBottom), text(spectra.anticoincident.axis));
+    label(*lower_->axis(QCPAxis::atBottom),
+          text(spectra.anticoincident.axis).replace(QStringLiteral("[us]"), QStringLiteral("[µs]")));
     const auto outside = [](const Spectrum& s) {
         return QStringLiteral("%1 below, %2 above").arg(number_text(s.below), number_text(s.above));
     };

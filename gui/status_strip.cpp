@@ -398,7 +398,7 @@ Banner status_banner(const FeedState& feed) {
         const Alarm& worst = feed.snapshot->alarms.front();
         if (worst.level != AlarmLevel::info) return {text(worst.text), tone_of(worst.level)};
     }
-    return {};
+    return {feed.snapshot ? QStringLiteral("no active alarm") : QStringLiteral("waiting for data"), Tone::plain};
 }
 
 /// One tile on the screen.
@@ -454,8 +454,7 @@ StatusStrip::StatusStrip() : banner_{new ElidedLabel} {
         row->setSpacing(4);
         all->addLayout(row);
     }
-    banner_->setFixedHeight(28);
-    banner_->hide();
+    banner_->setFixedHeight(26);
     all->addWidget(banner_);
 }
 
@@ -467,11 +466,15 @@ void StatusStrip::show_state(const FeedState& feed, UtcTime now) {
     if (banner_->text() != banner.text) {
         banner_->setText(banner.text);
         banner_->setToolTip(banner.text);
-        banner_->setVisible(!banner.text.isEmpty());
     }
-    if (banner_tone_ != banner.tone) {
+    if (!banner_tone_ || *banner_tone_ != banner.tone) {
         banner_tone_ = banner.tone;
         const bool alarm = banner.tone == Tone::alarm;
+        if (banner.tone == Tone::plain) {
+            banner_->setStyleSheet(
+                QStringLiteral("color: %1; font-size: 13px; padding-left: 8px;").arg(theme::css(theme::kMuted)));
+            return;
+        }
         banner_->setStyleSheet(
             QStringLiteral(
                 "background: %1; color: %2; font-size: 17px; font-weight: bold; padding-left: 8px; border-radius: 5px;")

@@ -2,6 +2,7 @@
 
 #include <QString>
 #include <QWidget>
+#include <optional>
 #include <vector>
 
 #include "daq/core/time.hpp"
@@ -28,7 +29,7 @@ struct Tile {
 inline constexpr std::size_t kLargeTiles = 7;
 [[nodiscard]] std::vector<Tile> status_tiles(const FeedState& feed, UtcTime now);
 
-/// The one line below the strip: what is most wrong now; empty when nothing is.
+/// The one line below the strip: what is most wrong now. It is always there, so that nothing jumps when it speaks.
 struct Banner {
     QString text;
     Tone tone = Tone::plain;
@@ -45,7 +46,7 @@ class StatusStrip : public QWidget {
     class TileView;
     std::vector<TileView*> views_;
     QLabel* banner_;
-    Tone banner_tone_ = Tone::plain;
+    std::optional<Tone> banner_tone_;  ///< nullopt: not drawn yet
 };
 
 }  // namespace alleycat::gui

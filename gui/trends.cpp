@@ -4,6 +4,7 @@
 #include <QTimeZone>
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "gui/format.hpp"
 #include "gui/theme.hpp"
@@ -44,7 +45,7 @@ QString newest(const Trend& trend, const QFont& font, int width) {
 Trends::Trends()
     : Panel{QStringLiteral("Trends"),
             QStringLiteral("How rates, baseline, calibration, vetoes and beam went with time (UTC).")},
-      plot_{new Plot} {
+      plot_{new Plot{std::chrono::seconds{2}}} {
     plot_->plotLayout()->clear();
     plot_->set_message(QStringLiteral("waiting for the first trend point"));
     body().addWidget(plot_);
@@ -82,17 +83,23 @@ void Trends::build(const std::vector<Trend>& trends) {
         rects_.push_back(axes);
         of_trend.push_back(axes);
     }
-    // Two columns; an odd last one takes the whole width.
-    const std::size_t rows = (rects_.size() + 1) / 2;
-    for (std::size_t row = 0; row < rows; ++row) {
-        auto* line = new QCPLayoutGrid;
-        plot_->plotLayout()->addElement(static_cast<int>(row), 0, line);
-        for (std::size_t column = 0; column < 2 && 2 * row + column < rects_.size(); ++column) {
-            QCPAxisRect* const axes = rects_[2 * row + column];
-            if (column == 0) axes->setMarginGroup(QCP::msLeft, together);
-            axes->axis(QCPAxis::atBottom)->setTickLabels(row + 1 == rows);
-            line->addElement(0, static_cast<int>(column), axes);
+    // Two columns; those in percent last, over the whole width.
+    if (percent != nullptr) {
+        std::erase(rects_, percent);
+        rects_.push_back(percent);
+    }
+    int row = 0;
+    QCPLayoutGrid* line = nullptr;
+    for (std::size_t k = 0; k < rects_.size(); ++k) {
+        QCPAxisRect* const axes = rects_[k];
+        const bool left = line == nullptr || line->columnCount() == 2 || axes == percent;
+        if (left) {
+            line = new QCPLayoutGrid;
+            plot_->plotLayout()->addElement(row++, 0, line);
+            axes->setMarginGroup(QCP::msLeft, together);
         }
+        line->addElement(0, left ? 0 : 1, axes);
+        axes->axis(QCPAxis::atBottom)->setTickLabels(k + 1 == rects_.size());
     }
 
     std::size_t percents = 0;
@@ -177,6 +184,9 @@ void Trends::show_snapshot(const Snapshot& snapshot) {
         }
         if (found_x) axes->axis(QCPAxis::atBottom)->setRange(x.size() > 0 ? x : QCPRange{x.lower - 30, x.upper + 30});
         if (found_y) {
+            // A rate that is constant to a millionth is a line, not a magnified nothing.
+            const double least = 1e-3 * std::max(std::abs(y.lower), std::abs(y.upper));
+            if (y.size() < least) y = QCPRange{y.center() - least / 2, y.center() + least / 2};
             QCPRange range = padded(y.lower, y.upper);
             range.upper += 0.45 * range.size();  // room for the words
             axes->axis(QCPAxis::atLeft)->setRange(range);
