@@ -226,14 +226,17 @@ struct DataClient::Impl {
         ++counts.bad_frames;
         damaged_times = damaged == position ? damaged_times + 1 : 1;
         damaged = position;
-        log::wire().warn("run {} frame {} arrived with {}", position.run, position.ordinal, to_text(error));
+        if (damaged_times == 1) {
+            log::wire().warn("run {} frame {} arrived with {}", position.run, position.ordinal, to_text(error));
+        }
         if (damaged_times < kAttemptsPerFrame) {
             hello_now(now);
             return;
         }
+        if (!is_next(position)) return;  // given up before
+        ++counts.missing;
         log::wire().error("run {} frame {} is damaged in the daemon: going on without it", position.run,
                           position.ordinal);
-        if (is_next(position)) ++counts.missing;
     }
 
     /// Not given before. Counts what is missing before it.
