@@ -21,6 +21,7 @@ std::vector<Row> read_table(const std::filesystem::path& path) {
     std::ifstream in{path};
     std::string line, cell;
     std::getline(in, line);
+    if (line.ends_with('\r')) line.pop_back();
     std::vector<std::string> names;
     for (std::istringstream cells{line}; std::getline(cells, cell, ',');) names.push_back(cell);
     std::vector<Row> rows;
