@@ -47,19 +47,27 @@ std::size_t blosc_filter(unsigned flags, std::size_t count, const unsigned* valu
 
 std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
     // Sums modulo 65535 do not mind the order of bytes in a word: add little-endian words, turn the two sums at the
-    // end. 360 words is the most for which the weighted sum fits 32 bits; the constant length lets the compiler use
-    // SIMD.
-    constexpr std::size_t kBlock = 360;
+    // end. Eight lanes run side by side. In a block of kRows x 8 words, word (k, j) counts 8 (kRows - k) - j times in
+    // the second sum: 8 times the lane's own second sum, less j times its first. 256 rows keep a lane's second sum
+    // below 2^32.
+    constexpr std::size_t kLanes = 8, kRows = 256, kBlock = kLanes * kRows;
+    using Words [[gnu::vector_size(2 * kLanes)]] = std::uint16_t;
+    using Sums [[gnu::vector_size(4 * kLanes)]] = std::uint32_t;
     const std::byte* at = bytes.data();
     std::size_t words = bytes.size() / 2;
     std::uint64_t sum1 = 0, sum2 = 0;
-    std::array<std::uint16_t, kBlock> block{};
-    for (; words >= kBlock; words -= kBlock, at += 2 * kBlock) {
-        std::memcpy(block.data(), at, 2 * kBlock);
-        std::uint32_t plain = 0, weighted = 0;
-        for (std::uint32_t i = 0; i < kBlock; ++i) {
-            plain += block[i];
-            weighted += (static_cast<std::uint32_t>(kBlock) - i) * block[i];
+    for (; words >= kBlock; words -= kBlock) {
+        Sums first{}, second{};
+        for (std::size_t k = 0; k < kRows; ++k, at += sizeof(Words)) {
+            Words row;
+            std::memcpy(&row, at, sizeof row);
+            first += __builtin_convertvector(row, Sums);
+            second += first;
+        }
+        std::uint64_t plain = 0, weighted = 0;
+        for (std::size_t j = 0; j < kLanes; ++j) {
+            plain += first[j];
+            weighted += std::uint64_t{kLanes} * second[j] - j * std::uint64_t{first[j]};
         }
         sum2 = (sum2 + kBlock * sum1 + weighted) % 65535;
         sum1 = (sum1 + plain) % 65535;
