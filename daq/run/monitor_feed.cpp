@@ -2,11 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "daq/core/log.hpp"
-#include "daq/run/state_file.hpp"
 #include "daq/run/ticker.hpp"
 
 namespace alleycat {
@@ -54,12 +50,30 @@ MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<S
       accumulator_{config_.monitor},
       alarms_{config_.monitor.alarms} {
     if (config_.publish) publisher_.emplace(*config_.publish);
-    load_campaign();
+    if (!config_.campaign_file.empty()) {
+        load_campaign();
+        campaign_keeper_ = std::make_unique<StateKeeper>(config_.campaign_file, "campaign");
+    }
 }
 
 MonitorFeed::~MonitorFeed() = default;
 
 void MonitorFeed::run(const std::stop_token& stop) {
+    // However the loop ends: who waits for a snapshot then waits for nobody.
+    struct Ended {
+        MonitorFeed& feed;
+        ~Ended() {
+            feed.ended_.store(true, std::memory_order_release);
+            feed.answer_bell_.ring();
+        }
+    };
+    const Ended ended{*this};
+    serve(stop);
+    save_campaign();
+    campaign_keeper_.reset();
+}
+
+void MonitorFeed::serve(const std::stop_token& stop) {
     Ticker ticker{buffers_.monitor_bell, kTick};
     int ticks = 0;
     for (;;) {
@@ -81,7 +95,6 @@ void MonitorFeed::run(const std::stop_token& stop) {
         }
     }
     every_second();
-    save_campaign();
 }
 
 void MonitorFeed::handle(std::span<const std::byte> bytes) {
@@ -170,13 +183,14 @@ std::shared_ptr<const MonitorSnapshot> MonitorFeed::snapshot(const std::stop_tok
     while (!stop.stop_requested()) {
         const std::uint32_t seen = answer_bell_.value();
         if (answered_.load(std::memory_order_acquire) >= mine) return answer_.get();
+        if (ended_.load(std::memory_order_acquire)) return nullptr;
         answer_bell_.wait(seen, stop);
     }
     return nullptr;
 }
 
 void MonitorFeed::load_campaign() {
-    if (config_.campaign_file.empty() || !std::filesystem::exists(config_.campaign_file)) return;
+    if (!std::filesystem::exists(config_.campaign_file)) return;
     const std::vector<std::byte> state = read_state_file(config_.campaign_file);
     if (!accumulator_.restore(state)) {
         log::monitor().warn("{}: cannot be used: the campaign starts anew", config_.campaign_file.string());
@@ -189,7 +203,7 @@ void MonitorFeed::load_campaign() {
 
 void MonitorFeed::save_campaign() {
     seconds_since_saved_ = 0;
-    if (!config_.campaign_file.empty()) write_state_file(config_.campaign_file, accumulator_.state());
+    if (campaign_keeper_) campaign_keeper_->put(accumulator_.state());
 }
 
 }  // namespace alleycat

@@ -35,6 +35,7 @@ PowerLog PowerLog::load(const std::filesystem::path& path) {
             throw Error{fmt::format("{}:{}: second {} stands twice with different powers", path.string(), number, second)};
         }
     }
+    if (in.bad()) throw Error{fmt::format("{}: cannot be read to its end", path.string())};
     if (log.power_.empty()) throw Error{fmt::format("{}: the beam power log is empty", path.string())};
     return log;
 }
