@@ -65,15 +65,15 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
     if (options_.sockets) {
         const Security security = setup_.wire.load_security();
         feed.publish = MonitorPublisher::Config{.endpoint = setup_.wire.monitor_endpoint, .security = security};
-        control_ = std::make_unique<ControlServer>(ControlServer::Config{setup_.wire.control_endpoint, security}, registry_,
-                                                   [this](const ControlRequest& request) { return handle_control(request); });
+        control_ =
+            std::make_unique<ControlServer>(ControlServer::Config{setup_.wire.control_endpoint, security}, registry_,
+                                            [this](const ControlRequest& request) { return handle_control(request); });
         if (options_.writer == DaemonOptions::Writer::stream) {
-            data_server_ = std::make_unique<DataServer>(
-                DataServer::Config{.endpoint = setup_.wire.data_endpoint,
-                                   .security = security,
-                                   .heartbeat = setup_.wire.heartbeat,
-                                   .dead_after = setup_.wire.dead_after},
-                buffers_.frames, registry_);
+            data_server_ = std::make_unique<DataServer>(DataServer::Config{.endpoint = setup_.wire.data_endpoint,
+                                                                           .security = security,
+                                                                           .heartbeat = setup_.wire.heartbeat,
+                                                                           .dead_after = setup_.wire.dead_after},
+                                                        buffers_.frames, registry_);
         }
     }
     feed_ = std::make_unique<MonitorFeed>(std::move(feed), buffers_, status_, registry_);
@@ -86,10 +86,12 @@ std::filesystem::path Daemon::state_folder() const { return setup_.store.folder;
 
 /// Live runs that somebody will look for: a number each, and a mark that a crash leaves behind.
 bool Daemon::keeps_runs() const noexcept {
-    return !options_.input && (options_.writer == DaemonOptions::Writer::embedded || options_.writer == DaemonOptions::Writer::stream);
+    return !options_.input &&
+           (options_.writer == DaemonOptions::Writer::embedded || options_.writer == DaemonOptions::Writer::stream);
 }
 
-// ---- serving ---------------------------------------------------------------------------------------------------------
+// ---- serving
+// ---------------------------------------------------------------------------------------------------------
 
 RunResult Daemon::serve(ShutdownSignals& signals) {
     start_threads();
@@ -108,7 +110,8 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
                 if (options_.on_progress && pipeline_) options_.on_progress(*status_.get(), pipeline_->fraction_done());
             }
             const bool between_runs = !pipeline_ && (state_ == RunState::idle || state_ == RunState::error);
-            if (between_runs && (signals.stop().stop_requested() || quit_ || (options_.end_with_run && any_run_))) break;
+            if (between_runs && (signals.stop().stop_requested() || quit_ || (options_.end_with_run && any_run_)))
+                break;
             bell_.wait(seen, std::stop_token{});
         }
     } catch (...) {
@@ -136,7 +139,8 @@ std::vector<std::filesystem::path> Daemon::files_of_run() const {
     if (options_.writer == DaemonOptions::Writer::embedded) {
         for (const auto& entry : std::filesystem::directory_iterator{setup_.store.folder}) {
             const std::optional<PartName> name = parse_part_name(entry.path());
-            if (name && name->run == result_.run.run && entry.path().filename() == closed_name(*name)) files.push_back(entry.path());
+            if (name && name->run == result_.run.run && entry.path().filename() == closed_name(*name))
+                files.push_back(entry.path());
         }
         std::sort(files.begin(), files.end());
     }
@@ -151,7 +155,8 @@ void Daemon::start_threads() {
             sink_->finish();
         });
     } else {
-        writer_ = std::make_unique<Worker>("data-server", [this](const std::stop_token& stop) { data_server_->run(stop); });
+        writer_ =
+            std::make_unique<Worker>("data-server", [this](const std::stop_token& stop) { data_server_->run(stop); });
     }
     feed_thread_ = std::make_unique<Worker>("monitor", [this](const std::stop_token& stop) { feed_->run(stop); });
     if (control_) {
@@ -205,7 +210,8 @@ void Daemon::count_what_is_left() {
     log::run().warn("{} triggers are given up: no writer took them", triggers);
 }
 
-// ---- the state machine -----------------------------------------------------------------------------------------------
+// ---- the state machine
+// -----------------------------------------------------------------------------------------------
 
 void Daemon::start_run() {
     reason_.clear();
@@ -294,7 +300,8 @@ void Daemon::step(const ShutdownSignals& signals) {
         if (!pipeline_->acquisition_ended()) return;
         state_ = RunState::draining;
         drain_deadline_ = steady_clock::now() + seconds(setup_.run.drain_timeout_s);
-        for (auto& reply : waiting_for_stop_) reply.set_value({.ok = true, .message = "acquisition has ended", .status = {}, .snapshot = {}});
+        for (auto& reply : waiting_for_stop_)
+            reply.set_value({.ok = true, .message = "acquisition has ended", .status = {}, .snapshot = {}});
         waiting_for_stop_.clear();
     }
     // A file waits as long as it takes; what was live does not.
@@ -316,8 +323,8 @@ void Daemon::end_run() {
         fail(e.what(), "mend it, then 'alleycat control start'");
     }
     if (!frames_drained()) {
-        log::run().warn("run {}: {} bytes are not on disk: no writer took them within {} s; they wait in memory for one", run,
-                        buffers_.frames.stats().used_bytes, setup_.run.drain_timeout_s);
+        log::run().warn("run {}: {} bytes are not on disk{}", run, buffers_.frames.stats().used_bytes,
+                        writer_failure_ ? "" : ": they wait in memory for a writer");
     }
     result_.run = pipeline_->run();
     result_.remarks = pipeline_->remarks();
@@ -325,7 +332,8 @@ void Daemon::end_run() {
     update_status();
     const Ledger& ledger = status_.get()->ledger;
     log::run().info("run {} ended: {} triggers, {} recorded, {} refused, {} ticks missed{}", run, ledger.triggers,
-                    ledger.recorded, ledger.refused, ledger.ticks_missed, ledger.closes() ? "" : "; THE LEDGER DOES NOT CLOSE");
+                    ledger.recorded, ledger.refused, ledger.ticks_missed,
+                    ledger.closes() ? "" : "; THE LEDGER DOES NOT CLOSE");
     pipeline_.reset();
     if (state_ != RunState::error) state_ = RunState::idle;
     update_status();
@@ -340,11 +348,13 @@ void Daemon::fail(const std::string& reason, const std::string& remedy) {
         pipeline_->request_stop();
         pipeline_->give_up();
     }
-    for (auto& reply : waiting_for_stop_) reply.set_value({.ok = false, .message = reason, .status = {}, .snapshot = {}});
+    for (auto& reply : waiting_for_stop_)
+        reply.set_value({.ok = false, .message = reason, .status = {}, .snapshot = {}});
     waiting_for_stop_.clear();
 }
 
-// ---- control ---------------------------------------------------------------------------------------------------------
+// ---- control
+// ---------------------------------------------------------------------------------------------------------
 
 /// In the control thread. What only looks is answered here; what changes the run's life goes to the serving thread.
 ControlReply Daemon::handle_control(const ControlRequest& request) {
@@ -389,7 +399,9 @@ void Daemon::execute_commands() {
 }
 
 ControlReply Daemon::execute(const ControlRequest& request) {
-    const auto refuse = [](std::string why) { return ControlReply{.ok = false, .message = std::move(why), .status = {}, .snapshot = {}}; };
+    const auto refuse = [](std::string why) {
+        return ControlReply{.ok = false, .message = std::move(why), .status = {}, .snapshot = {}};
+    };
     switch (request.command) {
         case ControlCommand::start:
             if (pipeline_) return refuse("a run is going on");
@@ -400,18 +412,20 @@ ControlReply Daemon::execute(const ControlRequest& request) {
                 fail(e.what(), "mend it, then 'alleycat control start'");
                 return refuse(e.what());
             }
-            return {.ok = true, .message = fmt::format("run {} started", pipeline_->run().run), .status = {}, .snapshot = {}};
+            return {.ok = true,
+                    .message = fmt::format("run {} started", pipeline_->run().run),
+                    .status = {},
+                    .snapshot = {}};
         case ControlCommand::stop: return refuse(pipeline_ ? "the run is ending" : "no run is going on");
-        case ControlCommand::quit:
-            quit_ = true;
-            return {.ok = true, .message = "ending", .status = {}, .snapshot = {}};
+        case ControlCommand::quit: quit_ = true; return {.ok = true, .message = "ending", .status = {}, .snapshot = {}};
         case ControlCommand::status:
         case ControlCommand::snapshot: break;
     }
     return refuse("not a command for the daemon");
 }
 
-// ---- status ----------------------------------------------------------------------------------------------------------
+// ---- status
+// ----------------------------------------------------------------------------------------------------------
 
 void Daemon::update_status() {
     auto status = std::make_shared<Status>();
@@ -467,7 +481,8 @@ void Daemon::update_rates(Status& status) {
     }
 }
 
-// ---- what a crash leaves ---------------------------------------------------------------------------------------------
+// ---- what a crash leaves
+// ---------------------------------------------------------------------------------------------
 
 /// Up to which trigger the writer has taken the frames: the buffer frees in order what is on disk.
 void Daemon::follow_disk(const Progress& progress) {
@@ -476,7 +491,8 @@ void Daemon::follow_disk(const Progress& progress) {
     if (progress.last_trigger_utc_ns != 0 && (under_way_.empty() || under_way_.back().first != frames.written_bytes)) {
         under_way_.emplace_back(frames.written_bytes, progress.last_trigger_utc_ns);
     }
-    for (; !under_way_.empty() && under_way_.front().first <= frames.written_bytes - frames.used_bytes; under_way_.pop_front()) {
+    for (; !under_way_.empty() && under_way_.front().first <= frames.written_bytes - frames.used_bytes;
+         under_way_.pop_front()) {
         on_disk_until_utc_ns_ = under_way_.front().second;
     }
 }
@@ -484,7 +500,8 @@ void Daemon::follow_disk(const Progress& progress) {
 /// About once a second, and at once when it matters. Clean: the run has ended and all of it is on disk.
 void Daemon::keep_run_mark() {
     const bool clean = !pipeline_ && frames_drained() && !writer_failure_;
-    std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", result_.run.run, on_disk_until_utc_ns_, clean ? 1 : 0);
+    std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", result_.run.run,
+                                   on_disk_until_utc_ns_, clean ? 1 : 0);
     const steady_clock::time_point now = steady_clock::now();
     if (mark == mark_ || (pipeline_ && now < mark_due_)) return;
     mark_due_ = now + std::chrono::seconds{1};

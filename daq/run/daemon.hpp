@@ -19,8 +19,8 @@
 #include "daq/run/pipeline.hpp"
 #include "daq/run/state_file.hpp"
 #include "daq/run/station_setup.hpp"
-#include "daq/wire/control.hpp"
 #include "daq/store/frame_sink.hpp"
+#include "daq/wire/control.hpp"
 #include "daq/wire/data_server.hpp"
 #include "monitor/snapshot.hpp"
 
@@ -34,14 +34,14 @@ struct DaemonOptions {
         none,         ///< nothing is kept
     };
     Writer writer = Writer::embedded;
-    std::filesystem::path output{};      ///< of single_file
-    bool sockets = true;                 ///< monitor and control
-    bool end_with_run = false;           ///< leave when the (first) run has ended
-    double seconds = 0;                  ///< length of a run; 0: until stopped
-    std::uint64_t triggers = 0;          ///< length of a run in triggers; 0: endless
+    std::filesystem::path output{};  ///< of single_file
+    bool sockets = true;             ///< monitor and control
+    bool end_with_run = false;       ///< leave when the (first) run has ended
+    double seconds = 0;              ///< length of a run; 0: until stopped
+    std::uint64_t triggers = 0;      ///< length of a run in triggers; 0: endless
     WhenFull mode = WhenFull::refuse;
     std::optional<RecordedInput> input{};  ///< recorded input instead of the station's boards (one run)
-    bool keep_campaign = true;           ///< the monitor's state lives on in the store's folder
+    bool keep_campaign = true;             ///< the monitor's state lives on in the store's folder
     std::function<void(const Status&, std::optional<double> fraction_done)> on_progress{};  ///< ten times a second
 };
 
@@ -61,8 +61,9 @@ class Daemon {
     Daemon(StationSetup setup, DaemonOptions options);
     ~Daemon();
 
-    /// Serves until a signal, a quit command or (end_with_run) the end of the run. Throws Error when a run cannot start or
-    /// ends by a failure and nobody is there to start another (end_with_run), or when the writer of this process failed.
+    /// Serves until a signal, a quit command or (end_with_run) the end of the run. Throws Error when a run cannot start
+    /// or ends by a failure and nobody is there to start another (end_with_run), or when the writer of this process
+    /// failed.
     RunResult serve(ShutdownSignals& signals);
 
   private:
@@ -124,7 +125,7 @@ class Daemon {
     std::chrono::steady_clock::time_point run_deadline_{};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::deque<RateSample> rates_;
-    std::optional<std::int64_t> interrupted_since_utc_ns_;  // what an earlier process left: for the first run
+    std::optional<std::int64_t> interrupted_since_utc_ns_;          // what an earlier process left: for the first run
     std::deque<std::pair<std::uint64_t, std::int64_t>> under_way_;  // bytes written to the frame buffer by a host time
     std::int64_t on_disk_until_utc_ns_ = 0;
     std::string mark_;
@@ -133,8 +134,8 @@ class Daemon {
 
     Doorbell bell_;
     std::stop_source control_stop_;
-    // Commands come from the control thread and change the run's life, which is the serving thread's: a short list under a
-    // mutex hands them over, one by one, each with a promise of its answer.
+    // Commands come from the control thread and change the run's life, which is the serving thread's: a short list
+    // under a mutex hands them over, one by one, each with a promise of its answer.
     std::mutex command_mutex_;
     std::deque<Command> commands_;
     bool answering_ = true;  // under the same mutex: false: the serving thread looks at commands no longer

@@ -157,7 +157,7 @@ void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& cons
     Head& head = heads_[board];
     const RecordHeader& header = head.view.header();
     if (head.view.is_stub()) {
-        trigger.refusal = header.refusal;  // one stub refuses the whole trigger
+        trigger.refusal = header.refusal;                // one stub refuses the whole trigger
         if (++head.stub_index < header.refused) return;  // the stub stands for more triggers
     } else {
         trigger.add(head.view);

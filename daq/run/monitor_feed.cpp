@@ -42,7 +42,8 @@ Waveform make_waveform(const TriggerFrame& frame, const RunDescription& run, Tri
 
 }  // namespace
 
-MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<Status>& status, CounterRegistry& registry)
+MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<Status>& status,
+                         CounterRegistry& registry)
     : config_{std::move(config)},
       buffers_{buffers},
       status_{status},
@@ -154,7 +155,8 @@ void MonitorFeed::every_second() {
         if (publisher_) publisher_->on_status(*status);
         const AlarmInput look{*status, accumulator_.conditions(), config_.tick_rate_hz, config_.real_time, utc_now()};
         for (const Alarm& alarm : alarms_.update(look)) {
-            const auto level = alarm.active && alarm.level == AlarmLevel::alarm ? spdlog::level::warn : spdlog::level::info;
+            const auto level =
+                alarm.active && alarm.level == AlarmLevel::alarm ? spdlog::level::warn : spdlog::level::info;
             log::monitor().log(level, "{} {}: {}", alarm.active ? "alarm" : "cleared", alarm.name, alarm.text);
             accumulator_.on_alarm(alarm);
             if (publisher_) publisher_->on_alarm(alarm);

@@ -30,7 +30,7 @@ class MonitorFeed {
   public:
     struct Config {
         MonitorConfig monitor;
-        TriggerConfig trigger;                ///< finds the peaks of the traces that are shown
+        TriggerConfig trigger;  ///< finds the peaks of the traces that are shown
         double tick_rate_hz = 60;
         bool real_time = true;                ///< false: as fast as it goes, host times mean nothing to alarms
         std::filesystem::path campaign_file;  ///< where the state lives between runs and restarts; "": nowhere

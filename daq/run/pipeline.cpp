@@ -134,7 +134,8 @@ void Pipeline::finish() {
     if (failure) std::rethrow_exception(failure);
 }
 
-// ---- ring -> builder -> trigger stage -> frames ----------------------------------------------------------------------
+// ---- ring -> builder -> trigger stage -> frames
+// ----------------------------------------------------------------------
 
 void Pipeline::trigger_loop() {
     std::vector<OrderedWorkers<Job>::Work> works;
@@ -159,13 +160,15 @@ void Pipeline::trigger_loop() {
     end_run();
 }
 
-/// A run of so many triggers ends while the boards are still read: what they say about the beam of the last ticks counts.
+/// A run of so many triggers ends while the boards are still read: what they say about the beam of the last ticks
+/// counts.
 void Pipeline::await_readout() {
     for (const auto& input : inputs_) input->abandon();
     for (;;) {
         const std::uint32_t seen = bell_.value();
         join_beam();
-        const bool ended = std::all_of(inputs_.begin(), inputs_.end(), [](const auto& input) { return input->ended.load(std::memory_order_acquire); });
+        const bool ended = std::all_of(inputs_.begin(), inputs_.end(),
+                                       [](const auto& input) { return input->ended.load(std::memory_order_acquire); });
         if (ended) return;
         bell_.wait(seen, std::stop_token{});
     }
@@ -234,20 +237,23 @@ void Pipeline::publish(const Job& job) {
     Trigger without_samples = trigger;
     without_samples.record_count = 0;
     const Trigger& shown = waveform_due_ ? trigger : without_samples;
-    if (const std::span<std::byte> room = room_for_monitor(trigger_frame_bytes(shown, job.event), kMonitorReserve); !room.empty()) {
+    if (const std::span<std::byte> room = room_for_monitor(trigger_frame_bytes(shown, job.event), kMonitorReserve);
+        !room.empty()) {
         monitor_.commit(encode_trigger(room, run_.run, 0, shown, job.event));
         waveform_due_ = false;
     }
 }
 
-// ---- refused triggers ------------------------------------------------------------------------------------------------
+// ---- refused triggers
+// ------------------------------------------------------------------------------------------------
 
 void Pipeline::note_refused(const Trigger& trigger) {
     ++refused_;
     const auto reason = static_cast<std::uint8_t>(trigger.refusal);
     const std::int64_t one_tick_ps =
         config_.builder.tick_rate_hz > 0 ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
-    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence)) close_dead_time();
+    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence))
+        close_dead_time();
     if (!dead_time_) {
         dead_time_ = DeadTime{.first_sequence = trigger.sequence, .begin_ps = trigger.time_ps, .reason = reason};
     }
@@ -263,7 +269,8 @@ void Pipeline::close_dead_time() {
     dead_time_.reset();
 }
 
-// ---- the beam --------------------------------------------------------------------------------------------------------
+// ---- the beam
+// --------------------------------------------------------------------------------------------------------
 
 bool Pipeline::join_beam() {
     bool any = false;
@@ -308,16 +315,18 @@ void Pipeline::write_beam_states() {
 
 void Pipeline::write_beam_frames() {
     if (beam_frames_.empty()) return;
-    if (!begun_) begin_run(beam_frames_.front().utc_ns);  // pulses come, triggers do not: the run has begun all the same
+    if (!begun_)
+        begin_run(beam_frames_.front().utc_ns);  // pulses come, triggers do not: the run has begun all the same
     if (put_frame(encode_beam_frames(run_.run, next_ordinal_, beam_frames_))) ++next_ordinal_;
     beam_frames_.clear();
 }
 
-// ---- ten times a second ----------------------------------------------------------------------------------------------
+// ---- ten times a second
+// ----------------------------------------------------------------------------------------------
 
 void Pipeline::housekeeping() {
     if (failure_.get() != nullptr) stop_readout();  // a board that failed ends the run, not only its own part of it
-    if (!begun_) return;  // nothing precedes the run's description
+    if (!begun_) return;                            // nothing precedes the run's description
     write_beam_states();
     write_beam_frames();
     waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
@@ -354,7 +363,8 @@ void Pipeline::make_progress() {
 }
 
 void Pipeline::write_counters() {
-    const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(), registry_.values()};
+    const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(),
+                               registry_.values()};
     if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
 }
 
@@ -405,12 +415,15 @@ void Pipeline::end_failed_run(const std::string& reason) noexcept {
     }
 }
 
-// ---- handing over ----------------------------------------------------------------------------------------------------
+// ---- handing over
+// ----------------------------------------------------------------------------------------------------
 
-/// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty: given up.
+/// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty:
+/// given up.
 std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t keep_free) {
     if (bytes > frames_.largest_record(keep_free)) {
-        throw Error{"a frame of " + std::to_string(bytes) + " bytes does not fit the retransmit buffer: raise run.retransmit_mb"};
+        throw Error{"a frame of " + std::to_string(bytes) +
+                    " bytes does not fit the retransmit buffer: raise run.retransmit_mb"};
     }
     for (;;) {
         const std::uint32_t seen = bell_.value();
@@ -467,7 +480,8 @@ void Pipeline::put_monitor(std::span<const std::byte> frame) {
     monitor_.commit();
 }
 
-// ---- looked at from outside ------------------------------------------------------------------------------------------
+// ---- looked at from outside
+// ------------------------------------------------------------------------------------------
 
 Progress Pipeline::progress() const {
     const std::shared_ptr<const Progress> latest = progress_.get();

@@ -1,6 +1,6 @@
 #pragma once
-// What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread per
-// board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
+// What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread
+// per board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
 
 #include <atomic>
 #include <cstdint>
@@ -43,7 +43,7 @@ class Pipeline {
         WhenFull mode = WhenFull::refuse;
         RunConfig run;
         BuilderConfig builder;
-        std::uint64_t max_triggers = 0;  ///< the run ends after so many; 0: endless
+        std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
     };
 
@@ -57,8 +57,8 @@ class Pipeline {
     void start();
     /// Ends acquisition; what is in the rings is still processed. Returns at once.
     void request_stop();
-    /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead time
-    /// before the run's end, for which the buffer keeps room.
+    /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead
+    /// time before the run's end, for which the buffer keeps room.
     void give_up() noexcept;
     /// No board is read any more. (A refused trigger may still wait for room for its stub.)
     [[nodiscard]] bool acquisition_ended() const noexcept;
