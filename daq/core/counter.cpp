@@ -13,6 +13,11 @@ Counter& CounterRegistry::get(std::string_view name) {
     return counters_.back().second;
 }
 
+void CounterRegistry::start_anew() noexcept {
+    const std::lock_guard lock{mutex_};
+    for (auto& [name, counter] : counters_) counter.value_.store(0, std::memory_order_relaxed);
+}
+
 CounterValues CounterRegistry::values() const {
     const std::lock_guard lock{mutex_};
     CounterValues values;

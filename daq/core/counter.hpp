@@ -11,7 +11,7 @@
 
 namespace alleycat {
 
-/// One number that only grows; added to by any thread, read by any thread.
+/// One number that only grows within a run; added to by any thread, read by any thread.
 class Counter {
   public:
     void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
@@ -24,6 +24,7 @@ class Counter {
     [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
   private:
+    friend class CounterRegistry;
     std::atomic<std::uint64_t> value_{0};
 };
 
@@ -36,6 +37,8 @@ class CounterRegistry {
     /// The counter of this name; made at the first call.
     [[nodiscard]] Counter& get(std::string_view name);
     [[nodiscard]] CounterValues values() const;
+    /// All back to 0: a run begins. References stay good.
+    void start_anew() noexcept;
 
   private:
     // Guards the list, not the counters: names are added at start and by sources that meet a new defect.

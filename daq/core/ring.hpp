@@ -39,6 +39,7 @@ struct RingStats {
     std::uint64_t used_bytes = 0;        ///< at this moment
     std::uint64_t high_water_bytes = 0;  ///< most ever used
     std::uint64_t records = 0;           ///< committed since the start
+    std::uint64_t written_bytes = 0;     ///< since the start; less used_bytes: up to where the reader gave back
 };
 
 class Ring {
@@ -147,7 +148,7 @@ class Ring {
         const std::uint64_t written = written_.load(std::memory_order_acquire);
         // The reader may have gone on between the two looks.
         return {capacity_, std::min<std::uint64_t>(written - released, capacity_),
-                high_water_.load(std::memory_order_relaxed), records_.load(std::memory_order_relaxed)};
+                high_water_.load(std::memory_order_relaxed), records_.load(std::memory_order_relaxed), written};
     }
 
   private:

@@ -32,8 +32,9 @@ BeamConfig parse_beam(ConfigSection& root) {
                                     {"frames", Source::frames},
                                     {"power_log", Source::power_log},
                                     {"recorded", Source::recorded}});
-    config.constant_state = section.choice("constant_state", BeamState::on,
-                                           {{"on", BeamState::on}, {"off", BeamState::off}, {"unknown", BeamState::unknown}});
+    config.constant_state =
+        section.choice("constant_state", BeamState::on,
+                       {{"on", BeamState::on}, {"off", BeamState::off}, {"unknown", BeamState::unknown}});
     config.constant_power_w = section.number("constant_power_w", -1, -1, 1e8);
     config.power_log = section.text("power_log", "");
     config.on_above_w = section.number("on_above_w", 10, 0, 1e8);
@@ -141,7 +142,8 @@ bool BeamJoin::resolve_by_frames(const Pending& trigger, bool overdue, BeamResol
     if (own->flavor == 0 && own->cycle == 0) {
         resolution.state = BeamState::no_beam_cycle;
     } else if (charge->charge_pc >= 0) {
-        resolution.state = static_cast<double>(charge->charge_pc) > config_.on_above_charge_pc ? BeamState::on : BeamState::off;
+        resolution.state =
+            static_cast<double>(charge->charge_pc) > config_.on_above_charge_pc ? BeamState::on : BeamState::off;
     } else {
         resolution.state = state_of_power(charge->power_w);
     }

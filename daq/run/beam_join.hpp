@@ -34,8 +34,8 @@ struct BeamConfig {
 
 [[nodiscard]] BeamConfig parse_beam(ConfigSection& root);
 
-/// Joins triggers with what is known about the beam, when it is known. Serial, keyed by tick and sequence: the answers do
-/// not depend on when frames arrived, as long as they arrive within max_delay_s.
+/// Joins triggers with what is known about the beam, when it is known. Serial, keyed by tick and sequence: the answers
+/// do not depend on when frames arrived, as long as they arrive within max_delay_s.
 class BeamJoin {
   public:
     BeamJoin(const BeamConfig& config, std::optional<PowerLog> log, CounterRegistry& registry);
@@ -72,10 +72,10 @@ class BeamJoin {
     Counter& late_frames_;
     Counter& duplicate_frames_;
     Counter& missing_frames_;
-    std::vector<Pending> pending_;         // from head_ on, in sequence order; a vector: steady state allocates nothing
+    std::vector<Pending> pending_;  // from head_ on, in sequence order; a vector: steady state allocates nothing
     std::size_t head_ = 0;
-    std::vector<BeamFrame> frames_;        // by tick modulo its size
-    std::vector<BeamResolution> recorded_; // from recorded_head_ on, in sequence order
+    std::vector<BeamFrame> frames_;         // by tick modulo its size
+    std::vector<BeamResolution> recorded_;  // from recorded_head_ on, in sequence order
     std::size_t recorded_head_ = 0;
     std::uint64_t newest_frame_tick_ = 0;
     bool any_frame_ = false;

@@ -24,11 +24,12 @@ struct BoardInput {
     }
 
     std::string name;
-    Ring records;                        ///< RecordHeader, then the payload
-    Ring beam{1u << 20};                 ///< BeamItems this source delivers
-    Doorbell space;                      ///< rung when the trigger thread gives space back
+    Ring records;         ///< RecordHeader, then the payload
+    Ring beam{1u << 20};  ///< BeamItems this source delivers
+    Doorbell space;       ///< rung when the trigger thread gives space back
     std::atomic<bool> abandoned{false};
-    std::atomic<bool> ended{false};      ///< the source is at its end (set after its last commit)
+    std::atomic<bool> stopped{false};  ///< no record is taken any more; a last stub may still wait for room
+    std::atomic<bool> ended{false};    ///< the source is at its end (set after its last commit)
     std::atomic<std::int64_t> newest_time_ps{std::numeric_limits<std::int64_t>::min()};  ///< data time of the board
     std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
 };
@@ -38,6 +39,7 @@ class EndOfInput {
   public:
     explicit EndOfInput(BoardInput& input) : input_{input} {}
     ~EndOfInput() {
+        input_.stopped.store(true, std::memory_order_release);
         input_.ended.store(true, std::memory_order_release);
         input_.records.ring_bell();
     }

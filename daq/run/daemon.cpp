@@ -7,7 +7,6 @@
 
 #include "daq/core/log.hpp"
 #include "daq/run/frame_writer.hpp"
-#include "daq/run/state_file.hpp"
 #include "daq/run/ticker.hpp"
 #include "daq/store/part_name.hpp"
 #include "daq/store/run_number.hpp"
@@ -55,6 +54,10 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
         case DaemonOptions::Writer::none: sink_ = std::make_unique<NoSink>(); break;
         case DaemonOptions::Writer::stream: break;
     }
+    if (keeps_runs()) {
+        std::filesystem::create_directories(state_folder());
+        interrupted_since_utc_ns_ = end_of_interrupted_run();
+    }
     if (options_.keep_campaign) {
         std::filesystem::create_directories(state_folder());
         feed.campaign_file = state_folder() / (setup_.station.profile + ".campaign");
@@ -62,15 +65,15 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
     if (options_.sockets) {
         const Security security = setup_.wire.load_security();
         feed.publish = MonitorPublisher::Config{.endpoint = setup_.wire.monitor_endpoint, .security = security};
-        control_ = std::make_unique<ControlServer>(ControlServer::Config{setup_.wire.control_endpoint, security}, registry_,
-                                                   [this](const ControlRequest& request) { return handle_control(request); });
+        control_ =
+            std::make_unique<ControlServer>(ControlServer::Config{setup_.wire.control_endpoint, security}, registry_,
+                                            [this](const ControlRequest& request) { return handle_control(request); });
         if (options_.writer == DaemonOptions::Writer::stream) {
-            data_server_ = std::make_unique<DataServer>(
-                DataServer::Config{.endpoint = setup_.wire.data_endpoint,
-                                   .security = security,
-                                   .heartbeat = setup_.wire.heartbeat,
-                                   .dead_after = setup_.wire.dead_after},
-                buffers_.frames, registry_);
+            data_server_ = std::make_unique<DataServer>(DataServer::Config{.endpoint = setup_.wire.data_endpoint,
+                                                                           .security = security,
+                                                                           .heartbeat = setup_.wire.heartbeat,
+                                                                           .dead_after = setup_.wire.dead_after},
+                                                        buffers_.frames, registry_);
         }
     }
     feed_ = std::make_unique<MonitorFeed>(std::move(feed), buffers_, status_, registry_);
@@ -81,10 +84,18 @@ Daemon::~Daemon() { control_stop_.request_stop(); }
 
 std::filesystem::path Daemon::state_folder() const { return setup_.store.folder; }
 
-// ---- serving ---------------------------------------------------------------------------------------------------------
+/// Live runs that somebody will look for: a number each, and a mark that a crash leaves behind.
+bool Daemon::keeps_runs() const noexcept {
+    return !options_.input &&
+           (options_.writer == DaemonOptions::Writer::embedded || options_.writer == DaemonOptions::Writer::stream);
+}
+
+// ---- serving
+// ---------------------------------------------------------------------------------------------------------
 
 RunResult Daemon::serve(ShutdownSignals& signals) {
     start_threads();
+    std::exception_ptr failed_to_serve;
     std::stop_callback wake{signals.stop(), [this] { bell_.ring(); }};
     try {
         if (setup_.run.autostart || options_.end_with_run) start_run();
@@ -98,18 +109,23 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
                 update_status();
                 if (options_.on_progress && pipeline_) options_.on_progress(*status_.get(), pipeline_->fraction_done());
             }
-            const bool between_runs = state_ == RunState::idle || state_ == RunState::error;
-            if (between_runs && (signals.stop().stop_requested() || quit_ || (options_.end_with_run && any_run_))) break;
+            const bool between_runs = !pipeline_ && (state_ == RunState::idle || state_ == RunState::error);
+            if (between_runs && (signals.stop().stop_requested() || quit_ || (options_.end_with_run && any_run_)))
+                break;
             bell_.wait(seen, std::stop_token{});
         }
     } catch (...) {
-        failure_ = std::current_exception();
-        if (pipeline_) pipeline_->give_up();
+        failed_to_serve = std::current_exception();
         pipeline_.reset();
     }
+    answer_the_rest();
+    stop_threads();
+    count_what_is_left();
     update_status();
-    stop_threads(signals);
-    if (failure_ && (options_.end_with_run || !any_run_)) std::rethrow_exception(failure_);
+    mark_keeper_.reset();
+    if (failed_to_serve) std::rethrow_exception(failed_to_serve);
+    if (writer_failure_) std::rethrow_exception(writer_failure_);
+    if (failure_ && options_.end_with_run) std::rethrow_exception(failure_);
     result_.status = *status_.get();
     result_.monitor = feed_->result();
     result_.files = files_of_run();
@@ -123,7 +139,8 @@ std::vector<std::filesystem::path> Daemon::files_of_run() const {
     if (options_.writer == DaemonOptions::Writer::embedded) {
         for (const auto& entry : std::filesystem::directory_iterator{setup_.store.folder}) {
             const std::optional<PartName> name = parse_part_name(entry.path());
-            if (name && name->run == result_.run.run && entry.path().filename() == closed_name(*name)) files.push_back(entry.path());
+            if (name && name->run == result_.run.run && entry.path().filename() == closed_name(*name))
+                files.push_back(entry.path());
         }
         std::sort(files.begin(), files.end());
     }
@@ -138,7 +155,8 @@ void Daemon::start_threads() {
             sink_->finish();
         });
     } else {
-        writer_ = std::make_unique<Worker>("data-server", [this](const std::stop_token& stop) { data_server_->run(stop); });
+        writer_ =
+            std::make_unique<Worker>("data-server", [this](const std::stop_token& stop) { data_server_->run(stop); });
     }
     feed_thread_ = std::make_unique<Worker>("monitor", [this](const std::stop_token& stop) { feed_->run(stop); });
     if (control_) {
@@ -146,55 +164,59 @@ void Daemon::start_threads() {
             while (!stop.stop_requested()) control_->serve(kTick);
         });
     }
-    if (options_.keep_campaign) {
-        // A disk that hangs must not hold up whoever serves control: the mark has a thread of its own.
-        mark_keeper_ = std::make_unique<Worker>("run-mark", [this](const std::stop_token& stop) {
-            Doorbell bell;
-            Ticker ticker{bell, std::chrono::seconds{1}};
-            std::string kept;
-            for (bool last = false; !last;) {
-                const std::uint32_t seen = bell.value();
-                last = stop.stop_requested();
-                const std::shared_ptr<const std::string> mark = run_mark_.get();
-                if (mark && *mark != kept) {
-                    try {
-                        write_state_file(state_folder() / "daemon.state", std::as_bytes(std::span{*mark}));
-                        kept = *mark;
-                    } catch (const Error& e) {
-                        log::run().warn("{}", e.what());
-                    }
-                }
-                if (!last) bell.wait(seen, stop);
-            }
-        });
-    }
+    if (keeps_runs()) mark_keeper_ = std::make_unique<StateKeeper>(state_folder() / "daemon.state", "run-mark");
 }
 
-/// Upstream first: the monitor and the writer still take what is in their buffers.
-void Daemon::stop_threads(const ShutdownSignals& signals) {
-    const auto end = [&](std::unique_ptr<Worker>& thread) {
+/// Upstream first: the monitor and the writer still take what is in their buffers. Control last: it answers meanwhile.
+void Daemon::stop_threads() {
+    control_stop_.request_stop();  // no snapshot is waited for any more
+    const auto end = [&](std::unique_ptr<Worker>& thread, std::exception_ptr& failure) {
         if (!thread) return;
         thread->request_stop();
         try {
             thread->finish();
         } catch (const std::exception& e) {
-            if (!failure_) failure_ = std::current_exception();
+            if (!failure) failure = std::current_exception();
             log::run().error("{}", e.what());
         }
     };
-    (void)signals;
-    end(feed_thread_);
-    buffers_.writer_bell.ring();
-    end(writer_);
-    end(mark_keeper_);
-    control_stop_.request_stop();
-    end(control_thread_);
+    end(feed_thread_, failure_);
+    end(writer_, writer_failure_);
+    end(control_thread_, failure_);
 }
 
-// ---- the state machine -----------------------------------------------------------------------------------------------
+/// Nobody looks at commands any longer: those that wait, and those to come, hear so.
+void Daemon::answer_the_rest() {
+    const ControlReply ending{.ok = false, .message = "the daemon is ending", .status = {}, .snapshot = {}};
+    const std::lock_guard lock{command_mutex_};
+    answering_ = false;
+    for (Command& command : commands_) command.reply.set_value(ending);
+    commands_.clear();
+    for (auto& reply : waiting_for_stop_) reply.set_value(ending);
+    waiting_for_stop_.clear();
+}
+
+/// What no writer took is gone with this process: counted here, and estimated again by the next one from the run mark.
+void Daemon::count_what_is_left() {
+    buffers_.frames.rewind();
+    std::uint64_t triggers = 0;
+    for (auto bytes = buffers_.frames.next(); bytes.data() != nullptr; bytes = buffers_.frames.next()) {
+        FrameView frame;
+        if (read_frame(bytes, frame) == FrameError::none && frame.header.kind == FrameKind::trigger) ++triggers;
+    }
+    buffers_.frames.rewind();
+    if (triggers == 0) return;
+    registry_.get("run.given_up_triggers").add(triggers);
+    log::run().warn("{} triggers are given up: no writer took them", triggers);
+}
+
+// ---- the state machine
+// -----------------------------------------------------------------------------------------------
 
 void Daemon::start_run() {
     reason_.clear();
+    failure_ = nullptr;
+    registry_.start_anew();  // every counter is of one run
     const bool live = !options_.input.has_value();
     std::vector<std::unique_ptr<RecordSource>> sources;
     std::uint64_t run = 0;
@@ -204,9 +226,7 @@ void Daemon::start_run() {
             max_triggers = static_cast<std::uint64_t>(std::llround(options_.seconds * setup_.station.tick_rate_hz));
         }
         sources = make_live_sources(setup_, max_triggers);
-        const bool keeps_runs = options_.writer == DaemonOptions::Writer::embedded ||
-                                options_.writer == DaemonOptions::Writer::stream;
-        run = keeps_runs ? next_run_number(state_folder()) : 1;
+        run = keeps_runs() ? next_run_number(state_folder()) : 1;
     } else {
         run = options_.input->run;
         sources = std::move(options_.input->sources);
@@ -215,7 +235,7 @@ void Daemon::start_run() {
                             .run = setup_.run,
                             .builder = setup_.builder,
                             .max_triggers = max_triggers,
-                            .lost_since_utc_ns = live && options_.keep_campaign ? end_of_interrupted_run() : std::nullopt};
+                            .lost_since_utc_ns = std::exchange(interrupted_since_utc_ns_, std::nullopt)};
     config.builder.mode = options_.mode;
     RunDescription description = describe_run(setup_, run, sources);
     result_.run = description;
@@ -228,6 +248,8 @@ void Daemon::start_run() {
     run_deadline_ = options_.seconds > 0 && max_triggers == 0 ? steady_clock::now() + seconds(options_.seconds)
                                                               : steady_clock::time_point::max();
     rates_.clear();
+    on_disk_until_utc_ns_ = 0;
+    under_way_.clear();
     log::run().info("run {} started", run);
 }
 
@@ -235,32 +257,61 @@ void Daemon::stop_run() {
     if (pipeline_ && state_ == RunState::running) pipeline_->request_stop();
 }
 
-void Daemon::step(const ShutdownSignals& signals) {
-    if (writer_failed() && !failure_) {
+/// A thread of this process that has failed ends the run; without its writer the process cannot record another.
+void Daemon::look_after_threads() {
+    const auto failure_of = [](const std::unique_ptr<Worker>& thread) -> std::exception_ptr {
+        if (!thread || !thread->failed()) return nullptr;
         try {
-            writer_->finish();
+            thread->finish();
+        } catch (...) {
+            return std::current_exception();
+        }
+        return nullptr;
+    };
+    const auto words_of = [](const std::exception_ptr& failure) -> std::string {
+        try {
+            std::rethrow_exception(failure);
         } catch (const std::exception& e) {
-            failure_ = std::current_exception();
-            fail(e.what());
+            return e.what();
+        } catch (...) {
+            return "an unknown failure";
+        }
+    };
+    if (const std::exception_ptr failure = failure_of(writer_)) {
+        writer_failure_ = failure;
+        fail(words_of(failure), "mend it, then start this program again");
+    }
+    if (const std::exception_ptr failure = failure_of(feed_thread_)) {
+        log::run().error("the monitor has failed: {}", words_of(failure));
+        if (options_.mode == WhenFull::refuse) {  // the data do not suffer
+            reason_ = "the monitor has failed, the data have not: " + words_of(failure);
+        } else {  // the run would wait for it
+            failure_ = failure;
+            fail(words_of(failure), "start this program again");
         }
     }
+}
+
+void Daemon::step(const ShutdownSignals& signals) {
+    look_after_threads();
     if (!pipeline_) return;
     if (state_ == RunState::running) {
         if (steady_clock::now() >= run_deadline_) pipeline_->request_stop();
         if (!pipeline_->acquisition_ended()) return;
         state_ = RunState::draining;
         drain_deadline_ = steady_clock::now() + seconds(setup_.run.drain_timeout_s);
-        for (auto& reply : waiting_for_stop_) reply.set_value({.ok = true, .message = "acquisition has ended", .status = {}, .snapshot = {}});
+        for (auto& reply : waiting_for_stop_)
+            reply.set_value({.ok = true, .message = "acquisition has ended", .status = {}, .snapshot = {}});
         waiting_for_stop_.clear();
     }
-    // Only a writer elsewhere, or one that has failed, can keep us waiting for nothing.
-    const bool patience_ends = options_.mode == WhenFull::refuse && options_.writer == DaemonOptions::Writer::stream &&
+    // A file waits as long as it takes; what was live does not.
+    const bool patience_ends = options_.mode == WhenFull::refuse && state_ == RunState::draining &&
                                (steady_clock::now() >= drain_deadline_ || signals.hurry().stop_requested());
     if (patience_ends && !drain_expired_) {
         drain_expired_ = true;
         pipeline_->give_up();
     }
-    if (pipeline_->done() && (frames_drained() || drain_expired_ || failure_)) end_run();
+    if (pipeline_->done() && (frames_drained() || drain_expired_ || state_ == RunState::error)) end_run();
 }
 
 void Daemon::end_run() {
@@ -268,12 +319,12 @@ void Daemon::end_run() {
     try {
         pipeline_->finish();
     } catch (const std::exception& e) {
-        if (!failure_) failure_ = std::current_exception();
-        fail(e.what());
+        failure_ = std::current_exception();
+        fail(e.what(), "mend it, then 'alleycat control start'");
     }
-    if (!frames_drained() && !failure_) {
-        log::run().warn("run {}: {} bytes were given up: no writer took them within {} s", run,
-                        buffers_.frames.stats().used_bytes, setup_.run.drain_timeout_s);
+    if (!frames_drained()) {
+        log::run().warn("run {}: {} bytes are not on disk{}", run, buffers_.frames.stats().used_bytes,
+                        writer_failure_ ? "" : ": they wait in memory for a writer");
     }
     result_.run = pipeline_->run();
     result_.remarks = pipeline_->remarks();
@@ -281,26 +332,29 @@ void Daemon::end_run() {
     update_status();
     const Ledger& ledger = status_.get()->ledger;
     log::run().info("run {} ended: {} triggers, {} recorded, {} refused, {} ticks missed{}", run, ledger.triggers,
-                    ledger.recorded, ledger.refused, ledger.ticks_missed, ledger.closes() ? "" : "; THE LEDGER DOES NOT CLOSE");
-    keep_run_mark(true);
+                    ledger.recorded, ledger.refused, ledger.ticks_missed,
+                    ledger.closes() ? "" : "; THE LEDGER DOES NOT CLOSE");
     pipeline_.reset();
     if (state_ != RunState::error) state_ = RunState::idle;
+    update_status();
 }
 
-/// Something cannot go on. The process does: it says why, and a start command may try again.
-void Daemon::fail(const std::string& reason) {
+/// Something cannot go on. The process does: it says why, and how to leave this state.
+void Daemon::fail(const std::string& reason, const std::string& remedy) {
     log::run().error("{}", reason);
-    reason_ = reason + " (mend it, then 'alleycat control start')";
+    reason_ = fmt::format("{} ({})", reason, remedy);
     state_ = RunState::error;
     if (pipeline_) {
         pipeline_->request_stop();
         pipeline_->give_up();
     }
-    for (auto& reply : waiting_for_stop_) reply.set_value({.ok = false, .message = reason, .status = {}, .snapshot = {}});
+    for (auto& reply : waiting_for_stop_)
+        reply.set_value({.ok = false, .message = reason, .status = {}, .snapshot = {}});
     waiting_for_stop_.clear();
 }
 
-// ---- control ---------------------------------------------------------------------------------------------------------
+// ---- control
+// ---------------------------------------------------------------------------------------------------------
 
 /// In the control thread. What only looks is answered here; what changes the run's life goes to the serving thread.
 ControlReply Daemon::handle_control(const ControlRequest& request) {
@@ -315,6 +369,7 @@ ControlReply Daemon::handle_control(const ControlRequest& request) {
     std::future<ControlReply> reply;
     {
         const std::lock_guard lock{command_mutex_};
+        if (!answering_) return {.ok = false, .message = "the daemon is ending", .status = {}, .snapshot = {}};
         commands_.push_back({request, {}});
         reply = commands_.back().reply.get_future();
     }
@@ -344,29 +399,33 @@ void Daemon::execute_commands() {
 }
 
 ControlReply Daemon::execute(const ControlRequest& request) {
-    const auto refuse = [](std::string why) { return ControlReply{.ok = false, .message = std::move(why), .status = {}, .snapshot = {}}; };
+    const auto refuse = [](std::string why) {
+        return ControlReply{.ok = false, .message = std::move(why), .status = {}, .snapshot = {}};
+    };
     switch (request.command) {
         case ControlCommand::start:
             if (pipeline_) return refuse("a run is going on");
-            if (failure_) return refuse("the writer of this process has failed: restart it");
+            if (writer_failure_) return refuse("the writer of this process has failed: start the program again");
             try {
                 start_run();
             } catch (const std::exception& e) {
-                fail(e.what());
+                fail(e.what(), "mend it, then 'alleycat control start'");
                 return refuse(e.what());
             }
-            return {.ok = true, .message = fmt::format("run {} started", pipeline_->run().run), .status = {}, .snapshot = {}};
-        case ControlCommand::stop: return refuse("no run is going on");
-        case ControlCommand::quit:
-            quit_ = true;
-            return {.ok = true, .message = "ending", .status = {}, .snapshot = {}};
+            return {.ok = true,
+                    .message = fmt::format("run {} started", pipeline_->run().run),
+                    .status = {},
+                    .snapshot = {}};
+        case ControlCommand::stop: return refuse(pipeline_ ? "the run is ending" : "no run is going on");
+        case ControlCommand::quit: quit_ = true; return {.ok = true, .message = "ending", .status = {}, .snapshot = {}};
         case ControlCommand::status:
         case ControlCommand::snapshot: break;
     }
     return refuse("not a command for the daemon");
 }
 
-// ---- status ----------------------------------------------------------------------------------------------------------
+// ---- status
+// ----------------------------------------------------------------------------------------------------------
 
 void Daemon::update_status() {
     auto status = std::make_shared<Status>();
@@ -385,7 +444,7 @@ void Daemon::update_status() {
         status->beam_lag_s = progress.beam_lag_s;
         status->ledger = progress.ledger;
         status->buffers = pipeline_->buffers();
-        keep_run_mark(false);
+        follow_disk(progress);
     } else if (before) {  // between runs: what the last one left
         status->run = before->run;
         status->run_start_utc_ns = before->run_start_utc_ns;
@@ -404,6 +463,7 @@ void Daemon::update_status() {
     }
     update_rates(*status);
     status_.put(std::move(status));
+    if (any_run_ && mark_keeper_) keep_run_mark();
 }
 
 /// Rates over the last second of wall time.
@@ -421,16 +481,36 @@ void Daemon::update_rates(Status& status) {
     }
 }
 
-// ---- what a crash leaves ---------------------------------------------------------------------------------------------
+// ---- what a crash leaves
+// ---------------------------------------------------------------------------------------------
 
-void Daemon::keep_run_mark(bool clean) {
-    const std::shared_ptr<const Status> status = status_.get();
-    if (!status || !pipeline_) return;
-    run_mark_.put(std::make_shared<const std::string>(
-        fmt::format("run {}\nlast_trigger_utc_ns {}\nclean {}\n", status->run, status->last_trigger_utc_ns, clean ? 1 : 0)));
+/// Up to which trigger the writer has taken the frames: the buffer frees in order what is on disk.
+void Daemon::follow_disk(const Progress& progress) {
+    if (on_disk_until_utc_ns_ == 0) on_disk_until_utc_ns_ = progress.start_utc_ns;  // nothing yet: all would be lost
+    const RingStats frames = buffers_.frames.stats();
+    if (progress.last_trigger_utc_ns != 0 && (under_way_.empty() || under_way_.back().first != frames.written_bytes)) {
+        under_way_.emplace_back(frames.written_bytes, progress.last_trigger_utc_ns);
+    }
+    for (; !under_way_.empty() && under_way_.front().first <= frames.written_bytes - frames.used_bytes;
+         under_way_.pop_front()) {
+        on_disk_until_utc_ns_ = under_way_.front().second;
+    }
 }
 
-/// Host time of the last trigger of a run that never ended; nullopt when the last run ended cleanly or there was none.
+/// About once a second, and at once when it matters. Clean: the run has ended and all of it is on disk.
+void Daemon::keep_run_mark() {
+    const bool clean = !pipeline_ && frames_drained() && !writer_failure_;
+    std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", result_.run.run,
+                                   on_disk_until_utc_ns_, clean ? 1 : 0);
+    const steady_clock::time_point now = steady_clock::now();
+    if (mark == mark_ || (pipeline_ && now < mark_due_)) return;
+    mark_due_ = now + std::chrono::seconds{1};
+    const std::span<const std::byte> bytes = std::as_bytes(std::span{mark});
+    mark_keeper_->put({bytes.begin(), bytes.end()});
+    mark_ = std::move(mark);
+}
+
+/// Host time up to which a run that never ended is on disk; nullopt when the last run ended cleanly or there was none.
 std::optional<std::int64_t> Daemon::end_of_interrupted_run() const {
     const std::filesystem::path file = state_folder() / "daemon.state";
     if (!std::filesystem::exists(file)) return std::nullopt;
@@ -439,7 +519,7 @@ std::optional<std::int64_t> Daemon::end_of_interrupted_run() const {
     unsigned long long run = 0;
     long long utc_ns = 0;
     int clean = 1;
-    if (std::sscanf(text.c_str(), "run %llu\nlast_trigger_utc_ns %lld\nclean %d", &run, &utc_ns, &clean) != 3) {
+    if (std::sscanf(text.c_str(), "run %llu\non_disk_until_utc_ns %lld\nclean %d", &run, &utc_ns, &clean) != 3) {
         log::run().warn("{}: cannot be read: a gap before this run would not be noticed", file.string());
         return std::nullopt;
     }

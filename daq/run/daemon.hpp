@@ -17,9 +17,10 @@
 #include "daq/core/shutdown.hpp"
 #include "daq/run/monitor_feed.hpp"
 #include "daq/run/pipeline.hpp"
+#include "daq/run/state_file.hpp"
 #include "daq/run/station_setup.hpp"
-#include "daq/wire/control.hpp"
 #include "daq/store/frame_sink.hpp"
+#include "daq/wire/control.hpp"
 #include "daq/wire/data_server.hpp"
 #include "monitor/snapshot.hpp"
 
@@ -33,14 +34,14 @@ struct DaemonOptions {
         none,         ///< nothing is kept
     };
     Writer writer = Writer::embedded;
-    std::filesystem::path output{};      ///< of single_file
-    bool sockets = true;                 ///< monitor and control
-    bool end_with_run = false;           ///< leave when the (first) run has ended
-    double seconds = 0;                  ///< length of a run; 0: until stopped
-    std::uint64_t triggers = 0;          ///< length of a run in triggers; 0: endless
+    std::filesystem::path output{};  ///< of single_file
+    bool sockets = true;             ///< monitor and control
+    bool end_with_run = false;       ///< leave when the (first) run has ended
+    double seconds = 0;              ///< length of a run; 0: until stopped
+    std::uint64_t triggers = 0;      ///< length of a run in triggers; 0: endless
     WhenFull mode = WhenFull::refuse;
     std::optional<RecordedInput> input{};  ///< recorded input instead of the station's boards (one run)
-    bool keep_campaign = true;           ///< the monitor's state lives on in the store's folder
+    bool keep_campaign = true;             ///< the monitor's state lives on in the store's folder
     std::function<void(const Status&, std::optional<double> fraction_done)> on_progress{};  ///< ten times a second
 };
 
@@ -60,8 +61,9 @@ class Daemon {
     Daemon(StationSetup setup, DaemonOptions options);
     ~Daemon();
 
-    /// Serves until a signal, a quit command or (end_with_run) the end of the run. Throws Error when a run cannot start or
-    /// ends by a failure and nobody is there to start another (end_with_run).
+    /// Serves until a signal, a quit command or (end_with_run) the end of the run. Throws Error when a run cannot start
+    /// or ends by a failure and nobody is there to start another (end_with_run), or when the writer of this process
+    /// failed.
     RunResult serve(ShutdownSignals& signals);
 
   private:
@@ -77,13 +79,15 @@ class Daemon {
 
     [[nodiscard]] std::vector<std::filesystem::path> files_of_run() const;
     void start_threads();
-    void stop_threads(const ShutdownSignals& signals);
+    void stop_threads();
+    void answer_the_rest();
+    void count_what_is_left();
     void start_run();
     void stop_run();
     void step(const ShutdownSignals& signals);
     void end_run();
-    void fail(const std::string& reason);
-    [[nodiscard]] bool writer_failed() const noexcept { return writer_ && writer_->failed(); }
+    void fail(const std::string& reason, const std::string& remedy);
+    void look_after_threads();
     [[nodiscard]] bool frames_drained() const noexcept { return buffers_.frames.stats().used_bytes == 0; }
 
     [[nodiscard]] ControlReply handle_control(const ControlRequest& request);
@@ -93,7 +97,9 @@ class Daemon {
     void update_status();
     void update_rates(Status& status);
     [[nodiscard]] std::optional<std::int64_t> end_of_interrupted_run() const;
-    void keep_run_mark(bool clean);
+    void follow_disk(const Progress& progress);
+    void keep_run_mark();
+    [[nodiscard]] bool keeps_runs() const noexcept;
     [[nodiscard]] std::filesystem::path state_folder() const;
 
     StationSetup setup_;
@@ -102,7 +108,6 @@ class Daemon {
     RunBuffers buffers_;
     SnapshotBox<Status> status_;
     SnapshotBox<WriterStatus> writer_status_;
-    SnapshotBox<std::string> run_mark_;
     std::unique_ptr<FrameSink> sink_;
     std::unique_ptr<DataServer> data_server_;
     std::unique_ptr<MonitorFeed> feed_;
@@ -110,7 +115,8 @@ class Daemon {
 
     RunState state_ = RunState::idle;
     std::string reason_;
-    std::exception_ptr failure_;
+    std::exception_ptr failure_;         // of the run that ended last; a start command may try again
+    std::exception_ptr writer_failure_;  // of this process's writer: nothing can be recorded any more
     std::unique_ptr<Pipeline> pipeline_;
     RunResult result_;
     bool any_run_ = false;
@@ -119,18 +125,24 @@ class Daemon {
     std::chrono::steady_clock::time_point run_deadline_{};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::deque<RateSample> rates_;
+    std::optional<std::int64_t> interrupted_since_utc_ns_;          // what an earlier process left: for the first run
+    std::deque<std::pair<std::uint64_t, std::int64_t>> under_way_;  // bytes written to the frame buffer by a host time
+    std::int64_t on_disk_until_utc_ns_ = 0;
+    std::string mark_;
+    std::chrono::steady_clock::time_point mark_due_{};
     std::vector<std::promise<ControlReply>> waiting_for_stop_;
 
     Doorbell bell_;
     std::stop_source control_stop_;
-    // Commands come from the control thread and change the run's life, which is the serving thread's: a short list under a
-    // mutex hands them over, one by one, each with a promise of its answer.
+    // Commands come from the control thread and change the run's life, which is the serving thread's: a short list
+    // under a mutex hands them over, one by one, each with a promise of its answer.
     std::mutex command_mutex_;
     std::deque<Command> commands_;
+    bool answering_ = true;  // under the same mutex: false: the serving thread looks at commands no longer
 
     std::unique_ptr<Worker> writer_;
     std::unique_ptr<Worker> feed_thread_;
-    std::unique_ptr<Worker> mark_keeper_;
+    std::unique_ptr<StateKeeper> mark_keeper_;
     std::unique_ptr<Worker> control_thread_;
 };
 

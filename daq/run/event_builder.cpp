@@ -1,6 +1,7 @@
 #include "daq/run/event_builder.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace alleycat {
@@ -28,7 +29,8 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
       incomplete_{registry.get("builder.incomplete_triggers")},
       backwards_{registry.get("builder.time_backwards")},
       heads_(inputs.size()),
-      origin_ps_(inputs.size(), kUnknownOrigin) {
+      origin_ps_(inputs.size(), kUnknownOrigin),
+      counter_offset_(inputs.size()) {
     ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware;
 }
 
@@ -43,6 +45,8 @@ bool EventBuilder::refresh(std::size_t board) {
     }
     const RecordHeader& header = head.view.header();
     const std::int64_t board_time = head.view.is_stub() ? stub_time(header, head.stub_index) : header.time_ps;
+    const bool interpolated = head.view.is_stub() && head.stub_index > 0 && head.stub_index + 1 < header.refused;
+    head.tolerance_ps = interpolated && config_.tick_rate_hz > 0 ? std::llround(0.5e12 / config_.tick_rate_hz) : 0;
     if (header.sequence != kNoSequence) {
         head.time_ps = board_time;  // already the run's time
     } else {
@@ -55,66 +59,74 @@ bool EventBuilder::refresh(std::size_t board) {
 bool EventBuilder::all_heads_known(std::int64_t earliest_ps) const noexcept {
     std::int64_t newest_ps = earliest_ps;
     for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        if (origin_ps_[b] == kUnknownOrigin) continue;
-        newest_ps = std::max(newest_ps, inputs_[b]->newest_time_ps.load(std::memory_order_acquire) - origin_ps_[b]);
+        if (origin_ps_[b] != kUnknownOrigin && heads_[b].newest_ps != kUnknownOrigin) {
+            newest_ps = std::max(newest_ps, heads_[b].newest_ps - origin_ps_[b]);
+        }
     }
     const bool others_are_far_on =
         config_.mode == WhenFull::refuse && newest_ps - earliest_ps > config_.missing_after_ps;
-    for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        if (!heads_[b].there && !inputs_[b]->ended.load(std::memory_order_acquire) && !others_are_far_on) return false;
-    }
-    return true;
+    return others_are_far_on ||
+           std::all_of(heads_.begin(), heads_.end(), [](const Head& head) { return head.there || head.ended; });
+}
+
+/// Whether the head belongs to the trigger that `earliest` begins (recorded membership: to this `sequence`).
+bool EventBuilder::is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept {
+    if (!head.there) return false;
+    if (sequence != kNoSequence) return head.view.header().sequence + head.stub_index == sequence;
+    const std::int64_t tolerance_ps = std::max({config_.skew_ps, head.tolerance_ps, earliest.tolerance_ps});
+    return head.time_ps - earliest.time_ps <= tolerance_ps;
 }
 
 EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed) {
     bool all_ended = true;
     bool any = false;
     for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        // Read `ended` first: what was committed before it was set is then seen by refresh().
-        const bool ended = inputs_[b]->ended.load(std::memory_order_acquire);
+        // Before the ring: whatever was committed before the end, or before that data time, is then seen by refresh().
+        heads_[b].ended = inputs_[b]->ended.load(std::memory_order_acquire);
+        heads_[b].newest_ps = inputs_[b]->newest_time_ps.load(std::memory_order_acquire);
+    }
+    for (std::size_t b = 0; b < inputs_.size(); ++b) {
         const bool there = refresh(b);
         any = any || there;
-        all_ended = all_ended && ended && !there;
+        all_ended = all_ended && heads_[b].ended && !there;
     }
     if (!any) return all_ended ? Built::end : Built::nothing;
 
     std::uint64_t sequence = kNoSequence;
-    std::int64_t earliest_ps = std::numeric_limits<std::int64_t>::max();
+    const Head* earliest = nullptr;
     for (const Head& head : heads_) {
         if (!head.there) continue;
-        sequence = std::min(sequence, head.view.header().sequence == kNoSequence
-                                          ? kNoSequence
-                                          : head.view.header().sequence + head.stub_index);
-        earliest_ps = std::min(earliest_ps, head.time_ps);
+        const std::uint64_t recorded = head.view.header().sequence;
+        sequence = std::min(sequence, recorded == kNoSequence ? kNoSequence : recorded + head.stub_index);
+        if (earliest == nullptr || head.time_ps < earliest->time_ps) earliest = &head;
     }
-    if (!all_heads_known(earliest_ps)) return Built::nothing;
+    if (!all_heads_known(earliest->time_ps)) return Built::nothing;
 
-    const bool recorded = sequence != kNoSequence;
-    trigger = Trigger{};
-    consumed = 0;
-    const RecordHeader* reference = nullptr;
+    std::uint64_t members = 0;
     for (std::size_t b = 0; b < heads_.size(); ++b) {
-        const Head& head = heads_[b];
-        const bool belongs = head.there && (recorded ? head.view.header().sequence + head.stub_index == sequence
-                                                     : head.time_ps - earliest_ps <= config_.skew_ps);
-        if (!belongs) {
+        if (is_next(heads_[b], *earliest, sequence)) members |= std::uint64_t{1} << b;
+    }
+    const Head& reference = heads_[static_cast<std::size_t>(std::countr_zero(members))];
+    const RecordHeader& header = reference.view.header();
+    if (!started_) {
+        started_ = true;
+        first_time_ps_ = sequence == kNoSequence ? reference.time_ps : 0;
+    }
+    trigger = Trigger{};
+    trigger.sequence = sequence == kNoSequence ? next_sequence_ : sequence;
+    trigger.time_ps = reference.time_ps - first_time_ps_;
+    trigger.trigger_class = header.trigger_class;
+    trigger.utc_ns = header.utc_ns;
+    if (reference.stub_index > 0) trigger.utc_ns += (stub_time(header, reference.stub_index) - header.time_ps) / 1000;
+    count_tick(members, trigger.time_ps);
+
+    consumed = 0;
+    for (std::size_t b = 0; b < heads_.size(); ++b) {
+        if ((members >> b & 1) != 0) {
+            take(b, trigger, consumed);
+        } else {
             trigger.missing_boards |= std::uint64_t{1} << b;
-            continue;
         }
-        if (reference == nullptr) {
-            reference = &head.view.header();
-            tick_ = reference->counter + head.stub_index;
-            if (!started_) {
-                started_ = true;
-                first_time_ps_ = recorded ? 0 : head.time_ps;
-                next_sequence_ = recorded ? sequence : 0;
-            }
-            trigger.sequence = recorded ? sequence : next_sequence_;
-            trigger.time_ps = head.time_ps - first_time_ps_;
-            trigger.utc_ns = reference->utc_ns;
-            trigger.trigger_class = reference->trigger_class;
-        }
-        take(b, trigger, consumed);
     }
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
     if (trigger.missing_boards != 0) incomplete_.add();
@@ -123,11 +135,29 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     return Built::trigger;
 }
 
+void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
+    const auto counter = [&](std::size_t b) { return heads_[b].view.header().counter + heads_[b].stub_index; };
+    std::optional<std::uint64_t> tick;
+    for (std::size_t b = 0; b < heads_.size() && !tick; ++b) {
+        if ((members >> b & 1) != 0 && counter_offset_[b]) tick = counter(b) - *counter_offset_[b];
+    }
+    if (!tick && ledger_.triggers == 0) {
+        tick = counter(static_cast<std::size_t>(std::countr_zero(members)));
+    } else if (!tick) {  // none of these boards was ever seen together with the others: time tells
+        const double ticks = static_cast<double>(time_ps - last_time_ps_) * 1e-12 * config_.tick_rate_hz;
+        tick = tick_ + static_cast<std::uint64_t>(std::max<long long>(1, std::llround(ticks)));
+    }
+    tick_ = *tick;
+    for (std::size_t b = 0; b < heads_.size(); ++b) {
+        if ((members >> b & 1) != 0) counter_offset_[b] = counter(b) - tick_;
+    }
+}
+
 void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& consumed) {
     Head& head = heads_[board];
     const RecordHeader& header = head.view.header();
     if (head.view.is_stub()) {
-        trigger.refusal = header.refusal;  // one stub refuses the whole trigger
+        trigger.refusal = header.refusal;                // one stub refuses the whole trigger
         if (++head.stub_index < header.refused) return;  // the stub stands for more triggers
     } else {
         trigger.add(head.view);
@@ -138,20 +168,26 @@ void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& cons
 }
 
 void EventBuilder::account(const Trigger& trigger) {
-    ++ledger_.triggers;
-    if (last_time_ps_ != std::numeric_limits<std::int64_t>::min() && trigger.time_ps < last_time_ps_) backwards_.add();
-    if (ledger_.has_ticks && trigger.trigger_class == TriggerClass::beam_tick) {
-        ++ledger_.ticks_seen;
-        if (!counted_) {
-            counted_ = true;
-            first_counter_ = tick_;
-        } else {
-            const double gap = static_cast<double>(trigger.time_ps - last_time_ps_) * 1e-12 * config_.tick_rate_hz;
-            if (gap > 1.5) ledger_.ticks_missed += static_cast<std::uint64_t>(std::llround(gap)) - 1;
-        }
-        ledger_.ticks_expected = tick_ - first_counter_ + 1;
+    if (ledger_.triggers++ > 0 && trigger.time_ps < last_time_ps_) backwards_.add();
+    last_time_ps_ = std::max(last_time_ps_, trigger.time_ps);
+    if (!ledger_.has_ticks) return;
+    if (trigger.trigger_class != TriggerClass::beam_tick) {
+        if (first_tick_) ++other_triggers_;
+        return;
     }
-    last_time_ps_ = trigger.time_ps;
+    ++ledger_.ticks_seen;
+    if (!first_tick_) {
+        first_tick_ = tick_;
+        ledger_.ticks_expected = 1;
+    } else {
+        const double gap = static_cast<double>(trigger.time_ps - last_tick_time_ps_) * 1e-12 * config_.tick_rate_hz;
+        if (gap > 1.5) ledger_.ticks_missed += static_cast<std::uint64_t>(std::llround(gap)) - 1;
+        // A counter that ran backwards adds nothing: then the books do not balance, as they should not.
+        const std::uint64_t span = tick_ - *first_tick_ + 1;
+        const bool forward = tick_ >= *first_tick_ && span > other_triggers_;
+        if (forward) ledger_.ticks_expected = std::max(ledger_.ticks_expected, span - other_triggers_);
+    }
+    last_tick_time_ps_ = trigger.time_ps;
 }
 
 void EventBuilder::release(std::uint64_t consumed) noexcept {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,17 +15,18 @@
 namespace alleycat {
 
 struct BuilderConfig {
-    double tick_rate_hz = 60;         ///< nominal; 0: no timing signal, nothing can be missed
-    bool counter_is_hardware = true;  ///< the reference board counts triggers it could not record
-    std::int64_t skew_ps = 1'000'000;            ///< records within this belong to one trigger
-    std::int64_t missing_after_ps = 2'000'000'000'000;  ///< a silent board is missing once the others' data time is so far on
+    double tick_rate_hz = 60;          ///< nominal; 0: no timing signal, nothing can be missed
+    bool counter_is_hardware = true;   ///< the reference board counts triggers it could not record
+    std::int64_t skew_ps = 1'000'000;  ///< records within this belong to one trigger
+    std::int64_t missing_after_ps =
+        2'000'000'000'000;             ///< a silent board is missing once the others' data time is so far on
     WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
 };
 
 /// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
 ///
-/// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded Alleycat
-/// run membership is authoritative: records carry their sequence and are never merged again.
+/// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded
+/// Alleycat run membership is authoritative: records carry their sequence and are never merged again.
 class EventBuilder {
   public:
     enum class Built : std::uint8_t { trigger, nothing, end };
@@ -38,7 +40,8 @@ class EventBuilder {
     /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
     void release(std::uint64_t consumed) noexcept;
 
-    /// Counter of the reference board in the trigger built last: identifies its tick to the beam join.
+    /// Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
+    /// carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
     [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
 
     /// Ticks of this run so far.
@@ -48,11 +51,16 @@ class EventBuilder {
     struct Head {
         bool there = false;
         RecordView view;
-        std::int64_t time_ps = 0;        // since the board's first record; of the current trigger of a stub
-        std::uint32_t stub_index = 0;    // how many triggers of a stub have been built
+        std::int64_t time_ps = 0;       // since the board's first record; of the current trigger of a stub
+        std::int64_t tolerance_ps = 0;  // how far a time that was interpolated may be off
+        std::uint32_t stub_index = 0;   // how many triggers of a stub have been built
+        bool ended = false;             // the board was at its end before we looked at its ring
+        std::int64_t newest_ps = 0;     // its data time before we looked at its ring
     };
     bool refresh(std::size_t board);
     [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;
+    [[nodiscard]] bool is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept;
+    void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
     void account(const Trigger& trigger);
 
@@ -62,13 +70,16 @@ class EventBuilder {
     Counter& backwards_;
     std::vector<Head> heads_;
     std::vector<std::int64_t> origin_ps_;
+    std::vector<std::optional<std::uint64_t>>
+        counter_offset_;  // a board's counter - tick_ (modulo 2^64), when last seen
     std::uint64_t next_sequence_ = 0;
     std::uint64_t tick_ = 0;
     std::int64_t first_time_ps_ = 0;
-    std::int64_t last_time_ps_ = std::numeric_limits<std::int64_t>::min();
+    std::int64_t last_time_ps_ = std::numeric_limits<std::int64_t>::min();  // newest so far
     bool started_ = false;
-    bool counted_ = false;
-    std::uint64_t first_counter_ = 0;
+    std::optional<std::uint64_t> first_tick_;  // of the triggers of class beam_tick
+    std::int64_t last_tick_time_ps_ = 0;
+    std::uint64_t other_triggers_ = 0;  // of another class, since the first tick: the boards count them too
     Ledger ledger_;
 };
 

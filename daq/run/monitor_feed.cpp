@@ -2,11 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "daq/core/log.hpp"
-#include "daq/run/state_file.hpp"
 #include "daq/run/ticker.hpp"
 
 namespace alleycat {
@@ -46,7 +42,8 @@ Waveform make_waveform(const TriggerFrame& frame, const RunDescription& run, Tri
 
 }  // namespace
 
-MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<Status>& status, CounterRegistry& registry)
+MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<Status>& status,
+                         CounterRegistry& registry)
     : config_{std::move(config)},
       buffers_{buffers},
       status_{status},
@@ -54,12 +51,30 @@ MonitorFeed::MonitorFeed(Config config, RunBuffers& buffers, const SnapshotBox<S
       accumulator_{config_.monitor},
       alarms_{config_.monitor.alarms} {
     if (config_.publish) publisher_.emplace(*config_.publish);
-    load_campaign();
+    if (!config_.campaign_file.empty()) {
+        load_campaign();
+        campaign_keeper_ = std::make_unique<StateKeeper>(config_.campaign_file, "campaign");
+    }
 }
 
 MonitorFeed::~MonitorFeed() = default;
 
 void MonitorFeed::run(const std::stop_token& stop) {
+    // However the loop ends: who waits for a snapshot then waits for nobody.
+    struct Ended {
+        MonitorFeed& feed;
+        ~Ended() {
+            feed.ended_.store(true, std::memory_order_release);
+            feed.answer_bell_.ring();
+        }
+    };
+    const Ended ended{*this};
+    serve(stop);
+    save_campaign();
+    campaign_keeper_.reset();
+}
+
+void MonitorFeed::serve(const std::stop_token& stop) {
     Ticker ticker{buffers_.monitor_bell, kTick};
     int ticks = 0;
     for (;;) {
@@ -81,7 +96,6 @@ void MonitorFeed::run(const std::stop_token& stop) {
         }
     }
     every_second();
-    save_campaign();
 }
 
 void MonitorFeed::handle(std::span<const std::byte> bytes) {
@@ -141,7 +155,8 @@ void MonitorFeed::every_second() {
         if (publisher_) publisher_->on_status(*status);
         const AlarmInput look{*status, accumulator_.conditions(), config_.tick_rate_hz, config_.real_time, utc_now()};
         for (const Alarm& alarm : alarms_.update(look)) {
-            const auto level = alarm.active && alarm.level == AlarmLevel::alarm ? spdlog::level::warn : spdlog::level::info;
+            const auto level =
+                alarm.active && alarm.level == AlarmLevel::alarm ? spdlog::level::warn : spdlog::level::info;
             log::monitor().log(level, "{} {}: {}", alarm.active ? "alarm" : "cleared", alarm.name, alarm.text);
             accumulator_.on_alarm(alarm);
             if (publisher_) publisher_->on_alarm(alarm);
@@ -170,13 +185,14 @@ std::shared_ptr<const MonitorSnapshot> MonitorFeed::snapshot(const std::stop_tok
     while (!stop.stop_requested()) {
         const std::uint32_t seen = answer_bell_.value();
         if (answered_.load(std::memory_order_acquire) >= mine) return answer_.get();
+        if (ended_.load(std::memory_order_acquire)) return nullptr;
         answer_bell_.wait(seen, stop);
     }
     return nullptr;
 }
 
 void MonitorFeed::load_campaign() {
-    if (config_.campaign_file.empty() || !std::filesystem::exists(config_.campaign_file)) return;
+    if (!std::filesystem::exists(config_.campaign_file)) return;
     const std::vector<std::byte> state = read_state_file(config_.campaign_file);
     if (!accumulator_.restore(state)) {
         log::monitor().warn("{}: cannot be used: the campaign starts anew", config_.campaign_file.string());
@@ -189,7 +205,7 @@ void MonitorFeed::load_campaign() {
 
 void MonitorFeed::save_campaign() {
     seconds_since_saved_ = 0;
-    if (!config_.campaign_file.empty()) write_state_file(config_.campaign_file, accumulator_.state());
+    if (campaign_keeper_) campaign_keeper_->put(accumulator_.state());
 }
 
 }  // namespace alleycat

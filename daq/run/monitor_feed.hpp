@@ -13,6 +13,7 @@
 #include "daq/core/snapshot_box.hpp"
 #include "daq/core/status.hpp"
 #include "daq/run/run_buffers.hpp"
+#include "daq/run/state_file.hpp"
 #include "daq/wire/control.hpp"
 #include "daq/wire/monitor_publisher.hpp"
 #include "monitor/accumulator.hpp"
@@ -29,7 +30,7 @@ class MonitorFeed {
   public:
     struct Config {
         MonitorConfig monitor;
-        TriggerConfig trigger;                ///< finds the peaks of the traces that are shown
+        TriggerConfig trigger;  ///< finds the peaks of the traces that are shown
         double tick_rate_hz = 60;
         bool real_time = true;                ///< false: as fast as it goes, host times mean nothing to alarms
         std::filesystem::path campaign_file;  ///< where the state lives between runs and restarts; "": nowhere
@@ -43,13 +44,15 @@ class MonitorFeed {
     /// The thread's loop: until stop is requested and the buffer is empty.
     void run(const std::stop_token& stop);
 
-    /// State after the last message, made by the feed's thread. Any thread may ask; waits for it.
+    /// State after the last message, made by the feed's thread. Any thread may ask; waits for it. nullptr: stop was
+    /// requested, or the loop has ended.
     [[nodiscard]] std::shared_ptr<const MonitorSnapshot> snapshot(const std::stop_token& stop);
     /// What the screen would show now. Only when the loop has ended.
     [[nodiscard]] std::shared_ptr<const Snapshot> result() const { return accumulator_.snapshot(); }
     [[nodiscard]] std::vector<Alarm> active_alarms() const { return alarms_.active(); }
 
   private:
+    void serve(const std::stop_token& stop);
     void handle(std::span<const std::byte> bytes);
     void handle_trigger(const FrameView& frame);
     void every_second();
@@ -73,6 +76,9 @@ class MonitorFeed {
     std::atomic<std::uint64_t> answered_{0};
     Doorbell answer_bell_;
     SnapshotBox<MonitorSnapshot> answer_;
+    std::atomic<bool> ended_{false};
+
+    std::unique_ptr<StateKeeper> campaign_keeper_;
 };
 
 }  // namespace alleycat

@@ -15,9 +15,9 @@ namespace alleycat {
 
 /// Work spread over threads, results taken back in the order it was handed in.
 ///
-/// One thread owns the queue: it fills back(), calls submit(), and takes front() when that is done. Worker threads claim
-/// jobs one by one; which thread does a job must not matter for its result. With no worker threads submit() does the job.
-/// Nothing is allocated after the start, nothing is locked.
+/// One thread owns the queue: it fills back(), calls submit(), and takes front() when that is done. Worker threads
+/// claim jobs one by one; which thread does a job must not matter for its result. With no worker threads submit() does
+/// the job. Nothing is allocated after the start, nothing is locked.
 template <class Job>
 class OrderedWorkers {
   public:
@@ -30,9 +30,8 @@ class OrderedWorkers {
         : slots_(capacity), works_{std::move(works)}, done_{done} {
         if (works_.size() < 2) return;
         for (std::size_t i = 0; i < works_.size(); ++i) {
-            threads_.push_back(std::make_unique<Worker>("trigger-" + std::to_string(i), [this, i](std::stop_token stop) {
-                work_loop(works_[i], stop);
-            }));
+            threads_.push_back(std::make_unique<Worker>(
+                "trigger-" + std::to_string(i), [this, i](std::stop_token stop) { work_loop(works_[i], stop); }));
         }
     }
     ~OrderedWorkers() {
@@ -41,7 +40,9 @@ class OrderedWorkers {
     OrderedWorkers(const OrderedWorkers&) = delete;
     OrderedWorkers& operator=(const OrderedWorkers&) = delete;
 
-    [[nodiscard]] bool full() const noexcept { return submitted_.load(std::memory_order_relaxed) - taken_ == slots_.size(); }
+    [[nodiscard]] bool full() const noexcept {
+        return submitted_.load(std::memory_order_relaxed) - taken_ == slots_.size();
+    }
     [[nodiscard]] bool empty() const noexcept { return submitted_.load(std::memory_order_relaxed) == taken_; }
 
     /// The free slot behind the last job: fill it, then submit(). Only when not full.

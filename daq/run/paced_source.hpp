@@ -18,7 +18,9 @@ class PacedSource final : public RecordSource {
     void fill(std::span<std::byte> payload) override { source_->fill(payload); }
     void take_beam_frames(std::vector<BeamFrame>& frames) override { source_->take_beam_frames(frames); }
     void take_beam_resolutions(std::vector<BeamResolution>& r) override { source_->take_beam_resolutions(r); }
-    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override { return source_->defects(); }
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override {
+        return source_->defects();
+    }
     [[nodiscard]] std::optional<double> fraction_done() const override { return source_->fraction_done(); }
     [[nodiscard]] std::vector<std::string> remarks() const override { return source_->remarks(); }
 

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t kJobsUnderWay = 64;
 constexpr std::size_t kBeamStatesPerFrame = 256;
+/// Of the retransmit buffer, for the dead time, the counters and the end of a run that gave up.
+constexpr std::size_t kEndReserve = 128u << 10;
+/// Of the monitor's buffer, for what is not a trigger: a run that the screen never heard of would be a strange one.
+constexpr std::size_t kMonitorReserve = 512u << 10;
 constexpr auto kTick = std::chrono::milliseconds{100};
 
 std::vector<std::unique_ptr<BoardInput>> make_inputs(const RunDescription& run, std::size_t ring_bytes) {
@@ -51,6 +55,7 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       registry_{registry},
       recorded_{registry.get("run.recorded_triggers")},
       given_up_{registry.get("run.given_up_triggers")},
+      given_up_frames_{registry.get("run.given_up_frames")},
       monitor_dropped_{registry.get("monitor.dropped")},
       inputs_{make_inputs(run_, config_.run.ring_bytes)},
       builder_{inputs_, config_.builder, registry} {
@@ -84,13 +89,24 @@ void Pipeline::start() {
     ticker_.emplace(bell_, kTick);
     trigger_thread_ = std::make_unique<Worker>("trigger", [this](const std::stop_token&) {
         const Abandon abandon{inputs_};
-        trigger_loop();
+        try {
+            trigger_loop();
+        } catch (const std::exception& e) {
+            stop_readout();  // a board that nobody listens to is not read
+            end_failed_run(e.what());
+            throw;
+        }
     });
+}
+
+/// The threads exist before the trigger thread does, and until the end.
+void Pipeline::stop_readout() noexcept {
+    for (const auto& thread : readout_threads_) thread->request_stop();
 }
 
 void Pipeline::request_stop() {
     stop_requested_.store(true, std::memory_order_release);
-    for (const auto& thread : readout_threads_) thread->request_stop();
+    stop_readout();
 }
 
 void Pipeline::give_up() noexcept {
@@ -99,7 +115,8 @@ void Pipeline::give_up() noexcept {
 }
 
 bool Pipeline::acquisition_ended() const noexcept {
-    return std::all_of(readout_threads_.begin(), readout_threads_.end(), [](const auto& thread) { return thread->done(); });
+    return std::all_of(inputs_.begin(), inputs_.end(),
+                       [](const auto& input) { return input->stopped.load(std::memory_order_acquire); });
 }
 
 void Pipeline::finish() {
@@ -117,7 +134,8 @@ void Pipeline::finish() {
     if (failure) std::rethrow_exception(failure);
 }
 
-// ---- ring -> builder -> trigger stage -> frames ----------------------------------------------------------------------
+// ---- ring -> builder -> trigger stage -> frames
+// ----------------------------------------------------------------------
 
 void Pipeline::trigger_loop() {
     std::vector<OrderedWorkers<Job>::Work> works;
@@ -138,7 +156,22 @@ void Pipeline::trigger_loop() {
         if (input_ended_ && workers.empty()) break;
         if (!busy) bell_.wait(seen, std::stop_token{});  // the ticker rings every 100 ms
     }
+    await_readout();
     end_run();
+}
+
+/// A run of so many triggers ends while the boards are still read: what they say about the beam of the last ticks
+/// counts.
+void Pipeline::await_readout() {
+    for (const auto& input : inputs_) input->abandon();
+    for (;;) {
+        const std::uint32_t seen = bell_.value();
+        join_beam();
+        const bool ended = std::all_of(inputs_.begin(), inputs_.end(),
+                                       [](const auto& input) { return input->ended.load(std::memory_order_acquire); });
+        if (ended) return;
+        bell_.wait(seen, std::stop_token{});
+    }
 }
 
 /// Takes triggers from the rings while there is room for jobs.
@@ -152,10 +185,11 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
             case EventBuilder::Built::trigger: break;
         }
         job.tick = builder_.tick();
+        job.ledger = builder_.ledger();
         workers.submit();
         any = true;
         if (builder_.ledger().triggers == config_.max_triggers) {
-            for (const auto& thread : readout_threads_) thread->request_stop();
+            stop_readout();
             input_ended_ = true;
             return any;
         }
@@ -180,11 +214,12 @@ void Pipeline::publish(const Job& job) {
     if (!begun_) begin_run(trigger.utc_ns);
     last_trigger_utc_ns_ = trigger.utc_ns;
     last_time_ps_ = trigger.time_ps;
+    built_ = job.ledger;
     if (trigger.refusal != RefusalReason::none) {
         note_refused(trigger);
         return;
     }
-    const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(trigger, job.event));
+    const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(trigger, job.event), kEndReserve);
     if (slot.empty()) {
         Trigger given_up = trigger;
         given_up.refusal = RefusalReason::run_stopping;
@@ -202,20 +237,23 @@ void Pipeline::publish(const Job& job) {
     Trigger without_samples = trigger;
     without_samples.record_count = 0;
     const Trigger& shown = waveform_due_ ? trigger : without_samples;
-    if (const std::span<std::byte> room = room_for_monitor(trigger_frame_bytes(shown, job.event)); !room.empty()) {
+    if (const std::span<std::byte> room = room_for_monitor(trigger_frame_bytes(shown, job.event), kMonitorReserve);
+        !room.empty()) {
         monitor_.commit(encode_trigger(room, run_.run, 0, shown, job.event));
         waveform_due_ = false;
     }
 }
 
-// ---- refused triggers ------------------------------------------------------------------------------------------------
+// ---- refused triggers
+// ------------------------------------------------------------------------------------------------
 
 void Pipeline::note_refused(const Trigger& trigger) {
     ++refused_;
     const auto reason = static_cast<std::uint8_t>(trigger.refusal);
     const std::int64_t one_tick_ps =
         config_.builder.tick_rate_hz > 0 ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
-    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence)) close_dead_time();
+    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence))
+        close_dead_time();
     if (!dead_time_) {
         dead_time_ = DeadTime{.first_sequence = trigger.sequence, .begin_ps = trigger.time_ps, .reason = reason};
     }
@@ -226,12 +264,13 @@ void Pipeline::note_refused(const Trigger& trigger) {
 void Pipeline::close_dead_time() {
     if (!dead_time_) return;
     const std::vector<std::byte> frame = encode_dead_time(run_.run, next_ordinal_, *dead_time_);
-    if (put_frame(frame)) ++next_ordinal_;
+    if (put_closing_frame(frame)) ++next_ordinal_;
     put_monitor(frame);
     dead_time_.reset();
 }
 
-// ---- the beam --------------------------------------------------------------------------------------------------------
+// ---- the beam
+// --------------------------------------------------------------------------------------------------------
 
 bool Pipeline::join_beam() {
     bool any = false;
@@ -244,7 +283,7 @@ bool Pipeline::join_beam() {
             if (item.kind == BeamItem::Kind::frame) {
                 beam_.add(item.frame);
                 beam_frames_.push_back(item.frame);
-                if (begun_ && beam_frames_.size() >= kBeamStatesPerFrame) write_beam_frames();
+                if (beam_frames_.size() >= kBeamStatesPerFrame) write_beam_frames();
             } else {
                 beam_.add(item.resolution);
             }
@@ -263,10 +302,12 @@ bool Pipeline::join_beam() {
 void Pipeline::write_beam_states() {
     if (resolved_.empty()) return;
     const std::size_t bytes = beam_states_frame_bytes(resolved_.size());
-    if (const std::span<std::byte> room = room_for_frame(bytes); !room.empty()) {
+    if (const std::span<std::byte> room = room_for_frame(bytes, kEndReserve); !room.empty()) {
         frames_.commit(encode_beam_states(room, run_.run, next_ordinal_++, resolved_));
+    } else {
+        given_up_frames_.add();
     }
-    if (const std::span<std::byte> room = room_for_monitor(bytes); !room.empty()) {
+    if (const std::span<std::byte> room = room_for_monitor(bytes, 0); !room.empty()) {
         monitor_.commit(encode_beam_states(room, run_.run, 0, resolved_));
     }
     resolved_.clear();
@@ -274,14 +315,18 @@ void Pipeline::write_beam_states() {
 
 void Pipeline::write_beam_frames() {
     if (beam_frames_.empty()) return;
+    if (!begun_)
+        begin_run(beam_frames_.front().utc_ns);  // pulses come, triggers do not: the run has begun all the same
     if (put_frame(encode_beam_frames(run_.run, next_ordinal_, beam_frames_))) ++next_ordinal_;
     beam_frames_.clear();
 }
 
-// ---- ten times a second ----------------------------------------------------------------------------------------------
+// ---- ten times a second
+// ----------------------------------------------------------------------------------------------
 
 void Pipeline::housekeeping() {
-    if (!begun_) return;  // nothing precedes the run's description
+    if (failure_.get() != nullptr) stop_readout();  // a board that failed ends the run, not only its own part of it
+    if (!begun_) return;                            // nothing precedes the run's description
     write_beam_states();
     write_beam_frames();
     waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
@@ -297,8 +342,8 @@ void Pipeline::housekeeping() {
 }
 
 Ledger Pipeline::ledger() const noexcept {
-    Ledger ledger = builder_.ledger();
-    ledger.triggers = handed_over_ + refused_;  // what is still with a worker is not yet in the books
+    Ledger ledger = built_;  // what is still with a worker is not yet in the books
+    ledger.has_ticks = builder_.ledger().has_ticks;
     ledger.recorded = handed_over_;
     ledger.refused = refused_;
     ledger.lost_estimated = lost_estimated_;
@@ -318,7 +363,8 @@ void Pipeline::make_progress() {
 }
 
 void Pipeline::write_counters() {
-    const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(), registry_.values()};
+    const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(),
+                               registry_.values()};
     if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
 }
 
@@ -340,6 +386,7 @@ void Pipeline::begin_run(std::int64_t start_utc_ns) {
 
 void Pipeline::end_run() {
     if (!begun_) begin_run(utc_now().time_since_epoch().count());
+    built_ = builder_.ledger();  // a trigger that was built and went nowhere leaves the books open
     close_dead_time();
     beam_.finish();
     join_beam();
@@ -349,24 +396,38 @@ void Pipeline::end_run() {
     RunEnd end;
     end.utc_ns = utc_now().time_since_epoch().count();
     end.ledger = ledger();
-    end.ledger.triggers = builder_.ledger().triggers;
     const std::shared_ptr<const std::string> failure = failure_.get();
     end.clean = failure == nullptr;
     end.reason = failure ? *failure : stop_requested_.load(std::memory_order_acquire) ? "stopped" : "end of input";
-    const std::vector<std::byte> frame = encode_run_end(run_.run, next_ordinal_++, end);
-    put_frame(frame);
+    const std::vector<std::byte> frame = encode_run_end(run_.run, next_ordinal_, end);
+    if (put_closing_frame(frame)) ++next_ordinal_;
     put_monitor(frame);
     make_progress();
 }
 
-// ---- handing over ----------------------------------------------------------------------------------------------------
+/// The trigger thread cannot go on: the run ends here, and its last frame says why.
+void Pipeline::end_failed_run(const std::string& reason) noexcept {
+    try {
+        if (failure_.get() == nullptr) failure_.put(std::make_shared<const std::string>(reason));
+        end_run();
+    } catch (const std::exception& e) {
+        log::run().error("the end of run {} could not be written: {}", run_.run, e.what());
+    }
+}
 
-/// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty: given up.
-std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes) {
-    if (bytes > frames_.largest_record()) throw Error{"a trigger does not fit the retransmit buffer: raise run.retransmit_mb"};
+// ---- handing over
+// ----------------------------------------------------------------------------------------------------
+
+/// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty:
+/// given up.
+std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t keep_free) {
+    if (bytes > frames_.largest_record(keep_free)) {
+        throw Error{"a frame of " + std::to_string(bytes) +
+                    " bytes does not fit the retransmit buffer: raise run.retransmit_mb"};
+    }
     for (;;) {
         const std::uint32_t seen = bell_.value();
-        if (const std::span<std::byte> room = frames_.reserve(bytes); !room.empty()) return room;
+        if (const std::span<std::byte> room = frames_.reserve(bytes, keep_free); !room.empty()) return room;
         if (give_up_.load(std::memory_order_acquire)) return {};
         if (ticker_->ticked()) make_progress();
         bell_.wait(seen, std::stop_token{});
@@ -374,20 +435,37 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes) {
 }
 
 bool Pipeline::put_frame(const std::vector<std::byte>& frame) {
-    const std::span<std::byte> room = room_for_frame(frame.size());
-    if (room.empty()) return false;
+    const std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
+    if (room.empty()) {
+        given_up_frames_.add();
+        return false;
+    }
+    std::memcpy(room.data(), frame.data(), frame.size());
+    frames_.commit();
+    return true;
+}
+
+/// A frame that tells what was given up: there is room for it when there is none for others.
+bool Pipeline::put_closing_frame(const std::vector<std::byte>& frame) {
+    std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
+    if (room.empty()) room = frames_.reserve(frame.size());
+    if (room.empty()) {
+        given_up_frames_.add();
+        return false;
+    }
     std::memcpy(room.data(), frame.data(), frame.size());
     frames_.commit();
     return true;
 }
 
 /// Room in the monitor's buffer. Live, a full one drops and counts: the monitor never slows the run. Replay waits.
-std::span<std::byte> Pipeline::room_for_monitor(std::size_t bytes) {
+std::span<std::byte> Pipeline::room_for_monitor(std::size_t bytes, std::size_t keep_free) {
     for (;;) {
         const std::uint32_t seen = bell_.value();
-        const std::span<std::byte> room = monitor_.reserve(bytes);
+        const std::span<std::byte> room = monitor_.reserve(bytes, keep_free);
         if (!room.empty()) return room;
-        if (config_.mode == WhenFull::refuse || give_up_.load(std::memory_order_acquire)) {
+        if (config_.mode == WhenFull::refuse || give_up_.load(std::memory_order_acquire) ||
+            bytes > monitor_.largest_record(keep_free)) {
             monitor_dropped_.add();
             return {};
         }
@@ -396,13 +474,14 @@ std::span<std::byte> Pipeline::room_for_monitor(std::size_t bytes) {
 }
 
 void Pipeline::put_monitor(std::span<const std::byte> frame) {
-    const std::span<std::byte> room = room_for_monitor(frame.size());
+    const std::span<std::byte> room = room_for_monitor(frame.size(), 0);
     if (room.empty()) return;
     std::memcpy(room.data(), frame.data(), frame.size());
     monitor_.commit();
 }
 
-// ---- looked at from outside ------------------------------------------------------------------------------------------
+// ---- looked at from outside
+// ------------------------------------------------------------------------------------------
 
 Progress Pipeline::progress() const {
     const std::shared_ptr<const Progress> latest = progress_.get();

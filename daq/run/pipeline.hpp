@@ -1,6 +1,6 @@
 #pragma once
-// What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread per
-// board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
+// What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread
+// per board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
 
 #include <atomic>
 #include <cstdint>
@@ -43,7 +43,7 @@ class Pipeline {
         WhenFull mode = WhenFull::refuse;
         RunConfig run;
         BuilderConfig builder;
-        std::uint64_t max_triggers = 0;  ///< the run ends after so many; 0: endless
+        std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
     };
 
@@ -57,9 +57,10 @@ class Pipeline {
     void start();
     /// Ends acquisition; what is in the rings is still processed. Returns at once.
     void request_stop();
-    /// Stops waiting for room in the frame buffer: what does not fit is given up, and counted.
+    /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead
+    /// time before the run's end, for which the buffer keeps room.
     void give_up() noexcept;
-    /// Every board's thread has ended.
+    /// No board is read any more. (A refused trigger may still wait for room for its stub.)
     [[nodiscard]] bool acquisition_ended() const noexcept;
     /// The last frame of the run has been handed over.
     [[nodiscard]] bool done() const noexcept { return trigger_thread_ != nullptr && trigger_thread_->done(); }
@@ -80,9 +81,13 @@ class Pipeline {
         Event event;
         std::uint64_t consumed = 0;
         std::uint64_t tick = 0;
+        Ledger ledger;  ///< the builder's, up to this trigger
     };
 
+    void stop_readout() noexcept;
     void trigger_loop();
+    void await_readout();
+    void end_failed_run(const std::string& reason) noexcept;
     bool build(OrderedWorkers<Job>& workers);
     bool publish_finished(OrderedWorkers<Job>& workers);
     void publish(const Job& job);
@@ -98,10 +103,11 @@ class Pipeline {
     void end_run();
     [[nodiscard]] Ledger ledger() const noexcept;
 
-    [[nodiscard]] std::span<std::byte> room_for_frame(std::size_t bytes);
+    [[nodiscard]] std::span<std::byte> room_for_frame(std::size_t bytes, std::size_t keep_free);
     bool put_frame(const std::vector<std::byte>& frame);
+    bool put_closing_frame(const std::vector<std::byte>& frame);
     void put_monitor(std::span<const std::byte> frame);
-    [[nodiscard]] std::span<std::byte> room_for_monitor(std::size_t bytes);
+    [[nodiscard]] std::span<std::byte> room_for_monitor(std::size_t bytes, std::size_t keep_free);
 
     Config config_;
     RunDescription run_;
@@ -113,7 +119,8 @@ class Pipeline {
     Ring& monitor_;
     CounterRegistry& registry_;
     Counter& recorded_;
-    Counter& given_up_;
+    Counter& given_up_;         // triggers
+    Counter& given_up_frames_;  // beam states, beam frames, counters
     Counter& monitor_dropped_;
 
     std::vector<std::unique_ptr<BoardInput>> inputs_;
@@ -125,6 +132,7 @@ class Pipeline {
     std::vector<BeamResolution> resolved_;
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
+    Ledger built_;  // the builder's ledger, up to the trigger published last
     std::uint64_t refused_ = 0;
     std::uint64_t lost_estimated_ = 0;
     std::uint64_t handed_over_ = 0;
@@ -139,7 +147,7 @@ class Pipeline {
     std::atomic<bool> give_up_{false};
     std::atomic<bool> stop_requested_{false};
     SnapshotBox<Progress> progress_;
-    SnapshotBox<std::string> failure_;  // why a board's thread ended, set before its input is marked ended
+    SnapshotBox<std::string> failure_;  // why a thread of the run ended, set before its input is marked ended
 
     std::optional<Ticker> ticker_;
     std::unique_ptr<Worker> trigger_thread_;

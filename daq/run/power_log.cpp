@@ -12,7 +12,8 @@
 namespace alleycat {
 
 PowerLog PowerLog::load(const std::filesystem::path& path) {
-    if (std::filesystem::is_directory(path)) throw Error{fmt::format("{}: is a folder, not a beam power log", path.string())};
+    if (std::filesystem::is_directory(path))
+        throw Error{fmt::format("{}: is a folder, not a beam power log", path.string())};
     std::ifstream in{path};
     if (!in) throw Error{fmt::format("{}: cannot read the beam power log", path.string())};
     PowerLog log;
@@ -32,9 +33,11 @@ PowerLog PowerLog::load(const std::filesystem::path& path) {
         }
         const auto [entry, is_new] = log.power_.emplace(static_cast<std::int64_t>(second), static_cast<float>(power));
         if (!is_new && entry->second != static_cast<float>(power)) {
-            throw Error{fmt::format("{}:{}: second {} stands twice with different powers", path.string(), number, second)};
+            throw Error{
+                fmt::format("{}:{}: second {} stands twice with different powers", path.string(), number, second)};
         }
     }
+    if (in.bad()) throw Error{fmt::format("{}: cannot be read to its end", path.string())};
     if (log.power_.empty()) throw Error{fmt::format("{}: the beam power log is empty", path.string())};
     return log;
 }

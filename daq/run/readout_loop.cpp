@@ -18,23 +18,26 @@ class Readout {
         while (!stop.stop_requested()) {
             header = RecordHeader{};
             const RecordSource::Next next = source_.next(header, stop);
+            pass_beam_on(stop);  // first: what is known about a recorded trigger is there when the trigger is
             if (next == RecordSource::Next::record) take(header, stop);
             if (pending_stub_.refused != 0 && next != RecordSource::Next::record) commit_stub();
-            pass_beam_on(stop);
             if (next == RecordSource::Next::end) break;
             if (next == RecordSource::Next::idle || ++since_mirrored_ == 256) mirror();
         }
-        commit_stub_when_possible();
+        // Only now may this thread wait for the trigger thread: stopping waits for nobody.
+        input_.stopped.store(true, std::memory_order_release);
+        commit_stub_when_possible(std::stop_token{});
         mirror();
     }
 
   private:
     void take(const RecordHeader& header, const std::stop_token& stop) {
         const std::size_t bytes = sizeof(RecordHeader) + payload_bytes(header);
-        std::span<std::byte> slot = header.refusal == RefusalReason::none ? room_for(bytes, stop) : std::span<std::byte>{};
+        const bool is_stub = header.refusal != RefusalReason::none;
+        const std::span<std::byte> slot = is_stub ? std::span<std::byte>{} : room_for(bytes, stop);
         if (slot.empty()) {
             // A file that is no longer read loses nothing: its records stand where they were.
-            if (when_full_ == WhenFull::refuse || header.refusal != RefusalReason::none) refuse(header);
+            if (when_full_ == WhenFull::refuse || is_stub) refuse(header, stop);
         } else {
             std::memcpy(slot.data(), &header, sizeof header);
             source_.fill(slot.subspan(sizeof header));
@@ -62,25 +65,27 @@ class Readout {
         }
     }
 
-    /// Every refused trigger leaves a stub. While there is no room even for that, it joins the stub that waits.
-    void refuse(const RecordHeader& header) {
+    /// Every refused trigger leaves a stub. While there is no room even for that: live, it joins the stub that waits,
+    /// under that one's reason (the board must be read on); a recorded stub waits, as a record would.
+    void refuse(const RecordHeader& header, const std::stop_token& stop) {
         const std::uint32_t triggers = header.refused == 0 ? 1 : header.refused;
-        const std::int64_t last_time_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
-        const RefusalReason reason = header.refusal == RefusalReason::none ? RefusalReason::buffer_full : header.refusal;
         counters_.refused.add(triggers);
-        if (pending_stub_.refused != 0 && pending_stub_.refusal != reason) commit_stub_when_possible();
         if (pending_stub_.refused == 0) {
             pending_stub_ = header;
             pending_stub_.refused = 0;
-            pending_stub_.refusal = reason;
+            if (header.refusal == RefusalReason::none) pending_stub_.refusal = RefusalReason::buffer_full;
             pending_stub_.channels = 0;
             pending_stub_.channel_mask = 0;
             pending_stub_.samples_per_channel = 0;
             pending_stub_.truth_count = 0;
         }
         pending_stub_.refused += triggers;
-        pending_stub_.refused_last_time_ps = last_time_ps;
-        commit_stub();
+        pending_stub_.refused_last_time_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
+        if (when_full_ == WhenFull::wait) {
+            commit_stub_when_possible(stop);
+        } else {
+            commit_stub();
+        }
     }
 
     bool commit_stub() {
@@ -94,11 +99,11 @@ class Readout {
     }
 
     /// Waits for the trigger thread: a stub that found no room would be a trigger nobody ever hears of.
-    void commit_stub_when_possible() {
+    void commit_stub_when_possible(const std::stop_token& stop) {
         for (;;) {
             const std::uint32_t seen = input_.space.value();
-            if (pending_stub_.refused == 0 || commit_stub() || abandoned()) return;
-            input_.space.wait(seen, std::stop_token{});
+            if (pending_stub_.refused == 0 || commit_stub() || abandoned() || stop.stop_requested()) return;
+            input_.space.wait(seen, stop);
         }
     }
 

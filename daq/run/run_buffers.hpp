@@ -18,8 +18,8 @@ struct RunBuffers {
     Doorbell trigger_bell;  ///< rung by commits of boards, finished jobs, freed space and stop
     Doorbell writer_bell;
     Doorbell monitor_bell;
-    Ring frames;            ///< the data stream: every frame until it is on disk
-    Ring monitor;           ///< for the screen: events, and now and then a whole trigger
+    Ring frames;   ///< the data stream: every frame until it is on disk
+    Ring monitor;  ///< for the screen: events, and now and then a whole trigger
 };
 
 }  // namespace alleycat

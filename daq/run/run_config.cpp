@@ -5,7 +5,8 @@
 namespace alleycat {
 namespace {
 
-std::size_t power_of_two_mb(ConfigSection& section, std::string_view key, std::int64_t fallback_mb, std::int64_t max_mb) {
+std::size_t power_of_two_mb(ConfigSection& section, std::string_view key, std::int64_t fallback_mb,
+                            std::int64_t max_mb) {
     return std::bit_ceil(static_cast<std::size_t>(section.integer(key, fallback_mb, 1, max_mb)) << 20);
 }
 

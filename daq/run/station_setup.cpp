@@ -60,12 +60,15 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
     for (std::size_t b = 0; b < setup.station.boards.size(); ++b) {
         const BoardInfo& board = setup.station.boards[b];
         if (board.source == "simulator") {
-            sources.push_back(std::make_unique<Simulator>(setup.simulator, board, static_cast<std::uint16_t>(b), max_triggers));
+            sources.push_back(
+                std::make_unique<Simulator>(setup.simulator, board, static_cast<std::uint16_t>(b), max_triggers));
         } else if (board.source == "labview" || board.source == "wavedump") {
-            throw Error{fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
-                                    board.name, board.source, setup.path.string())};
+            throw Error{
+                fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
+                            board.name, board.source, setup.path.string())};
         } else {
-            throw Error{fmt::format("board {}: source '{}' is not one of simulator, labview, wavedump", board.name, board.source)};
+            throw Error{fmt::format("board {}: source '{}' is not one of simulator, labview, wavedump", board.name,
+                                    board.source)};
         }
     }
     return sources;

@@ -1,0 +1,164 @@
+// From the board's reader thread to the frame buffer nothing is allocated per trigger. A program of its own, because it
+// replaces operator new. Built again with a vector planted in the loop, it must fail.
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <catch2/catch.hpp>
+
+#include "daq/core/frame.hpp"
+#include "daq/core/worker.hpp"
+#include "daq/run/beam_item.hpp"
+#include "daq/run/ordered_workers.hpp"
+#include "daq/run/readout_loop.hpp"
+#include "station.hpp"
+
+namespace {
+std::atomic<std::uint64_t> allocations{0};
+}
+
+// Not inlined: g++ would see free() meet operator new and call it a mistake.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+    throw std::bad_alloc{};
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+using namespace run_test;
+
+namespace {
+
+/// Ticks at 60 Hz with a pulse and a beam frame each, without allocating.
+class QuietSource final : public RecordSource {
+  public:
+    QuietSource(BoardInfo board, std::uint64_t triggers) : board_{std::move(board)}, triggers_{triggers} {}
+    [[nodiscard]] const BoardInfo& board() const noexcept override { return board_; }
+    [[nodiscard]] Next next(RecordHeader& header, std::stop_token) override {
+        if (at_ == triggers_) return Next::end;
+        header.counter = at_;
+        header.time_ps = static_cast<std::int64_t>(at_) * 16'666'666'667;
+        header.channels = 2;
+        header.channel_mask = 3;
+        header.samples_per_channel = board_.samples;
+        frame_.tick = at_++;
+        frame_.charge_pc = 1;
+        due_ = true;
+        return Next::record;
+    }
+    void fill(std::span<std::byte> payload) override {
+        const std::size_t n = board_.samples;
+        for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = i < n ? std::byte{100} : std::byte{21};
+        for (std::size_t i = 28'000; i < 28'400; ++i) payload[i] = static_cast<std::byte>(60 + (at_ + i) % 40);
+    }
+    void take_beam_frames(std::vector<BeamFrame>& frames) override {
+        if (due_) frames.push_back(frame_);
+        due_ = false;
+    }
+
+  private:
+    BoardInfo board_;
+    std::uint64_t triggers_;
+    std::uint64_t at_ = 0;
+    BeamFrame frame_;
+    bool due_ = false;
+};
+
+/// Allocations while a whole run of so many triggers goes from a reader thread through ring, builder, two workers of
+/// the trigger stage and the beam join into the frame buffer.
+std::uint64_t allocations_of(std::uint64_t triggers) {
+    const StationSetup setup = csi_station();
+    const auto sources = make_live_sources(setup, 1);
+    const RunDescription run = describe_run(setup, 1, sources);
+    CounterRegistry registry;
+    Doorbell bell;
+    std::vector<std::unique_ptr<BoardInput>> inputs;
+    inputs.push_back(std::make_unique<BoardInput>("pci5153", 1u << 22));
+    BoardInput& input = *inputs.front();
+    input.records.set_bell(bell);
+    input.beam.set_bell(bell);
+    BuilderConfig builder_config = setup.builder;
+    builder_config.mode = WhenFull::wait;
+    EventBuilder builder{inputs, builder_config, registry};
+    BeamJoin join{setup.beam, std::nullopt, registry};
+    Ring frames{1u << 22};
+
+    struct Job {
+        Trigger trigger;
+        Event event;
+        std::uint64_t consumed = 0;
+        std::uint64_t tick = 0;
+    };
+    std::vector<OrderedWorkers<Job>::Work> works;
+    for (int i = 0; i < 2; ++i) {
+        works.push_back([stage = std::make_shared<TriggerStage>(setup.trigger, run.boards)](Job& job) {
+            stage->process(job.trigger, 70, job.event);
+#ifdef ALLEYCAT_PLANT_ALLOCATION
+            const std::vector<Event> planted(1, job.event);
+            job.event = planted.back();
+#endif
+        });
+    }
+    OrderedWorkers<Job> workers{64, std::move(works), bell};
+    QuietSource source{run.boards.front(), triggers};
+
+    const std::uint64_t before = allocations.load();
+    std::uint64_t published = 0, answered = 0, peaks = 0;
+    Worker reader{"readout", [&](const std::stop_token& stop) {
+                      const EndOfInput end{input};
+                      readout_loop(source, input, registry, WhenFull::wait, stop);
+                  }};
+    for (bool ended = false; !ended || !workers.empty();) {
+        const std::uint32_t seen = bell.value();
+        bool busy = false;
+        while (!ended && !workers.full()) {
+            Job& job = workers.back();
+            const EventBuilder::Built built = builder.next(job.trigger, job.consumed);
+            if (built == EventBuilder::Built::end) ended = true;
+            if (built != EventBuilder::Built::trigger) break;
+            job.tick = builder.tick();
+            workers.submit();
+            busy = true;
+        }
+        while (const Job* job = workers.front()) {
+            const std::span<std::byte> room = frames.reserve(trigger_frame_bytes(job->trigger, job->event));
+            frames.commit(encode_trigger(room, 1, published++, job->trigger, job->event));
+            peaks += static_cast<std::uint64_t>(job->event.window[0][Feature::roi_peaks]);
+            (void)frames.next();
+            frames.release();
+            join.add(job->trigger.sequence, job->tick, job->trigger.time_ps, job->trigger.utc_ns);
+            builder.release(job->consumed);
+            workers.pop();
+            busy = true;
+        }
+        for (auto slot = input.beam.next(); slot.data() != nullptr; slot = input.beam.next()) {
+            BeamItem item;
+            std::memcpy(&item, slot.data(), sizeof item);
+            input.beam.release();
+            join.add(item.frame);
+            busy = true;
+        }
+        for (BeamResolution resolution; join.next(resolution);) answered += resolution.state == BeamState::on ? 1 : 0;
+        if (!busy && !ended) bell.wait(seen, std::stop_token{});
+    }
+    reader.finish();
+    const std::uint64_t after = allocations.load();
+    CHECK(published == triggers);
+    CHECK(answered == triggers);
+    CHECK(peaks > triggers);  // the stage had something to do
+    return after - before;
+}
+
+}  // namespace
+
+TEST_CASE("from the board to the frame buffer nothing is allocated per trigger", "[run][allocation]") {
+    const std::uint64_t few = allocations_of(400);
+    const std::uint64_t many = allocations_of(1'400);
+    std::printf("allocations per 1000 triggers: %lld\n", static_cast<long long>(many) - static_cast<long long>(few));
+    CHECK(many == few);
+    CHECK(few > 0);  // the counter works: the reader thread's start did allocate
+}

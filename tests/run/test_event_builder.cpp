@@ -1,0 +1,207 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "daq/run/event_builder.hpp"
+#include "fakes.hpp"
+
+using namespace run_test;
+using Built = EventBuilder::Built;
+
+namespace {
+
+struct Bench {
+    explicit Bench(std::size_t n, BuilderConfig config = {}) : inputs{boards(n)}, builder{inputs, config, registry} {}
+    Built next() { return builder.next(trigger, consumed); }
+    void end_all() {
+        for (const auto& input : inputs) input->ended = true;
+    }
+    [[nodiscard]] std::uint64_t used(std::size_t b) const { return inputs[b]->records.stats().used_bytes; }
+
+    CounterRegistry registry;
+    std::vector<std::unique_ptr<BoardInput>> inputs;
+    EventBuilder builder;
+    Trigger trigger;
+    std::uint64_t consumed = 0;
+};
+
+BuilderConfig waiting() {
+    BuilderConfig config;
+    config.mode = WhenFull::wait;
+    return config;
+}
+
+}  // namespace
+
+TEST_CASE("the triggers of one board are numbered from 0 and timed from the first", "[run][builder]") {
+    Bench bench{1};
+    for (std::uint64_t i = 0; i < 3; ++i)
+        put(*bench.inputs[0], record_at(100 + i, 5'000 + static_cast<std::int64_t>(i) * kTick));
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.sequence == i);
+        CHECK(bench.trigger.time_ps == static_cast<std::int64_t>(i) * kTick);
+        CHECK(bench.trigger.record_count == 1);
+        CHECK(bench.builder.tick() == 100 + i);
+        CHECK(bench.consumed == 1);
+    }
+    CHECK(bench.next() == Built::nothing);
+    bench.end_all();
+    CHECK(bench.next() == Built::end);
+    for (int i = 0; i < 3; ++i) bench.builder.release(1);
+    CHECK(bench.used(0) == 0);
+}
+
+TEST_CASE("two boards are merged by the time since their own first record", "[run][builder]") {
+    Bench bench{2};
+    for (int i = 0; i < 2; ++i) {
+        put(*bench.inputs[0], record_at(10 + static_cast<std::uint64_t>(i), 7 * kMillisecond + i * kTick, 0));
+        put(*bench.inputs[1],
+            record_at(500 + static_cast<std::uint64_t>(i), 90 * kMillisecond + i * kTick + i * 900'000,
+                      1));  // 0.9 us late: within the skew
+    }
+    for (std::uint64_t i = 0; i < 2; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.record_count == 2);
+        CHECK(bench.trigger.missing_boards == 0);
+        CHECK(bench.consumed == 3);
+        CHECK(bench.builder.tick() == 10 + i);
+        CHECK(bench.trigger.of_board(1)->header().counter == 500 + i);
+    }
+    CHECK(bench.builder.ledger().closes() == false);  // recorded and refused are the pipeline's to count
+    CHECK(bench.builder.ledger().triggers == 2);
+}
+
+TEST_CASE("live, a board is missing only when the others' data time is far enough on", "[run][builder]") {
+    Bench bench{2};
+    put(*bench.inputs[0], record_at(0, 0, 0));
+    put(*bench.inputs[1], record_at(0, 0, 1));
+    REQUIRE(bench.next() == Built::trigger);
+    put(*bench.inputs[0], record_at(1, kTick, 0));
+    CHECK(bench.next() == Built::nothing);
+    put(*bench.inputs[0], record_at(2, kTick + 2'000 * kMillisecond, 0));  // exactly 2 s: not yet
+    CHECK(bench.next() == Built::nothing);
+    put(*bench.inputs[0], record_at(3, kTick + 2'000 * kMillisecond + 1, 0));
+    REQUIRE(bench.next() == Built::trigger);
+    CHECK(bench.trigger.sequence == 1);
+    CHECK(bench.trigger.missing_boards == 2);
+    CHECK(bench.trigger.record_count == 1);
+    CHECK(bench.registry.get("builder.incomplete_triggers").value() == 1);
+}
+
+TEST_CASE("in replay a slow board is waited for until it has ended", "[run][builder]") {
+    Bench bench{2, waiting()};
+    put(*bench.inputs[0], record_at(0, 0, 0));
+    put(*bench.inputs[0], record_at(1, 1'000'000 * kMillisecond, 0));
+    CHECK(bench.next() == Built::nothing);
+    bench.inputs[1]->ended = true;
+    REQUIRE(bench.next() == Built::trigger);
+    CHECK(bench.trigger.missing_boards == 2);
+}
+
+TEST_CASE("a missing reference board changes neither the tick numbers nor the ledger", "[run][builder]") {
+    Bench bench{2, waiting()};
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        const std::int64_t time_ps = static_cast<std::int64_t>(i) * kTick;
+        if (i != 2) put(*bench.inputs[0], record_at(10 + i, time_ps, 0));
+        put(*bench.inputs[1], record_at(7'000 + i, time_ps, 1));
+    }
+    bench.end_all();
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.builder.tick() == 10 + i);
+        CHECK(bench.trigger.missing_boards == (i == 2 ? 1u : 0u));
+    }
+    CHECK(bench.builder.ledger().ticks_expected == 4);
+    CHECK(bench.builder.ledger().ticks_seen == 4);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
+TEST_CASE("a stub numbers every trigger it stands for and refuses the whole of each", "[run][builder]") {
+    Bench bench{2, waiting()};
+    put(*bench.inputs[0], record_at(0, 0, 0));
+    put(*bench.inputs[0], stub_at(1, kTick, 3, 3 * kTick, 0));
+    put(*bench.inputs[0], record_at(4, 4 * kTick, 0));
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        // 40 us off the even pace: the mains move the ticks, the stub's middle times are only interpolated.
+        put(*bench.inputs[1], record_at(i, static_cast<std::int64_t>(i) * kTick + (i == 2 ? 40'000'000 : 0), 1));
+    }
+    bench.end_all();
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        const bool refused = i >= 1 && i <= 3;
+        CHECK(bench.trigger.sequence == i);
+        CHECK(bench.trigger.missing_boards == 0);
+        CHECK(bench.trigger.time_ps == static_cast<std::int64_t>(i) * kTick);
+        CHECK(std::abs(bench.trigger.utc_ns - (1'000'000'000 + bench.trigger.time_ps / 1000)) <= 1);  // rounded twice
+        CHECK(bench.trigger.refusal == (refused ? RefusalReason::buffer_full : RefusalReason::none));
+        CHECK(bench.trigger.record_count == (refused ? 0 : 2));
+        CHECK(bench.consumed == (i == 1 || i == 2 ? 2u : 3u));  // the stub's slot goes with its last trigger
+        bench.builder.release(bench.consumed);
+    }
+    CHECK(bench.next() == Built::end);
+    CHECK(bench.used(0) == 0);
+    CHECK(bench.used(1) == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 5);
+    CHECK(bench.builder.ledger().ticks_seen == 5);
+}
+
+TEST_CASE("recorded membership is authoritative and keeps its gaps", "[run][builder]") {
+    Bench bench{2, waiting()};
+    const auto recorded = [](std::uint64_t sequence, std::int64_t time_ps, std::uint16_t board) {
+        RecordHeader header = record_at(sequence, time_ps, board);
+        header.sequence = sequence;
+        return header;
+    };
+    put(*bench.inputs[0], recorded(5, 5 * kTick, 0));
+    put(*bench.inputs[0], recorded(9, 9 * kTick, 0));
+    put(*bench.inputs[1], recorded(9, 9 * kTick + 50 * kMillisecond, 1));  // by time it would not belong
+    put(*bench.inputs[1], recorded(10, 10 * kTick, 1));
+    bench.end_all();
+    const std::vector<std::pair<std::uint64_t, std::uint64_t>> expected{{5, 2}, {9, 0}, {10, 1}};
+    for (const auto& [sequence, missing] : expected) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.sequence == sequence);
+        CHECK(bench.trigger.missing_boards == missing);
+        CHECK(bench.trigger.time_ps == static_cast<std::int64_t>(sequence) * kTick);
+    }
+    CHECK(bench.next() == Built::end);
+}
+
+TEST_CASE("ticks expected by counter are those seen and those missed by time", "[run][builder]") {
+    Bench bench{1};
+    std::uint64_t seen = 0;
+    for (const std::uint64_t counter : {100u, 101u, 104u, 105u, 110u}) {  // 102, 103 and 106 to 109 never came
+        put(*bench.inputs[0], record_at(counter, static_cast<std::int64_t>(counter) * kTick));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.sequence == seen++);
+    }
+    CHECK(bench.builder.ledger().ticks_expected == 11);
+    CHECK(bench.builder.ledger().ticks_seen == 5);
+    CHECK(bench.builder.ledger().ticks_missed == 6);
+}
+
+TEST_CASE("triggers that are not ticks take no part in the books of ticks", "[run][builder]") {
+    Bench bench{1};
+    for (std::uint64_t i = 0; i < 9; ++i) {  // every third a strobe, half a tick after its tick
+        const std::uint64_t tick = i / 3 * 2 + std::min<std::uint64_t>(i % 3, 1);
+        RecordHeader header = record_at(i, static_cast<std::int64_t>(tick) * kTick + (i % 3 == 2 ? kTick / 2 : 0));
+        if (i % 3 == 2) header.trigger_class = TriggerClass::strobe;
+        put(*bench.inputs[0], header);
+        REQUIRE(bench.next() == Built::trigger);
+    }
+    CHECK(bench.builder.ledger().ticks_expected == 6);
+    CHECK(bench.builder.ledger().ticks_seen == 6);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+    CHECK(bench.builder.ledger().triggers == 9);
+}
+
+TEST_CASE("a clock that runs backwards is counted, and nothing wraps", "[run][builder]") {
+    Bench bench{1};
+    for (const auto& [counter, time] :
+         std::vector<std::pair<std::uint64_t, std::int64_t>>{{100, 10}, {101, 11}, {3, 2}, {102, 12}}) {
+        put(*bench.inputs[0], record_at(counter, time * kTick));
+        REQUIRE(bench.next() == Built::trigger);
+    }
+    CHECK(bench.registry.get("builder.time_backwards").value() == 1);
+    CHECK(bench.builder.ledger().ticks_expected == 3);
+}

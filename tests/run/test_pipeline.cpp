@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "daq/core/error.hpp"
+#include "daq/core/worker.hpp"
+#include "station.hpp"
+
+using namespace run_test;
+
+namespace {
+
+/// What the data stream gave.
+struct Taken {
+    std::vector<FrameKind> kinds;
+    std::vector<Event> events;
+    std::vector<std::uint64_t> ordinals;
+    std::vector<BeamResolution> states;
+    std::vector<DeadTime> dead_time;
+    std::optional<RunEnd> end;
+    std::uint64_t damaged = 0;
+
+    void take(std::span<const std::byte> bytes) {
+        FrameView frame;
+        if (read_frame(bytes, frame) != FrameError::none) {
+            ++damaged;
+            return;
+        }
+        kinds.push_back(frame.header.kind);
+        ordinals.push_back(frame.header.ordinal);
+        if (TriggerFrame trigger; decode_trigger(frame, trigger)) events.push_back(trigger.event);
+        if (const auto interval = decode_dead_time(frame)) dead_time.push_back(*interval);
+        if (const auto some = decode_beam_states(frame)) states.insert(states.end(), some->begin(), some->end());
+        if (const auto run_end = decode_run_end(frame)) end = run_end;
+    }
+    /// Until the run's last frame.
+    void take_all(RunBuffers& buffers) {
+        while (!end) {
+            const std::uint32_t seen = buffers.writer_bell.value();
+            const auto bytes = buffers.frames.next();
+            if (bytes.data() == nullptr) {
+                buffers.writer_bell.wait(seen, {});
+                continue;
+            }
+            take(bytes);
+            buffers.frames.release();
+        }
+    }
+    void check_order() const {
+        REQUIRE(end);
+        CHECK(damaged == 0);
+        CHECK(kinds.front() == FrameKind::run_start);
+        CHECK(kinds.back() == FrameKind::run_end);
+        CHECK(std::count(kinds.begin(), kinds.end(), FrameKind::run_start) == 1);
+        for (std::size_t i = 0; i < ordinals.size(); ++i) CHECK(ordinals[i] == i);
+        CHECK(end->ledger.closes());
+    }
+};
+
+Taken take_run(unsigned workers, std::uint64_t triggers) {
+    StationSetup setup = csi_station();
+    setup.run.workers = workers;
+    setup.run.ring_bytes = 1u << 20;
+    RunBuffers buffers{1u << 21, 32u << 20};
+    CounterRegistry registry;
+    auto pipeline =
+        make_pipeline(setup, triggers, WhenFull::wait, make_live_sources(setup, triggers), buffers, registry);
+    pipeline->start();
+    Taken taken;
+    taken.take_all(buffers);
+    pipeline->finish();
+    CHECK(pipeline->progress().ledger == taken.end->ledger);
+    return taken;
+}
+
+/// Delivers so many records, then fails.
+class FailingSource final : public RecordSource {
+  public:
+    FailingSource(std::unique_ptr<RecordSource> source, int good) : source_{std::move(source)}, left_{good} {}
+    [[nodiscard]] const BoardInfo& board() const noexcept override { return source_->board(); }
+    [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override {
+        if (left_-- == 0) throw Error{"board pci5153: no trigger within 5 s"};
+        return source_->next(header, stop);
+    }
+    void fill(std::span<std::byte> payload) override { source_->fill(payload); }
+
+  private:
+    std::unique_ptr<RecordSource> source_;
+    int left_;
+};
+
+}  // namespace
+
+TEST_CASE("a run gives the same frames of triggers whatever the number of workers", "[run][pipeline]") {
+    constexpr std::uint64_t kTriggers = 300;
+    const Taken one = take_run(1, kTriggers);
+    one.check_order();
+    CHECK(one.end->clean);
+    CHECK(one.end->ledger.triggers == kTriggers);
+    CHECK(one.end->ledger.recorded == kTriggers);
+    CHECK(one.end->ledger.ticks_missed > 0);  // the simulator leaves out one tick in twenty
+    REQUIRE(one.events.size() == kTriggers);
+    REQUIRE(one.states.size() == kTriggers);
+    for (std::uint64_t i = 0; i < kTriggers; ++i) {
+        CHECK(one.events[i].sequence == i);
+        CHECK(one.states[i].sequence == i);
+        CHECK(one.states[i].state != BeamState::unknown);
+    }
+    for (const unsigned workers : {2u, 3u}) {
+        const Taken more = take_run(workers, kTriggers);
+        more.check_order();
+        REQUIRE(more.events.size() == kTriggers);
+        bool same = true;
+        for (std::uint64_t i = 0; i < kTriggers; ++i) same = same && identical(one.events[i], more.events[i]);
+        CHECK(same);
+        CHECK(more.states == one.states);
+    }
+}
+
+TEST_CASE("live, a reader that stalls costs triggers, and each of them stands as dead time", "[run][pipeline]") {
+    constexpr std::uint64_t kTriggers = 400;
+    StationSetup setup = csi_station();
+    setup.run.ring_bytes = 1u << 20;
+    RunBuffers buffers{1u << 20, 1u << 20};
+    CounterRegistry registry;
+    auto pipeline =
+        make_pipeline(setup, kTriggers, WhenFull::refuse, make_live_sources(setup, kTriggers), buffers, registry);
+    pipeline->start();
+    while (registry.get("readout.pci5153.refused").value() < 50) std::this_thread::yield();  // nobody reads
+    Taken taken;
+    taken.take_all(buffers);
+    pipeline->finish();
+    taken.check_order();
+    CHECK(taken.end->ledger.triggers == kTriggers);
+    CHECK(taken.end->ledger.recorded == taken.events.size());
+    CHECK(taken.end->ledger.refused >= 50);
+    // Every sequence number is an event or in one interval; intervals are in order and do not touch.
+    std::vector<int> times_seen(kTriggers, 0);
+    for (const Event& event : taken.events) ++times_seen.at(event.sequence);
+    for (std::size_t i = 0; i < taken.dead_time.size(); ++i) {
+        const DeadTime& interval = taken.dead_time[i];
+        CHECK(interval.reason == static_cast<std::uint8_t>(RefusalReason::buffer_full));
+        CHECK(interval.end_ps > interval.begin_ps);
+        if (i > 0) CHECK(interval.first_sequence > taken.dead_time[i - 1].last_sequence + 1);
+        for (std::uint64_t s = interval.first_sequence; s <= interval.last_sequence; ++s) ++times_seen.at(s);
+    }
+    CHECK(std::count(times_seen.begin(), times_seen.end(), 1) == static_cast<std::ptrdiff_t>(kTriggers));
+}
+
+TEST_CASE("what is given up while draining is counted and stands as dead time before the run's end",
+          "[run][pipeline]") {
+    constexpr std::uint64_t kTriggers = 200;
+    StationSetup setup = csi_station();
+    setup.run.ring_bytes = 1u << 25;  // all of them wait here while the small frame buffer is full
+    RunBuffers buffers{1u << 20, 1u << 20};
+    CounterRegistry registry;
+    auto pipeline =
+        make_pipeline(setup, kTriggers, WhenFull::refuse, make_live_sources(setup, kTriggers), buffers, registry);
+    pipeline->start();
+    while (!pipeline->acquisition_ended()) std::this_thread::yield();
+    CHECK_FALSE(pipeline->done());
+    pipeline->give_up();
+    pipeline->finish();
+    Taken taken;
+    for (auto bytes = buffers.frames.next(); bytes.data() != nullptr; bytes = buffers.frames.next()) taken.take(bytes);
+    taken.check_order();
+    CHECK(taken.end->ledger.triggers == kTriggers);
+    const std::uint64_t given_up = registry.get("run.given_up_triggers").value();
+    CHECK(given_up > 0);
+    std::uint64_t in_intervals = 0, of_stopping = 0;
+    for (const DeadTime& interval : taken.dead_time) {
+        const std::uint64_t n = interval.last_sequence - interval.first_sequence + 1;
+        in_intervals += n;
+        if (interval.reason == static_cast<std::uint8_t>(RefusalReason::run_stopping)) of_stopping += n;
+    }
+    CHECK(of_stopping == given_up);
+    CHECK(taken.events.size() + in_intervals == kTriggers);
+}
+
+TEST_CASE("a board that fails ends the run with its reason", "[run][pipeline]") {
+    const StationSetup setup = csi_station();
+    RunBuffers buffers{64u << 20, 32u << 20};
+    CounterRegistry registry;
+    auto sources = make_live_sources(setup, 0);
+    sources.front() = std::make_unique<FailingSource>(std::move(sources.front()), 20);
+    auto pipeline = make_pipeline(setup, 0, WhenFull::wait, std::move(sources), buffers, registry);
+    pipeline->start();
+    Taken taken;
+    taken.take_all(buffers);
+    CHECK_THROWS_WITH(pipeline->finish(), "board pci5153: no trigger within 5 s");
+    taken.check_order();
+    CHECK(taken.events.size() == 20);
+    CHECK_FALSE(taken.end->clean);
+    CHECK(taken.end->reason == "board pci5153: no trigger within 5 s");
+}
+
+TEST_CASE("a trigger thread that fails ends acquisition and the run", "[run][pipeline]") {
+    StationSetup setup = csi_station();
+    RunBuffers buffers{1u << 18, 32u << 20};  // a trigger of 70 kB does not fit beside the reserve
+    CounterRegistry registry;
+    auto pipeline = make_pipeline(setup, 0, WhenFull::refuse, make_live_sources(setup, 0), buffers, registry);
+    pipeline->start();
+    Taken taken;
+    taken.take_all(buffers);
+    while (!pipeline->acquisition_ended()) std::this_thread::yield();
+    CHECK_THROWS_WITH(pipeline->finish(), Catch::Contains("raise run.retransmit_mb"));
+    CHECK_FALSE(taken.end->clean);
+    CHECK_THAT(taken.end->reason, Catch::Contains("raise run.retransmit_mb"));
+}
+
+TEST_CASE("a pipeline that is dropped while it runs ends its threads", "[run][pipeline]") {
+    StationSetup setup = csi_station();
+    setup.run.workers = 2;
+    RunBuffers buffers{1u << 20, 1u << 20};
+    CounterRegistry registry;
+    const WhenFull mode = GENERATE(WhenFull::refuse, WhenFull::wait);
+    auto pipeline = make_pipeline(setup, 0, mode, make_live_sources(setup, 0), buffers, registry);
+    pipeline->start();
+    while (buffers.frames.stats().records < 5) std::this_thread::yield();
+    pipeline.reset();  // would wait for ever
+    CHECK(buffers.frames.stats().records >= 5);
+}
