@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
     app.name("alleycat");
     app.footer(kFooter);
     app.set_version_flag("--version", alleycat::software_version());
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // none is answered below: CLI11 would not name the word it did not understand
     const char* const from_environment = std::getenv("ALLEYCAT_LOG");
     std::string log_level = from_environment != nullptr ? from_environment : "info";
     app.add_option("--log", log_level, "Least serious message to show: trace, debug, info, warn, error, off")
@@ -43,8 +43,12 @@ int main(int argc, char** argv) {
 
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty()) throw CLI::RequiredError{"A command"};
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : kUsage;
+        if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+        const std::vector<CLI::App*> chosen = app.get_subcommands();
+        std::cerr << "alleycat: " << e.what() << " (see alleycat " << (chosen.empty() ? "" : chosen.front()->get_name() + ' ') << "--help)\n";
+        return kUsage;
     }
     try {
         alleycat::log::set_level(log_level);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/truth.hpp"
@@ -148,12 +149,12 @@ struct VerifyOptions {
 };
 
 int print_verify(const VerifyOptions& options) {
-    bool ok = true;
+    std::vector<std::string> broken;
     nlohmann::json files = nlohmann::json::array();
     nlohmann::json between = nlohmann::json::array();
     for (const std::filesystem::path& path : options.paths) {
         const VerifyReport report = verify(path, options.repair);
-        ok = ok && report.ok();
+        if (!report.ok()) broken.push_back(path.string());
         for (const VerifyReport::File& file : report.files) {
             if (options.json) {
                 files.push_back({{"file", file.path.string()}, {"run", file.run}, {"part", file.part}, {"triggers", file.triggers},
@@ -170,8 +171,12 @@ int print_verify(const VerifyOptions& options) {
             if (!options.json) fmt::print("problem: {}\n", problem);
         }
     }
+    const bool ok = broken.empty();
     if (options.json) fmt::print("{}\n", nlohmann::json{{"ok", ok}, {"files", files}, {"problems", between}}.dump(2));
-    return ok ? 0 : 1;
+    if (ok) return 0;
+    // The report may have gone to a file nobody looks at; the reason for the exit status stands on stderr.
+    std::fflush(stdout);
+    throw Error{fmt::format("not whole: {}", fmt::join(broken, ", "))};
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +21,12 @@ namespace {
 
 int check(const std::filesystem::path& config) {
     const StationSetup setup = load_station(config);
+    // What shows only when the parts are made: the simulator's board, the power history, the keys.
+    CounterRegistry counters;
+    const auto simulated = [](const BoardInfo& board) { return board.source == "simulator"; };
+    if (std::all_of(setup.station.boards.begin(), setup.station.boards.end(), simulated)) (void)make_live_sources(setup, 1);
+    (void)make_beam_join(setup, counters);
+    (void)setup.wire.load_security();
     fmt::print("{}: {} ({}), {} board(s), {} window(s), {} cut(s): no problem found\n", config.string(), setup.station.title,
                setup.station.profile, setup.station.boards.size(), setup.trigger.windows.size(), setup.trigger.cuts.size());
     return 0;
@@ -88,7 +96,10 @@ int control(const ControlOptions& options) {
         security = setup.wire.load_security();
     }
     ControlClient client{endpoint, security};
-    const ControlReply reply = client.request({*control_command(options.command), ""}, std::chrono::seconds{15});
+    const ControlCommand command = *control_command(options.command);
+    // Status never waits for anything: no answer means no daemon. Only then is there a reason to be patient.
+    ControlReply reply = client.request({ControlCommand::status, ""}, std::chrono::seconds{5});
+    if (command != ControlCommand::status) reply = client.request({command, ""}, std::chrono::seconds{15});
     if (reply.status) {
         if (options.json) {
             fmt::print("{}\n", to_json(*reply.status).dump(2));
@@ -101,6 +112,16 @@ int control(const ControlOptions& options) {
         fmt::print(reply.ok ? stdout : stderr, "{}\n", reply.message);
     }
     return reply.ok ? 0 : 1;
+}
+
+/// CLI11's own check prints the largest double with all its digits, and lets NaN pass.
+CLI::Validator positive_number() {
+    return {[](std::string& text) {
+                double value = 0;
+                const bool good = CLI::detail::lexical_cast(text, value) && value > 0 && std::isfinite(value);
+                return good ? std::string{} : "'" + text + "' is not a number above 0";
+            },
+            "POSITIVE"};
 }
 
 struct ExcessOptions {
@@ -153,7 +174,7 @@ void add_station_commands(CLI::App& app, Action& action) {
     CLI::App* const excess_command = app.add_subcommand("excess", "Excess, error and significance of ON and OFF counts");
     excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required();
     excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required();
-    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(CLI::PositiveNumber);
+    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(positive_number());
     excess_command->add_flag("--json", excess_options->json, "One JSON object on stdout");
     excess_command->footer("Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
     excess_command->callback([&action, excess_options] {

@@ -30,6 +30,13 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
+/// Which sources there are is known here, not where the station is read.
+void check_source(ConfigSection& board) {
+    const std::string source = board.text("source", "");
+    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump") return;
+    board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
+}
+
 }  // namespace
 
 StationSetup load_station(const std::filesystem::path& path) {
@@ -40,6 +47,7 @@ StationSetup load_station(const std::filesystem::path& path) {
     setup.path = path;
     setup.text = file.text();
     setup.station = parse_station(root);
+    for (ConfigSection& board : root.sections("board")) check_source(board);
     setup.trigger = parse_trigger(root, setup.station);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
