@@ -7,6 +7,7 @@
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "daq/core/station.hpp"
+#include "daq/run/station_setup.hpp"
 #include "tools/commands.hpp"
 
 namespace {
@@ -55,6 +56,9 @@ int main(int argc, char** argv) {
         alleycat::ShutdownSignals signals;
         alleycat::CommandContext context{signals};
         return action(context);
+    } catch (const alleycat::StationError& e) {
+        std::cerr << e.what() << '\n';
+        return kUsage;
     } catch (const alleycat::UsageError& e) {
         std::cerr << "alleycat: " << e.what() << '\n';
         return kUsage;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <memory>
 
 #include "daq/core/error.hpp"
@@ -136,12 +137,15 @@ void add_replay_commands(CLI::App& app, Action& action) {
     add_config_option(*simulate_command, simulate_options->config);
     simulate_command->add_option("--output,-o", simulate_options->output, "File (hdf5) or folder (labview)")->required();
     simulate_command->add_option("--triggers,-n", simulate_options->triggers, "How many")->required()->check(CLI::Range(1ul, 1ul << 40));
-    simulate_command->add_option("--seed,-s", simulate_options->seed, "The same seed gives the same file")->required();
+    simulate_command->add_option("--seed,-s", simulate_options->seed, "The same seed gives the same file")
+        ->required()
+        ->check(CLI::Range{std::int64_t{0}, std::numeric_limits<std::int64_t>::max(), "SEED"});
     simulate_command->add_option("--rate-boost", simulate_options->rate_boost, "Signal and steady background this much above nature's rate")
         ->check(CLI::Range(1e-3, 1e7));
     simulate_command->add_option("--format", simulate_options->format, "hdf5, or the raw minutes of the 2015-17 LabVIEW system")
         ->check(CLI::IsMember({"hdf5", "labview"}))
         ->capture_default_str();
+    simulate_command->footer("What was put in stands in the file (/truth). The LabVIEW minutes are replayed with a station like csi-labview.toml.");
     simulate_command->callback([&action, simulate_options] {
         action = [simulate_options](CommandContext& c) { return simulate(*simulate_options, c); };
     });

@@ -109,7 +109,8 @@ int control(const ControlOptions& options) {
     } else if (options.json) {
         fmt::print("{}\n", nlohmann::json{{"ok", reply.ok}, {"message", reply.message}}.dump(2));
     } else {
-        fmt::print(reply.ok ? stdout : stderr, "{}\n", reply.message);
+        if (!reply.ok) throw Error{reply.message};
+        fmt::print("{}\n", reply.message);
     }
     return reply.ok ? 0 : 1;
 }
@@ -166,14 +167,18 @@ void add_station_commands(CLI::App& app, Action& action) {
     control_command_->add_option("--connect", control_options->endpoint, "Control socket of the daemon")->capture_default_str();
     control_command_->add_option("--config,-c", control_options->config, "Take socket and keys from this station file instead");
     control_command_->add_flag("--json", control_options->json, "One JSON object on stdout");
+    control_command_->footer("stop is answered when acquisition has ended; what was taken is then still being written.\n"
+                             "Exit status 1 when nobody answers or the daemon refuses.");
     control_command_->callback([&action, control_options] {
         action = [control_options](CommandContext&) { return control(*control_options); };
     });
 
     const auto excess_options = std::make_shared<ExcessOptions>();
     CLI::App* const excess_command = app.add_subcommand("excess", "Excess, error and significance of ON and OFF counts");
-    excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required();
-    excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required();
+    // Signed bounds: of an unsigned number CLI11 lets -1 through as 2^64 - 1. Beyond 2^53 doubles skip counts.
+    const CLI::Range counts{std::int64_t{0}, std::int64_t{1} << 53, "COUNTS"};
+    excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required()->check(counts);
+    excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required()->check(counts);
     excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(positive_number());
     excess_command->add_flag("--json", excess_options->json, "One JSON object on stdout");
     excess_command->footer("Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
@@ -184,6 +189,8 @@ void add_station_commands(CLI::App& app, Action& action) {
     const auto key_file = std::make_shared<std::filesystem::path>();
     CLI::App* const keygen_command = app.add_subcommand("keygen", "Make a key pair for sockets on a network");
     keygen_command->add_option("FILE", *key_file, "Secret key; the public one goes beside it with .pub")->required();
+    keygen_command->footer("Give the secret file to the daemon ([security] secret_key_file) and the public one to everybody who connects\n"
+                           "([security] server_public_key_file). Neither is ever overwritten.");
     keygen_command->callback([&action, key_file] {
         action = [key_file](CommandContext&) {
             write_key_pair(*key_file);

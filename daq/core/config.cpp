@@ -63,7 +63,7 @@ ConfigFile::~ConfigFile() = default;
 ConfigFile ConfigFile::load(const std::filesystem::path& path) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) throw UsageError{fmt::format("{}: is a folder, not a station file", path.string())};
-    if (!std::filesystem::exists(path, error)) throw UsageError{fmt::format("{}: there is no such station file", path.string())};
+    if (!std::filesystem::exists(path, error)) throw UsageError{fmt::format("{}: there is no such file", path.string())};
     std::ifstream in{path, std::ios::binary};
     std::string text(kLongestFile + 1, '\0');  // a device or a recording given by mistake may have no end
     in.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -289,8 +289,12 @@ void Daemon::end_run() {
 
 /// Something cannot go on. The process does: it says why, and a start command may try again.
 void Daemon::fail(const std::string& reason) {
-    log::run().error("{}", reason);
-    reason_ = reason + " (mend it, then 'alleycat control start')";
+    if (options_.end_with_run) {  // the process ends by this reason and says it itself
+        reason_ = reason;
+    } else {
+        log::run().error("{}", reason);
+        reason_ = reason + " (mend it, then 'alleycat control start')";
+    }
     state_ = RunState::error;
     if (pipeline_) {
         pipeline_->request_stop();

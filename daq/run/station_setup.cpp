@@ -39,7 +39,9 @@ void check_source(ConfigSection& board) {
 
 }  // namespace
 
-StationSetup load_station(const std::filesystem::path& path) {
+namespace {
+
+StationSetup read_station(const std::filesystem::path& path) {
     const ConfigFile file = ConfigFile::load(path);
     ConfigProblems problems;
     ConfigSection root{file, problems};
@@ -47,7 +49,9 @@ StationSetup load_station(const std::filesystem::path& path) {
     setup.path = path;
     setup.text = file.text();
     setup.station = parse_station(root);
-    for (ConfigSection& board : root.sections("board")) check_source(board);
+    if (!setup.station.boards.empty()) {
+        for (ConfigSection& board : root.sections("board")) check_source(board);
+    }
     setup.trigger = parse_trigger(root, setup.station);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
@@ -61,6 +65,16 @@ StationSetup load_station(const std::filesystem::path& path) {
     root.finish();
     problems.throw_if_any();
     return setup;
+}
+
+}  // namespace
+
+StationSetup load_station(const std::filesystem::path& path) {
+    try {
+        return read_station(path);
+    } catch (const UsageError& e) {
+        throw StationError{e.what()};
+    }
 }
 
 std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup, std::uint64_t max_triggers) {

@@ -11,7 +11,7 @@ RAW_TIME = ["time_ps"]  # of /raw/BOARD: counts from the board's origin when rec
 
 def eventful(folder, **keys):
     """A station whose traces are full of pulses, so that equal does not mean empty."""
-    return Station(folder, pacing='"fast"', rate_boost=10000, veto_share=0.05, big_pulse_share=0.02, linear_gate_share=0.05,
+    return Station(folder, pacing='"fast"', rate_boost=10000, background_rate_hz=0.9, background_min_pe=15, veto_share=0.05, big_pulse_share=0.02, linear_gate_share=0.05,
                    afterglow_share=0, **keys)
 
 
