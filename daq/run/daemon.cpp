@@ -186,6 +186,9 @@ void Daemon::stop_threads(const ShutdownSignals& signals) {
     end(feed_thread_);
     buffers_.writer_bell.ring();
     end(writer_);
+    if (data_server_ && !frames_drained()) {
+        log::run().error("{} bytes of data are lost: no writer has put them on disk", buffers_.frames.stats().used_bytes);
+    }
     end(mark_keeper_);
     control_stop_.request_stop();
     end(control_thread_);
@@ -272,8 +275,8 @@ void Daemon::end_run() {
         fail(e.what());
     }
     if (!frames_drained() && !failure_) {
-        log::run().warn("run {}: {} bytes were given up: no writer took them within {} s", run,
-                        buffers_.frames.stats().used_bytes, setup_.run.drain_timeout_s);
+        log::run().warn("run {}: no writer took the last {} bytes within {} s: they wait for one as long as this process lives",
+                        run, buffers_.frames.stats().used_bytes, setup_.run.drain_timeout_s);
     }
     result_.run = pipeline_->run();
     result_.remarks = pipeline_->remarks();

@@ -21,7 +21,7 @@ import h5py
 
 ALLEYCAT, SOURCE, REAL_DATA = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
 CONFIG = SOURCE / "config"
-PATIENCE_S = 10  # a busy machine under a sanitizer; a test that waits for this long has failed
+PATIENCE_S = 120  # a busy machine under a sanitizer; a test that waits for this long has failed
 
 
 class Skipped(Exception):
