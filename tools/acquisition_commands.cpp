@@ -18,6 +18,15 @@ CLI::Option* add_config_option(CLI::App& command, std::filesystem::path& config)
     return command.add_option("--config,-c", config, "Station file (TOML); see config/README.md")->required();
 }
 
+CLI::Validator number_between(double min, double max) {
+    const auto check = [min, max](std::string& text) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && value >= min && value <= max;
+        return good ? std::string{} : fmt::format("'{}' is not a number from {} to {}", text, min, max);
+    };
+    return {check, fmt::format("[{} to {}]", min, max)};
+}
+
 namespace {
 
 struct AcquisitionOptions {
@@ -60,9 +69,9 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
     add_config_option(*run_command, options->config);
     add_folder_option(*run_command, *options);
     run_command->add_option("--seconds", options->seconds, "Length of the run [s of the timing signal]; until Ctrl-C when absent")
-        ->check(CLI::Range(0.1, 1e7));
+        ->check(number_between(0.1, 1e7));
     run_command->add_option("--rate-boost", options->rate_boost, "Simulator: signal and steady background this much above nature's rate")
-        ->check(CLI::Range(1e-3, 1e7));
+        ->check(number_between(1e-3, 1e7));
     run_command->footer("The monitor stream and the control socket are open meanwhile: start alleycat-monitor beside it.");
     run_command->callback([&action, options] { action = [options](CommandContext& c) { return run(*options, c); }; });
 

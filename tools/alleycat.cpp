@@ -1,7 +1,10 @@
 // alleycat: one program, a command for each job. Start reading at the command you want, then daq/run/pipeline.
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "daq/core/error.hpp"
@@ -55,7 +58,9 @@ int main(int argc, char** argv) {
         alleycat::log::set_level(log_level);
         alleycat::ShutdownSignals signals;
         alleycat::CommandContext context{signals};
-        return action(context);
+        const int status = action(context);
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw alleycat::Error{"standard output cannot be written: " + std::string{std::strerror(errno)}};
+        return status;
     } catch (const alleycat::StationError& e) {
         std::cerr << e.what() << '\n';
         return kUsage;

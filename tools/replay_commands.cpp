@@ -141,7 +141,7 @@ void add_replay_commands(CLI::App& app, Action& action) {
         ->required()
         ->check(CLI::Range{std::int64_t{0}, std::numeric_limits<std::int64_t>::max(), "SEED"});
     simulate_command->add_option("--rate-boost", simulate_options->rate_boost, "Signal and steady background this much above nature's rate")
-        ->check(CLI::Range(1e-3, 1e7));
+        ->check(number_between(1e-3, 1e7));
     simulate_command->add_option("--format", simulate_options->format, "hdf5, or the raw minutes of the 2015-17 LabVIEW system")
         ->check(CLI::IsMember({"hdf5", "labview"}))
         ->capture_default_str();

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -115,16 +114,6 @@ int control(const ControlOptions& options) {
     return reply.ok ? 0 : 1;
 }
 
-/// CLI11's own check prints the largest double with all its digits, and lets NaN pass.
-CLI::Validator positive_number() {
-    return {[](std::string& text) {
-                double value = 0;
-                const bool good = CLI::detail::lexical_cast(text, value) && value > 0 && std::isfinite(value);
-                return good ? std::string{} : "'" + text + "' is not a number above 0";
-            },
-            "POSITIVE"};
-}
-
 struct ExcessOptions {
     std::uint64_t n_on = 0, n_off = 0;
     double alpha = 1;
@@ -179,7 +168,7 @@ void add_station_commands(CLI::App& app, Action& action) {
     const CLI::Range counts{std::int64_t{0}, std::int64_t{1} << 53, "COUNTS"};
     excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required()->check(counts);
     excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required()->check(counts);
-    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(positive_number());
+    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(number_between(1e-12, 1e12));
     excess_command->add_flag("--json", excess_options->json, "One JSON object on stdout");
     excess_command->footer("Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
     excess_command->callback([&action, excess_options] {

@@ -192,7 +192,11 @@ void Pipeline::publish(const Job& job) {
         note_refused(given_up);
         return;
     }
-    close_dead_time();
+    if (dead_time_) {
+        close_dead_time();  // its frame takes the place found above: a reservation does not outlive another one
+        publish(job);
+        return;
+    }
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, trigger, job.event));
     recorded_.add();
     ++handed_over_;

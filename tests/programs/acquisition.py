@@ -118,6 +118,27 @@ def check_end_without_writer(folder):
         assert "are lost" in daemon.text and "no writer" in daemon.text, daemon.text
 
 
+def check_full_buffer(folder):
+    """The buffer is full for want of a writer: triggers are refused and counted, what was taken stays whole, the run goes on"""
+    station = Station(folder, ring_mb=1, retransmit_mb=4)  # 14 and 59 triggers of 71 kB
+    with Process("daq", "--config", station.path) as daemon:
+        full = station.wait("refused triggers", lambda s: s["counters"].get("readout.pci5153.refused", 0) >= 10)
+        with Process("write", "--config", station.path) as writer:
+            station.wait("the writer and more triggers", lambda s: s["ledger"]["recorded"] > full["ledger"]["recorded"] + 100)
+            alleycat("control", "stop", "--connect", station.control)
+            ledger = station.wait("the end", lambda s: s["state"] == "idle")["ledger"]
+            daemon.end()
+            writer.end()
+    [part] = assert_ended_cleanly(station)
+    recorded, refused_numbers = sequences([part])
+    assert assert_every_trigger_once([part]) == sorted(recorded) and len(refused_numbers) >= 10
+    assert (len(recorded), len(refused_numbers)) == (ledger["recorded"], ledger["refused"]), ledger
+    with h5py.File(part) as file:
+        assert file["raw/pci5153/sequence"][()].tolist() == recorded
+        # Refused after taken, and taken again after refused.
+        assert recorded[0] == 0 and recorded[-1] > max(refused_numbers) > min(refused_numbers) > 0
+
+
 def check_start_and_stop(folder):
     """control start, stop and quit: each run has a number and a file of its own"""
     station = Station(folder)

@@ -2,10 +2,11 @@
 import json
 import re
 import socket
+import subprocess
 
 import h5py
 
-from support import CONFIG, SOURCE, Process, Station, alleycat, free_ports, main, real, refused
+from support import ALLEYCAT, CONFIG, PATIENCE_S, SOURCE, Process, Station, alleycat, free_ports, main, real, refused
 
 BGO, HPGE, CSI, MINUTES = (CONFIG / f"{name}.toml" for name in ("bgo-coincidence", "hpge", "csi", "csi-labview"))
 COMMANDS = {  # every command and every option its help has to mention
@@ -67,6 +68,11 @@ def check_command_line(folder):
     refused("excess", "--on", "3", "--off", "-1", "--alpha", "1", status=2, names="--off")
     for alpha in ("0", "-1", "nan", "inf", "one"):
         refused("excess", "--on", "3", "--off", "1", "--alpha", alpha, status=2, names=["--alpha", alpha])
+    for number in ("0", "nan", "-inf", "1e300"):
+        refused("run", "--config", CSI, "--seconds", number, status=2, names=["--seconds", number])
+        refused("simulate", "--config", CSI, "--output", "x", "--triggers", "1", "--seed", "1", "--rate-boost", number, status=2,
+                names=["--rate-boost", number])
+    refused("simulate", "--config", CSI, "--output", "x", "--triggers", "1", "--seed", "-1", status=2, names=["--seed", "-1"])
     refused("--log", "loud", "excess", "--on", "1", "--off", "1", "--alpha", "1", status=2, names="loud")
 
 
@@ -273,6 +279,14 @@ def check_folder_in_use(folder):
         second = Station(folder / "second", folder=f'"{first.folder}"')
         refused("run", "--config", second.path, "--seconds", 1, status=1, names=str(first.folder))
         process.end()
+
+
+def check_full_output(folder):
+    """stdout on a full device: what was asked for did not come out, status 1"""
+    own = simulated(folder, 3)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([ALLEYCAT, "info", own], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1 and "standard output" in done.stderr, done
 
 
 def check_json(folder):
