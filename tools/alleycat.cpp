@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
         const std::vector<CLI::App*> chosen = app.get_subcommands();
-        std::cerr << "alleycat: " << e.what() << " (see alleycat " << (chosen.empty() ? "" : chosen.front()->get_name() + ' ') << "--help)\n";
+        std::cerr << "alleycat: " << e.what() << " (see alleycat "
+                  << (chosen.empty() ? "" : chosen.front()->get_name() + ' ') << "--help)\n";
         return kUsage;
     }
     try {
@@ -59,7 +60,8 @@ int main(int argc, char** argv) {
         alleycat::ShutdownSignals signals;
         alleycat::CommandContext context{signals};
         const int status = action(context);
-        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw alleycat::Error{"standard output cannot be written: " + std::string{std::strerror(errno)}};
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            throw alleycat::Error{"standard output cannot be written: " + std::string{std::strerror(errno)}};
         return status;
     } catch (const alleycat::StationError& e) {
         std::cerr << e.what() << '\n';
