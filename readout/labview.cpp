@@ -83,8 +83,13 @@ std::vector<fs::path> find_minutes(const fs::path& input) {
     try {
         add_minutes_in(input, minutes);
         for (const fs::directory_entry& entry : fs::directory_iterator{input}) {
-            if (entry.is_directory() && six_digits(entry.path().filename().string()))
-                add_minutes_in(entry.path(), minutes);
+            if (!entry.is_directory()) continue;
+            const std::string name = entry.path().filename().string();
+            if (six_digits(name)) add_minutes_in(entry.path(), minutes);
+            if (name.starts_with("Run-")) {  // a folder of runs, as the simulator leaves it
+                const std::vector<fs::path> inside = find_minutes(entry.path());
+                minutes.insert(minutes.end(), inside.begin(), inside.end());
+            }
         }
     } catch (const fs::filesystem_error& e) {
         throw Error{fmt::format("{}: cannot be listed: {}", input.string(), e.code().message())};

@@ -50,7 +50,7 @@ struct ChunkHeader {
 /// (CsI, veto) pairs into shape (2, samples).
 void deinterleave(std::span<const std::byte> pairs, std::span<std::byte> channels) noexcept;
 
-/// Minutes of a file, a day's folder or a run's folder, in order of time. Empty when there are none.
+/// Minutes of a file, a day's folder, a run's folder or a folder of runs, in order of time. Empty when there are none.
 [[nodiscard]] std::vector<std::filesystem::path> find_minutes(const std::filesystem::path& input);
 
 /// By day and time when all are called YYMMDD/HHMMSS.zip, whatever folder the days are in; else as given.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -16,6 +17,15 @@ namespace alleycat {
 
 CLI::Option* add_config_option(CLI::App& command, std::filesystem::path& config) {
     return command.add_option("--config,-c", config, "Station file (TOML); see config/README.md")->required();
+}
+
+CLI::Validator number_between(double min, double max) {
+    const auto check = [min, max](std::string& text) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && value >= min && value <= max;
+        return good ? std::string{} : fmt::format("'{}' is not a number from {} to {}", text, min, max);
+    };
+    return {check, fmt::format("[{} to {}]", min, max)};
 }
 
 namespace {
@@ -35,11 +45,20 @@ StationSetup load(const AcquisitionOptions& options) {
 }
 
 void add_folder_option(CLI::App& command, AcquisitionOptions& options) {
-    command.add_option("--folder", options.folder, "Folder for the data, instead of [store] folder of the station file");
+    command.add_option("--folder", options.folder,
+                       "Folder for the data, instead of [store] folder of the station file");
 }
 
 int run(const AcquisitionOptions& options, CommandContext& context) {
-    Daemon daemon{load(options), {.writer = DaemonOptions::Writer::embedded, .end_with_run = true, .seconds = options.seconds}};
+    StationSetup setup = load(options);
+    // Real time cannot wait and refuses what does not fit. A simulator that goes as fast as the chain takes its
+    // triggers can.
+    const bool simulated = std::all_of(setup.station.boards.begin(), setup.station.boards.end(),
+                                       [](const BoardInfo& board) { return board.source == "simulator"; });
+    const WhenFull mode = simulated && setup.simulator.pacing == Pacing::fast ? WhenFull::wait : WhenFull::refuse;
+    Daemon daemon{
+        std::move(setup),
+        {.writer = DaemonOptions::Writer::embedded, .end_with_run = true, .seconds = options.seconds, .mode = mode}};
     const RunResult result = daemon.serve(context.signals);
     print_run_report(result);
     return result.status.ledger.closes() ? 0 : 1;
@@ -59,24 +78,32 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
     CLI::App* const run_command = app.add_subcommand("run", "Take data: daemon and writer in one process");
     add_config_option(*run_command, options->config);
     add_folder_option(*run_command, *options);
-    run_command->add_option("--seconds", options->seconds, "Length of the run [s of the timing signal]; until Ctrl-C when absent")
-        ->check(CLI::Range(0.1, 1e7));
-    run_command->add_option("--rate-boost", options->rate_boost, "Simulator: signal and steady background this much above nature's rate")
-        ->check(CLI::Range(1e-3, 1e7));
-    run_command->footer("The monitor stream and the control socket are open meanwhile: start alleycat-monitor beside it.");
+    run_command
+        ->add_option("--seconds", options->seconds,
+                     "Length of the run [s of the timing signal]; until Ctrl-C when absent")
+        ->check(number_between(0.1, 1e7));
+    run_command
+        ->add_option("--rate-boost", options->rate_boost,
+                     "Simulator: signal and steady background this much above nature's rate")
+        ->check(number_between(1e-3, 1e7));
+    run_command->footer(
+        "The monitor stream and the control socket are open meanwhile: start alleycat-monitor beside it.");
     run_command->callback([&action, options] { action = [options](CommandContext& c) { return run(*options, c); }; });
 
-    CLI::App* const daq_command = app.add_subcommand("daq", "Acquisition daemon; 'alleycat write' stores what it takes");
+    CLI::App* const daq_command =
+        app.add_subcommand("daq", "Acquisition daemon; 'alleycat write' stores what it takes");
     add_config_option(*daq_command, options->config);
     add_folder_option(*daq_command, *options);
-    daq_command->footer("Runs for months. Triggers stay in its buffer until the writer has them on disk.\n"
-                        "Starts a run by itself unless [run] autostart = false; 'alleycat control' starts and stops runs.");
+    daq_command->footer(
+        "Runs for months. Triggers stay in its buffer until the writer has them on disk.\n"
+        "Starts a run by itself unless [run] autostart = false; 'alleycat control' starts and stops runs.");
     daq_command->callback([&action, options] { action = [options](CommandContext& c) { return daq(*options, c); }; });
 
     CLI::App* const write_command = app.add_subcommand("write", "HDF5 writer: stores what 'alleycat daq' takes");
     add_config_option(*write_command, options->config);
     add_folder_option(*write_command, *options);
-    write_command->footer("May be stopped, killed and started again at any time: what the daemon's buffer holds is not lost.");
+    write_command->footer(
+        "May be stopped, killed and started again at any time: what the daemon's buffer holds is not lost.");
     write_command->callback([&action, options] {
         action = [options](CommandContext& c) { return serve_writer(load(*options), c.signals); };
     });

@@ -1,12 +1,16 @@
 // alleycat: one program, a command for each job. Start reading at the command you want, then daq/run/pipeline.
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "daq/core/station.hpp"
+#include "daq/run/station_setup.hpp"
 #include "tools/commands.hpp"
 
 namespace {
@@ -29,7 +33,7 @@ int main(int argc, char** argv) {
     app.name("alleycat");
     app.footer(kFooter);
     app.set_version_flag("--version", alleycat::software_version());
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // none is answered below: CLI11 would not name the word it did not understand
     const char* const from_environment = std::getenv("ALLEYCAT_LOG");
     std::string log_level = from_environment != nullptr ? from_environment : "info";
     app.add_option("--log", log_level, "Least serious message to show: trace, debug, info, warn, error, off")
@@ -43,14 +47,25 @@ int main(int argc, char** argv) {
 
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty()) throw CLI::RequiredError{"A command"};
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : kUsage;
+        if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+        const std::vector<CLI::App*> chosen = app.get_subcommands();
+        std::cerr << "alleycat: " << e.what() << " (see alleycat "
+                  << (chosen.empty() ? "" : chosen.front()->get_name() + ' ') << "--help)\n";
+        return kUsage;
     }
     try {
         alleycat::log::set_level(log_level);
         alleycat::ShutdownSignals signals;
         alleycat::CommandContext context{signals};
-        return action(context);
+        const int status = action(context);
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            throw alleycat::Error{"standard output cannot be written: " + std::string{std::strerror(errno)}};
+        return status;
+    } catch (const alleycat::StationError& e) {
+        std::cerr << e.what() << '\n';
+        return kUsage;
     } catch (const alleycat::UsageError& e) {
         std::cerr << "alleycat: " << e.what() << '\n';
         return kUsage;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -21,6 +21,9 @@ void add_acquisition_commands(CLI::App& app, Action& action);  ///< run, daq, wr
 void add_replay_commands(CLI::App& app, Action& action);       ///< replay, simulate
 void add_file_commands(CLI::App& app, Action& action);         ///< info, verify
 void add_station_commands(CLI::App& app, Action& action);      ///< check, control, excess, keygen
+
+/// A number from `min` to `max`. CLI::Range lets NaN pass and prints the largest double with all its digits.
+[[nodiscard]] CLI::Validator number_between(double min, double max);
 
 /// The option every command of a station has.
 CLI::Option* add_config_option(CLI::App& command, std::filesystem::path& config);

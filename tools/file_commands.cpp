@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/truth.hpp"
@@ -30,8 +31,14 @@ struct Sums {
 };
 
 nlohmann::json to_json(const Excess& e) {
-    return {{"n_on", e.n_on},     {"n_off", e.n_off}, {"alpha", e.alpha}, {"excess", e.excess},
-            {"error", e.error},   {"li_ma", e.li_ma}, {"interval_low", e.interval_low}, {"interval_high", e.interval_high}};
+    return {{"n_on", e.n_on},
+            {"n_off", e.n_off},
+            {"alpha", e.alpha},
+            {"excess", e.excess},
+            {"error", e.error},
+            {"li_ma", e.li_ma},
+            {"interval_low", e.interval_low},
+            {"interval_high", e.interval_high}};
 }
 
 nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& truth) {
@@ -43,35 +50,45 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
     nlohmann::json windows = nlohmann::json::object();
     for (std::size_t w = 0; w < s.windows.size(); ++w) {
         nlohmann::json flow = nlohmann::json::object();
-        for (std::size_t c = 0; c < s.windows[w].rejected.size(); ++c) flow[file.run.cuts[c].name] = s.windows[w].rejected[c];
-        windows[s.windows[w].name] = {{"rows", s.windows[w].rows}, {"accepted", s.windows[w].accepted}, {"rejected_first_by", flow}};
+        for (std::size_t c = 0; c < s.windows[w].rejected.size(); ++c)
+            flow[file.run.cuts[c].name] = s.windows[w].rejected[c];
+        windows[s.windows[w].name] = {
+            {"rows", s.windows[w].rows}, {"accepted", s.windows[w].accepted}, {"rejected_first_by", flow}};
     }
-    nlohmann::json json{{"file", file.path.string()},
-                        {"bytes", file.bytes},
-                        {"run", file.run.run},
-                        {"part", file.part},
-                        {"closed", file.closed},
-                        {"profile", file.run.profile},
-                        {"software", file.run.software},
-                        {"start_time_utc", to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}})},
-                        {"end_reason", s.end_reason},
-                        {"triggers", s.triggers},
-                        {"refused", s.refused_total()},
-                        {"first_sequence", s.first_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.first_sequence)},
-                        {"last_sequence", s.last_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.last_sequence)},
-                        {"boards", boards},
-                        {"windows", windows},
-                        {"exposure", {{"ticks", ticks}, {"live_time_s", file.live_time_s}, {"beam_energy_gwh", s.beam_energy_gwh}}},
-                        {"ledger",
-                         {{"ticks_expected", s.ledger.ticks_expected}, {"ticks_seen", s.ledger.ticks_seen},
-                          {"ticks_missed", s.ledger.ticks_missed}, {"triggers", s.ledger.triggers},
-                          {"recorded", s.ledger.recorded}, {"refused", s.ledger.refused},
-                          {"lost_estimated", s.ledger.lost_estimated}, {"closes", s.ledger.closes()}}},
-                        {"excess", to_json(excess(file.n_on, file.n_off, 1))}};
+    nlohmann::json json{
+        {"file", file.path.string()},
+        {"bytes", file.bytes},
+        {"run", file.run.run},
+        {"part", file.part},
+        {"closed", file.closed},
+        {"profile", file.run.profile},
+        {"software", file.run.software},
+        {"start_time_utc", to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}})},
+        {"end_reason", s.end_reason},
+        {"triggers", s.triggers},
+        {"refused", s.refused_total()},
+        {"first_sequence", s.first_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.first_sequence)},
+        {"last_sequence", s.last_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.last_sequence)},
+        {"boards", boards},
+        {"windows", windows},
+        {"exposure", {{"ticks", ticks}, {"live_time_s", file.live_time_s}, {"beam_energy_gwh", s.beam_energy_gwh}}},
+        {"ledger",
+         {{"ticks_expected", s.ledger.ticks_expected},
+          {"ticks_seen", s.ledger.ticks_seen},
+          {"ticks_missed", s.ledger.ticks_missed},
+          {"triggers", s.ledger.triggers},
+          {"recorded", s.ledger.recorded},
+          {"refused", s.ledger.refused},
+          {"lost_estimated", s.ledger.lost_estimated},
+          {"closes", s.ledger.closes()}}},
+        {"excess", to_json(excess(file.n_on, file.n_off, 1))}};
     if (truth) {
         nlohmann::json injected = nlohmann::json::object();
-        for (std::size_t k = 0; k < kTruthKindNames.size(); ++k) injected[std::string{kTruthKindNames[k]}] = truth->injected[k];
-        json["truth"] = {{"injected", injected}, {"signal_injected", truth->signal_injected}, {"signal_in_box", truth->signal_in_box}};
+        for (std::size_t k = 0; k < kTruthKindNames.size(); ++k)
+            injected[std::string{kTruthKindNames[k]}] = truth->injected[k];
+        json["truth"] = {{"injected", injected},
+                         {"signal_injected", truth->signal_injected},
+                         {"signal_in_box", truth->signal_in_box}};
     }
     return json;
 }
@@ -79,28 +96,31 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
 void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
     const PartSummary& s = file.summary;
     fmt::print("{}\n", file.path.string());
-    fmt::print("  run {}, part {}, profile {}, {}; started {}; {}\n", file.run.run, file.part, file.run.profile, file.run.software,
-               to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}}),
+    fmt::print("  run {}, part {}, profile {}, {}; started {}; {}\n", file.run.run, file.part, file.run.profile,
+               file.run.software, to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}}),
                file.closed ? fmt::format("closed: {}", s.end_reason) : "NOT CLOSED: being written, or cut short");
     fmt::print("  {:.1f} MB, {} triggers", static_cast<double>(file.bytes) / 1e6, s.triggers);
-    if (s.first_sequence != kNoSequence) fmt::print(" (sequence {} to {}, {} refused)", s.first_sequence, s.last_sequence, s.refused_total());
+    if (s.first_sequence != kNoSequence)
+        fmt::print(" (sequence {} to {}, {} refused)", s.first_sequence, s.last_sequence, s.refused_total());
     for (const FileInfo::Board& b : file.boards) {
         fmt::print(", {} records of {}", b.records, b.name);
         if (b.irregular > 0) fmt::print(" and {} irregular rows", b.irregular);
     }
     fmt::print("\n  exposure: {} ticks beam on, {} off, {} no-beam cycle, {} unknown; live {}; {:.4g} GWh\n",
-               s.ticks[index_of(BeamState::on)], s.ticks[index_of(BeamState::off)], s.ticks[index_of(BeamState::no_beam_cycle)],
-               s.ticks[index_of(BeamState::unknown)], to_text(std::chrono::seconds{static_cast<long>(file.live_time_s)}),
-               s.beam_energy_gwh);
+               s.ticks[index_of(BeamState::on)], s.ticks[index_of(BeamState::off)],
+               s.ticks[index_of(BeamState::no_beam_cycle)], s.ticks[index_of(BeamState::unknown)],
+               to_text(std::chrono::seconds{static_cast<long>(file.live_time_s)}), s.beam_energy_gwh);
     for (const WindowSummary& w : s.windows) {
         fmt::print("  window {}: {} rows, {} accepted; removed first by", w.name, w.rows, w.accepted);
-        for (std::size_t c = 0; c < w.rejected.size(); ++c) fmt::print(" {} {}{}", file.run.cuts[c].name, w.rejected[c], c + 1 < w.rejected.size() ? "," : "");
+        for (std::size_t c = 0; c < w.rejected.size(); ++c)
+            fmt::print(" {} {}{}", file.run.cuts[c].name, w.rejected[c], c + 1 < w.rejected.size() ? "," : "");
         fmt::print("\n");
     }
-    if (s.ticks[index_of(BeamState::on)] > 0) fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, 1)));
+    if (s.ticks[index_of(BeamState::on)] > 0)
+        fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, 1)));
     if (truth) {
-        fmt::print("  injected by the simulator: {} signal pulses, {} of them accepted in the box\n", truth->signal_injected,
-                   truth->signal_in_box);
+        fmt::print("  injected by the simulator: {} signal pulses, {} of them accepted in the box\n",
+                   truth->signal_injected, truth->signal_in_box);
     }
 }
 
@@ -128,15 +148,19 @@ int print_info(const InfoOptions& options) {
     }
     const Excess all = excess(sums.n_on, sums.n_off, 1);
     if (options.json) {
-        nlohmann::json json{{"files", files},
-                            {"triggers", sums.triggers},
-                            {"exposure", {{"live_time_s", sums.live_time_s}, {"beam_energy_gwh", sums.beam_energy_gwh}}},
-                            {"excess", to_json(all)}};
-        if (sums.truth) json["truth"] = {{"signal_injected", sums.signal_injected}, {"signal_in_box", sums.signal_in_box}};
+        nlohmann::json json{
+            {"files", files},
+            {"triggers", sums.triggers},
+            {"exposure", {{"live_time_s", sums.live_time_s}, {"beam_energy_gwh", sums.beam_energy_gwh}}},
+            {"excess", to_json(all)}};
+        if (sums.truth)
+            json["truth"] = {{"signal_injected", sums.signal_injected}, {"signal_in_box", sums.signal_in_box}};
         fmt::print("{}\n", json.dump(2));
     } else if (options.files.size() > 1) {
         fmt::print("all: {} triggers, {:.4g} GWh, excess {}\n", sums.triggers, sums.beam_energy_gwh, to_text(all));
-        if (sums.truth) fmt::print("all: {} signal pulses injected, {} accepted in the box\n", sums.signal_injected, sums.signal_in_box);
+        if (sums.truth)
+            fmt::print("all: {} signal pulses injected, {} accepted in the box\n", sums.signal_injected,
+                       sums.signal_in_box);
     }
     return 0;
 }
@@ -148,20 +172,25 @@ struct VerifyOptions {
 };
 
 int print_verify(const VerifyOptions& options) {
-    bool ok = true;
+    std::vector<std::string> broken;
     nlohmann::json files = nlohmann::json::array();
     nlohmann::json between = nlohmann::json::array();
     for (const std::filesystem::path& path : options.paths) {
         const VerifyReport report = verify(path, options.repair);
-        ok = ok && report.ok();
+        if (!report.ok()) broken.push_back(path.string());
         for (const VerifyReport::File& file : report.files) {
             if (options.json) {
-                files.push_back({{"file", file.path.string()}, {"run", file.run}, {"part", file.part}, {"triggers", file.triggers},
-                                 {"closed", file.closed}, {"problems", file.problems}, {"notes", file.notes}});
+                files.push_back({{"file", file.path.string()},
+                                 {"run", file.run},
+                                 {"part", file.part},
+                                 {"triggers", file.triggers},
+                                 {"closed", file.closed},
+                                 {"problems", file.problems},
+                                 {"notes", file.notes}});
                 continue;
             }
-            fmt::print("{}: {} ({} triggers, {})\n", file.path.string(), file.problems.empty() ? "whole" : "NOT WHOLE", file.triggers,
-                       file.closed ? "closed" : "not closed");
+            fmt::print("{}: {} ({} triggers, {})\n", file.path.string(), file.problems.empty() ? "whole" : "NOT WHOLE",
+                       file.triggers, file.closed ? "closed" : "not closed");
             for (const std::string& problem : file.problems) fmt::print("  problem: {}\n", problem);
             for (const std::string& note : file.notes) fmt::print("  note: {}\n", note);
         }
@@ -170,23 +199,33 @@ int print_verify(const VerifyOptions& options) {
             if (!options.json) fmt::print("problem: {}\n", problem);
         }
     }
+    const bool ok = broken.empty();
     if (options.json) fmt::print("{}\n", nlohmann::json{{"ok", ok}, {"files", files}, {"problems", between}}.dump(2));
-    return ok ? 0 : 1;
+    if (ok) return 0;
+    // The report may have gone to a file nobody looks at; the reason for the exit status stands on stderr.
+    std::fflush(stdout);
+    throw Error{fmt::format("not whole: {}", fmt::join(broken, ", "))};
 }
 
 }  // namespace
 
 void add_file_commands(CLI::App& app, Action& action) {
     const auto info_options = std::make_shared<InfoOptions>();
-    CLI::App* const info_command = app.add_subcommand("info", "What is in a file: triggers, exposure, cut flow, windows, excess");
+    CLI::App* const info_command =
+        app.add_subcommand("info", "What is in a file: triggers, exposure, cut flow, windows, excess");
     info_command->add_option("FILE", info_options->files, "Alleycat files, also one that is being written")->required();
     info_command->add_flag("--json", info_options->json, "One JSON object on stdout");
-    info_command->callback([&action, info_options] { action = [info_options](CommandContext&) { return print_info(*info_options); }; });
+    info_command->footer("Several files: each, and their sum. Excess: C - AC with beam, in the box of [analysis].");
+    info_command->callback(
+        [&action, info_options] { action = [info_options](CommandContext&) { return print_info(*info_options); }; });
 
     const auto verify_options = std::make_shared<VerifyOptions>();
-    CLI::App* const verify_command = app.add_subcommand("verify", "Is it whole: every sequence number, checksum, digest");
-    verify_command->add_option("FILE", verify_options->paths, "Alleycat files, or the folder of a station's data")->required();
-    verify_command->add_flag("--repair", verify_options->repair, "Make what is cut short or broken again from its journal");
+    CLI::App* const verify_command =
+        app.add_subcommand("verify", "Is it whole: every sequence number, checksum, digest");
+    verify_command->add_option("FILE", verify_options->paths, "Alleycat files, or the folder of a station's data")
+        ->required();
+    verify_command->add_flag("--repair", verify_options->repair,
+                             "Make what is cut short or broken again from its journal");
     verify_command->add_flag("--json", verify_options->json, "One JSON object on stdout");
     verify_command->footer("Says in plain words what is missing and where. Exit status 1 when anything is.");
     verify_command->callback([&action, verify_options] {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <memory>
 
 #include "daq/core/error.hpp"
@@ -57,7 +58,8 @@ int replay(const ReplayOptions& options, CommandContext& context) {
     setup.run.workers = options.jobs;
     RecordedInput input = open_input(setup, options.inputs);
     // The states an Alleycat run was recorded with are the answer of its own join; a power log may know better.
-    if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames) setup.beam.source = BeamConfig::Source::recorded;
+    if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames)
+        setup.beam.source = BeamConfig::Source::recorded;
     auto line = std::make_shared<ProgressLine>();
     DaemonOptions daemon_options = file_to_file(options.output, line);
     if (options.paced) {
@@ -97,7 +99,8 @@ int simulate(const SimulateOptions& options, CommandContext& context) {
     StationSetup setup = load_station(options.config);
     for (const BoardInfo& board : setup.station.boards) {
         if (board.source != "simulator") {
-            throw Error{fmt::format("board {}: its source is '{}': simulate needs a station of simulated boards", board.name, board.source)};
+            throw Error{fmt::format("board {}: its source is '{}': simulate needs a station of simulated boards",
+                                    board.name, board.source)};
         }
     }
     setup.simulator.seed = options.seed;
@@ -119,14 +122,19 @@ int simulate(const SimulateOptions& options, CommandContext& context) {
 void add_replay_commands(CLI::App& app, Action& action) {
     const auto replay_options = std::make_shared<ReplayOptions>();
     CLI::App* const replay_command = app.add_subcommand("replay", "Send recorded raw data through the trigger stage");
-    replay_command->add_option("INPUT", replay_options->inputs,
-                               "Recorded files or folders, recognised by content: Alleycat HDF5, LabVIEW minutes, CAEN WaveDump")
+    replay_command
+        ->add_option("INPUT", replay_options->inputs,
+                     "Recorded files or folders, recognised by content: Alleycat HDF5, LabVIEW minutes, CAEN WaveDump")
         ->required();
     add_config_option(*replay_command, replay_options->config);
     replay_command->add_option("--output,-o", replay_options->output, "Write an Alleycat file (never overwritten)");
-    replay_command->add_option("--jobs,-j", replay_options->jobs, "Threads of the trigger stage")->check(CLI::Range(1, 64))->capture_default_str();
-    replay_command->add_flag("--paced", replay_options->paced, "At the pace it was recorded at, with the monitor socket open");
-    replay_command->footer("With the settings a run was taken with, the events are the same to the last bit, whatever --jobs says.");
+    replay_command->add_option("--jobs,-j", replay_options->jobs, "Threads of the trigger stage")
+        ->check(CLI::Range(1, 64))
+        ->capture_default_str();
+    replay_command->add_flag("--paced", replay_options->paced,
+                             "At the pace it was recorded at, with the monitor socket open");
+    replay_command->footer(
+        "With the settings a run was taken with, the events are the same to the last bit, whatever --jobs says.");
     replay_command->callback([&action, replay_options] {
         action = [replay_options](CommandContext& c) { return replay(*replay_options, c); };
     });
@@ -134,14 +142,25 @@ void add_replay_commands(CLI::App& app, Action& action) {
     const auto simulate_options = std::make_shared<SimulateOptions>();
     CLI::App* const simulate_command = app.add_subcommand("simulate", "Make a file of simulated triggers");
     add_config_option(*simulate_command, simulate_options->config);
-    simulate_command->add_option("--output,-o", simulate_options->output, "File (hdf5) or folder (labview)")->required();
-    simulate_command->add_option("--triggers,-n", simulate_options->triggers, "How many")->required()->check(CLI::Range(1ul, 1ul << 40));
-    simulate_command->add_option("--seed,-s", simulate_options->seed, "The same seed gives the same file")->required();
-    simulate_command->add_option("--rate-boost", simulate_options->rate_boost, "Signal and steady background this much above nature's rate")
-        ->check(CLI::Range(1e-3, 1e7));
-    simulate_command->add_option("--format", simulate_options->format, "hdf5, or the raw minutes of the 2015-17 LabVIEW system")
+    simulate_command->add_option("--output,-o", simulate_options->output, "File (hdf5) or folder (labview)")
+        ->required();
+    simulate_command->add_option("--triggers,-n", simulate_options->triggers, "How many")
+        ->required()
+        ->check(CLI::Range(1ul, 1ul << 40));
+    simulate_command->add_option("--seed,-s", simulate_options->seed, "The same seed gives the same file")
+        ->required()
+        ->check(CLI::Range{std::int64_t{0}, std::numeric_limits<std::int64_t>::max(), "SEED"});
+    simulate_command
+        ->add_option("--rate-boost", simulate_options->rate_boost,
+                     "Signal and steady background this much above nature's rate")
+        ->check(number_between(1e-3, 1e7));
+    simulate_command
+        ->add_option("--format", simulate_options->format, "hdf5, or the raw minutes of the 2015-17 LabVIEW system")
         ->check(CLI::IsMember({"hdf5", "labview"}))
         ->capture_default_str();
+    simulate_command->footer(
+        "What was put in stands in the file (/truth). The LabVIEW minutes are replayed with a station like "
+        "csi-labview.toml.");
     simulate_command->callback([&action, simulate_options] {
         action = [simulate_options](CommandContext& c) { return simulate(*simulate_options, c); };
     });

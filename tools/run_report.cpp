@@ -13,14 +13,18 @@ std::string to_text(const Excess& excess) {
 
 void print_run_report(const RunResult& result) {
     const Ledger& ledger = result.status.ledger;
-    fmt::print("run {}: {} triggers, {} recorded, {} refused", result.run.run, ledger.triggers, ledger.recorded, ledger.refused);
-    if (ledger.has_ticks) fmt::print("; ticks: {} expected, {} seen, {} missed", ledger.ticks_expected, ledger.ticks_seen, ledger.ticks_missed);
+    fmt::print("run {}: {} triggers, {} recorded, {} refused", result.run.run, ledger.triggers, ledger.recorded,
+               ledger.refused);
+    if (ledger.has_ticks)
+        fmt::print("; ticks: {} expected, {} seen, {} missed", ledger.ticks_expected, ledger.ticks_seen,
+                   ledger.ticks_missed);
     if (ledger.lost_estimated > 0) fmt::print("; about {} lost before the run", ledger.lost_estimated);
     fmt::print("\nledger {}\n", ledger.closes() ? "closes" : "DOES NOT CLOSE");
     if (result.monitor) {
         for (const CutFlow& flow : result.monitor->cut_flow) {
             fmt::print("window {}: {} rows, {} accepted", flow.window, flow.rows, flow.accepted);
-            for (std::size_t i = 0; i < flow.names.size(); ++i) fmt::print(", {} {}", flow.names[i], flow.removed_first[i]);
+            for (std::size_t i = 0; i < flow.names.size(); ++i)
+                fmt::print(", {} {}", flow.names[i], flow.removed_first[i]);
             fmt::print("\n");
         }
         const Exposure& exposure = result.monitor->exposure;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -19,8 +20,16 @@ namespace {
 
 int check(const std::filesystem::path& config) {
     const StationSetup setup = load_station(config);
-    fmt::print("{}: {} ({}), {} board(s), {} window(s), {} cut(s): no problem found\n", config.string(), setup.station.title,
-               setup.station.profile, setup.station.boards.size(), setup.trigger.windows.size(), setup.trigger.cuts.size());
+    // What shows only when the parts are made: the simulator's board, the power history, the keys.
+    CounterRegistry counters;
+    const auto simulated = [](const BoardInfo& board) { return board.source == "simulator"; };
+    if (std::all_of(setup.station.boards.begin(), setup.station.boards.end(), simulated))
+        (void)make_live_sources(setup, 1);
+    (void)make_beam_join(setup, counters);
+    (void)setup.wire.load_security();
+    fmt::print("{}: {} ({}), {} board(s), {} window(s), {} cut(s): no problem found\n", config.string(),
+               setup.station.title, setup.station.profile, setup.station.boards.size(), setup.trigger.windows.size(),
+               setup.trigger.cuts.size());
     return 0;
 }
 
@@ -29,7 +38,9 @@ nlohmann::json to_json(const Status& status) {
     for (const auto& [name, value] : status.counters) counters[name] = value;
     nlohmann::json buffers = nlohmann::json::array();
     for (const BufferStatus& b : status.buffers) {
-        buffers.push_back({{"name", b.name}, {"capacity_bytes", b.capacity_bytes}, {"used_bytes", b.used_bytes},
+        buffers.push_back({{"name", b.name},
+                           {"capacity_bytes", b.capacity_bytes},
+                           {"used_bytes", b.used_bytes},
                            {"high_water_bytes", b.high_water_bytes}});
     }
     const Ledger& l = status.ledger;
@@ -46,14 +57,22 @@ nlohmann::json to_json(const Status& status) {
             {"beam_power_w", status.beam_power_w},
             {"beam_lag_s", status.beam_lag_s},
             {"ledger",
-             {{"ticks_expected", l.ticks_expected}, {"ticks_seen", l.ticks_seen}, {"ticks_missed", l.ticks_missed},
-              {"triggers", l.triggers}, {"recorded", l.recorded}, {"refused", l.refused},
-              {"lost_estimated", l.lost_estimated}, {"closes", l.closes()}}},
+             {{"ticks_expected", l.ticks_expected},
+              {"ticks_seen", l.ticks_seen},
+              {"ticks_missed", l.ticks_missed},
+              {"triggers", l.triggers},
+              {"recorded", l.recorded},
+              {"refused", l.refused},
+              {"lost_estimated", l.lost_estimated},
+              {"closes", l.closes()}}},
             {"buffers", buffers},
             {"writer",
-             {{"connected", status.writer.connected}, {"durable_triggers", status.writer.durable_triggers},
-              {"unacknowledged_bytes", status.writer.unacknowledged_bytes}, {"file", status.writer.file},
-              {"file_bytes", status.writer.file_bytes}, {"disk_free_bytes", status.writer.disk_free_bytes},
+             {{"connected", status.writer.connected},
+              {"durable_triggers", status.writer.durable_triggers},
+              {"unacknowledged_bytes", status.writer.unacknowledged_bytes},
+              {"file", status.writer.file},
+              {"file_bytes", status.writer.file_bytes},
+              {"disk_free_bytes", status.writer.disk_free_bytes},
               {"problem", status.writer.problem}}},
             {"counters", counters}};
 }
@@ -63,11 +82,13 @@ void print_status(const Status& status) {
     fmt::print("run {}: {}{}{}\n", status.run, to_text(status.state), status.reason.empty() ? "" : ": ", status.reason);
     fmt::print("  triggers {} ({:.2f} Hz), recorded {}, refused {}, ticks missed {}, ledger {}\n", l.triggers,
                status.trigger_rate_hz, l.recorded, l.refused, l.ticks_missed, l.closes() ? "closes" : "DOES NOT CLOSE");
-    fmt::print("  beam {}, {:.3f} MW, {:.1f} s behind\n", to_text(status.beam_state), status.beam_power_w / 1e6, status.beam_lag_s);
+    fmt::print("  beam {}, {:.3f} MW, {:.1f} s behind\n", to_text(status.beam_state), status.beam_power_w / 1e6,
+               status.beam_lag_s);
     fmt::print("  writer {}, {} on disk, {:.1f} MB not yet; {} ({:.1f} MB); {:.1f} GB free{}{}\n",
                status.writer.connected ? "connected" : "AWAY", status.writer.durable_triggers,
                static_cast<double>(status.writer.unacknowledged_bytes) / 1e6,
-               status.writer.file.empty() ? "no file" : status.writer.file, static_cast<double>(status.writer.file_bytes) / 1e6,
+               status.writer.file.empty() ? "no file" : status.writer.file,
+               static_cast<double>(status.writer.file_bytes) / 1e6,
                static_cast<double>(status.writer.disk_free_bytes) / 1e9, status.writer.problem.empty() ? "" : "; ",
                status.writer.problem);
 }
@@ -88,7 +109,10 @@ int control(const ControlOptions& options) {
         security = setup.wire.load_security();
     }
     ControlClient client{endpoint, security};
-    const ControlReply reply = client.request({*control_command(options.command), ""}, std::chrono::seconds{15});
+    const ControlCommand command = *control_command(options.command);
+    // Status never waits for anything: no answer means no daemon. Only then is there a reason to be patient.
+    ControlReply reply = client.request({ControlCommand::status, ""}, std::chrono::seconds{5});
+    if (command != ControlCommand::status) reply = client.request({command, ""}, std::chrono::seconds{15});
     if (reply.status) {
         if (options.json) {
             fmt::print("{}\n", to_json(*reply.status).dump(2));
@@ -98,7 +122,8 @@ int control(const ControlOptions& options) {
     } else if (options.json) {
         fmt::print("{}\n", nlohmann::json{{"ok", reply.ok}, {"message", reply.message}}.dump(2));
     } else {
-        fmt::print(reply.ok ? stdout : stderr, "{}\n", reply.message);
+        if (!reply.ok) throw Error{reply.message};
+        fmt::print("{}\n", reply.message);
     }
     return reply.ok ? 0 : 1;
 }
@@ -122,8 +147,8 @@ int print_excess(const ExcessOptions& options) {
                                           {"interval_high", e.interval_high}}
                                .dump(2));
     } else {
-        fmt::print("excess {:.4g} +- {:.4g}, Li-Ma {:.3f} sigma, 68 % interval [{:.4g}, {:.4g}]\n", e.excess, e.error, e.li_ma,
-                   e.interval_low, e.interval_high);
+        fmt::print("excess {:.4g} +- {:.4g}, Li-Ma {:.3f} sigma, 68 % interval [{:.4g}, {:.4g}]\n", e.excess, e.error,
+                   e.li_ma, e.interval_low, e.interval_high);
     }
     return 0;
 }
@@ -134,28 +159,45 @@ void add_station_commands(CLI::App& app, Action& action) {
     const auto config = std::make_shared<std::filesystem::path>();
     CLI::App* const check_command = app.add_subcommand("check", "Find every problem of a station file");
     check_command->add_option("STATION", *config, "Station file (TOML)")->required();
-    check_command->footer("Prints a line 'file:line:column: key: what is wrong' per problem; exit status 2 when there is one.");
+    check_command->footer(
+        "Prints a line 'file:line:column: key: what is wrong' per problem; exit status 2 when there is one.");
     check_command->callback([&action, config] { action = [config](CommandContext&) { return check(*config); }; });
 
     const auto control_options = std::make_shared<ControlOptions>();
-    CLI::App* const control_command_ = app.add_subcommand("control", "Ask a running daemon, or tell it to start, stop, quit");
+    CLI::App* const control_command_ =
+        app.add_subcommand("control", "Ask a running daemon, or tell it to start, stop, quit");
     control_command_->add_option("COMMAND", control_options->command, "status, start, stop or quit")
         ->required()
         ->check(CLI::IsMember({"status", "start", "stop", "quit"}));
-    control_command_->add_option("--connect", control_options->endpoint, "Control socket of the daemon")->capture_default_str();
-    control_command_->add_option("--config,-c", control_options->config, "Take socket and keys from this station file instead");
+    control_command_->add_option("--connect", control_options->endpoint, "Control socket of the daemon")
+        ->capture_default_str();
+    control_command_->add_option("--config,-c", control_options->config,
+                                 "Take socket and keys from this station file instead");
     control_command_->add_flag("--json", control_options->json, "One JSON object on stdout");
+    control_command_->footer(
+        "stop is answered when acquisition has ended; what was taken is then still being written.\n"
+        "Exit status 1 when nobody answers or the daemon refuses.");
     control_command_->callback([&action, control_options] {
         action = [control_options](CommandContext&) { return control(*control_options); };
     });
 
     const auto excess_options = std::make_shared<ExcessOptions>();
-    CLI::App* const excess_command = app.add_subcommand("excess", "Excess, error and significance of ON and OFF counts");
-    excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")->required();
-    excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")->required();
-    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")->required()->check(CLI::PositiveNumber);
+    CLI::App* const excess_command =
+        app.add_subcommand("excess", "Excess, error and significance of ON and OFF counts");
+    // Signed bounds: of an unsigned number CLI11 lets -1 through as 2^64 - 1. Beyond 2^53 doubles skip counts.
+    const CLI::Range counts{std::int64_t{0}, std::int64_t{1} << 53, "COUNTS"};
+    excess_command->add_option("--on", excess_options->n_on, "Counts with the source (coincident)")
+        ->required()
+        ->check(counts);
+    excess_command->add_option("--off", excess_options->n_off, "Counts without (anticoincident)")
+        ->required()
+        ->check(counts);
+    excess_command->add_option("--alpha", excess_options->alpha, "Exposure ON / exposure OFF")
+        ->required()
+        ->check(number_between(1e-12, 1e12));
     excess_command->add_flag("--json", excess_options->json, "One JSON object on stdout");
-    excess_command->footer("Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
+    excess_command->footer(
+        "Error: sqrt(N_on + alpha^2 N_off). Significance: Li & Ma 1983, equation 17, with the excess's sign.");
     excess_command->callback([&action, excess_options] {
         action = [excess_options](CommandContext&) { return print_excess(*excess_options); };
     });
@@ -163,6 +205,9 @@ void add_station_commands(CLI::App& app, Action& action) {
     const auto key_file = std::make_shared<std::filesystem::path>();
     CLI::App* const keygen_command = app.add_subcommand("keygen", "Make a key pair for sockets on a network");
     keygen_command->add_option("FILE", *key_file, "Secret key; the public one goes beside it with .pub")->required();
+    keygen_command->footer(
+        "Give the secret file to the daemon ([security] secret_key_file) and the public one to everybody who connects\n"
+        "([security] server_public_key_file). Neither is ever overwritten.");
     keygen_command->callback([&action, key_file] {
         action = [key_file](CommandContext&) {
             write_key_pair(*key_file);

@@ -77,6 +77,9 @@ std::optional<CutRange> parse_range(ConfigSection& section, std::string& meaning
 Cut parse_cut(ConfigSection& section) {
     Cut cut;
     cut.name = section.required_text("name");
+    if (section.has("name") && !usable_name(cut.name)) {
+        section.problem("name", "'" + cut.name + "' must be 1 to 32 letters, digits, '_' or '-'");
+    }
     const std::string flag = section.text("flag", "");
     bool without_arrival = true;
     if (!flag.empty()) {
@@ -131,7 +134,13 @@ class TriggerParser {
         parse_linear_gate();
         parse_local_baseline();
         parse_windows();
-        for (ConfigSection& cut : section_.sections("cut")) config_.cuts.push_back(parse_cut(cut));
+        for (ConfigSection& cut : section_.sections("cut")) {
+            Cut parsed = parse_cut(cut);
+            const auto same = [&](const CutInfo& other) { return other.name == parsed.name; };
+            const std::vector<CutInfo> before = cut_infos(config_);
+            if (std::any_of(before.begin(), before.end(), same)) cut.problem("name", "two cuts have this name");
+            config_.cuts.push_back(std::move(parsed));
+        }
         if (config_.cuts.size() + kFixedCuts > kMaxCuts) section_.problem("cut", "there are more than 30 cuts");
         if (trace_samples_ != 0 && config_.baseline_samples > trace_samples_) {
             section_.problem("baseline_ns", "the baseline region is longer than the trace");

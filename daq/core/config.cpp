@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <sstream>
 
 namespace alleycat {
 namespace {
+
+constexpr std::size_t kLongestFile = 1u << 20;  // bytes; a station of 16 boards has a few thousand lines
 
 std::string_view kind_of(const toml::node& node) {
     switch (node.type()) {
@@ -62,13 +63,15 @@ ConfigFile::~ConfigFile() = default;
 ConfigFile ConfigFile::load(const std::filesystem::path& path) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) throw UsageError{fmt::format("{}: is a folder, not a station file", path.string())};
+    if (!std::filesystem::exists(path, error)) throw UsageError{fmt::format("{}: there is no such file", path.string())};
     std::ifstream in{path, std::ios::binary};
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
-        if (in && std::filesystem::file_size(path, error) == 0) throw UsageError{fmt::format("{}: the station file is empty", path.string())};
-        throw UsageError{fmt::format("{}: cannot read the station file", path.string())};
-    }
-    return parse(std::move(text).str(), path.string());
+    std::string text(kLongestFile + 1, '\0');  // a device or a recording given by mistake may have no end
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (in.bad() || (in.fail() && !in.eof())) throw UsageError{fmt::format("{}: cannot read the station file", path.string())};
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.empty()) throw UsageError{fmt::format("{}: the station file is empty", path.string())};
+    if (text.size() > kLongestFile) throw UsageError{fmt::format("{}: is too long for a station file", path.string())};
+    return parse(std::move(text), path.string());
 }
 
 ConfigFile ConfigFile::parse(std::string text, std::string name) {

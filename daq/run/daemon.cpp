@@ -91,7 +91,6 @@ bool Daemon::keeps_runs() const noexcept {
 }
 
 // ---- serving
-// ---------------------------------------------------------------------------------------------------------
 
 RunResult Daemon::serve(ShutdownSignals& signals) {
     start_threads();
@@ -210,8 +209,7 @@ void Daemon::count_what_is_left() {
     log::run().warn("{} triggers are given up: no writer took them", triggers);
 }
 
-// ---- the state machine
-// -----------------------------------------------------------------------------------------------
+// ---- the state machine -----------------------------------------------------------------------------------------------
 
 void Daemon::start_run() {
     reason_.clear();
@@ -341,8 +339,12 @@ void Daemon::end_run() {
 
 /// Something cannot go on. The process does: it says why, and how to leave this state.
 void Daemon::fail(const std::string& reason, const std::string& remedy) {
-    log::run().error("{}", reason);
-    reason_ = fmt::format("{} ({})", reason, remedy);
+    if (options_.end_with_run) {  // the process ends by this reason and says it itself
+        reason_ = reason;
+    } else {
+        log::run().error("{}", reason);
+        reason_ = fmt::format("{} ({})", reason, remedy);
+    }
     state_ = RunState::error;
     if (pipeline_) {
         pipeline_->request_stop();
@@ -354,7 +356,6 @@ void Daemon::fail(const std::string& reason, const std::string& remedy) {
 }
 
 // ---- control
-// ---------------------------------------------------------------------------------------------------------
 
 /// In the control thread. What only looks is answered here; what changes the run's life goes to the serving thread.
 ControlReply Daemon::handle_control(const ControlRequest& request) {
@@ -425,7 +426,6 @@ ControlReply Daemon::execute(const ControlRequest& request) {
 }
 
 // ---- status
-// ----------------------------------------------------------------------------------------------------------
 
 void Daemon::update_status() {
     auto status = std::make_shared<Status>();
@@ -482,7 +482,6 @@ void Daemon::update_rates(Status& status) {
 }
 
 // ---- what a crash leaves
-// ---------------------------------------------------------------------------------------------
 
 /// Up to which trigger the writer has taken the frames: the buffer frees in order what is on disk.
 void Daemon::follow_disk(const Progress& progress) {

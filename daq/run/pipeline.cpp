@@ -135,7 +135,6 @@ void Pipeline::finish() {
 }
 
 // ---- ring -> builder -> trigger stage -> frames
-// ----------------------------------------------------------------------
 
 void Pipeline::trigger_loop() {
     std::vector<OrderedWorkers<Job>::Work> works;
@@ -227,7 +226,11 @@ void Pipeline::publish(const Job& job) {
         note_refused(given_up);
         return;
     }
-    close_dead_time();
+    if (dead_time_) {
+        close_dead_time();  // its frame takes the place found above: a reservation does not outlive another one
+        publish(job);
+        return;
+    }
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, trigger, job.event));
     recorded_.add();
     ++handed_over_;
@@ -245,7 +248,6 @@ void Pipeline::publish(const Job& job) {
 }
 
 // ---- refused triggers
-// ------------------------------------------------------------------------------------------------
 
 void Pipeline::note_refused(const Trigger& trigger) {
     ++refused_;
@@ -270,7 +272,6 @@ void Pipeline::close_dead_time() {
 }
 
 // ---- the beam
-// --------------------------------------------------------------------------------------------------------
 
 bool Pipeline::join_beam() {
     bool any = false;
@@ -322,7 +323,6 @@ void Pipeline::write_beam_frames() {
 }
 
 // ---- ten times a second
-// ----------------------------------------------------------------------------------------------
 
 void Pipeline::housekeeping() {
     if (failure_.get() != nullptr) stop_readout();  // a board that failed ends the run, not only its own part of it
@@ -416,7 +416,6 @@ void Pipeline::end_failed_run(const std::string& reason) noexcept {
 }
 
 // ---- handing over
-// ----------------------------------------------------------------------------------------------------
 
 /// Room in the data stream's buffer. Waits for it: meanwhile the boards' rings fill and refuse at the edge. Empty:
 /// given up.
@@ -481,7 +480,6 @@ void Pipeline::put_monitor(std::span<const std::byte> frame) {
 }
 
 // ---- looked at from outside
-// ------------------------------------------------------------------------------------------
 
 Progress Pipeline::progress() const {
     const std::shared_ptr<const Progress> latest = progress_.get();

@@ -30,9 +30,18 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
+/// Which sources there are is known here, not where the station is read.
+void check_source(ConfigSection& board) {
+    const std::string source = board.text("source", "");
+    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump") return;
+    board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
+}
+
 }  // namespace
 
-StationSetup load_station(const std::filesystem::path& path) {
+namespace {
+
+StationSetup read_station(const std::filesystem::path& path) {
     const ConfigFile file = ConfigFile::load(path);
     ConfigProblems problems;
     ConfigSection root{file, problems};
@@ -40,6 +49,9 @@ StationSetup load_station(const std::filesystem::path& path) {
     setup.path = path;
     setup.text = file.text();
     setup.station = parse_station(root);
+    if (!setup.station.boards.empty()) {
+        for (ConfigSection& board : root.sections("board")) check_source(board);
+    }
     setup.trigger = parse_trigger(root, setup.station);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
@@ -53,6 +65,16 @@ StationSetup load_station(const std::filesystem::path& path) {
     root.finish();
     problems.throw_if_any();
     return setup;
+}
+
+}  // namespace
+
+StationSetup load_station(const std::filesystem::path& path) {
+    try {
+        return read_station(path);
+    } catch (const UsageError& e) {
+        throw StationError{e.what()};
+    }
 }
 
 std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup, std::uint64_t max_triggers) {

@@ -36,7 +36,14 @@ struct StationSetup {
     MonitorConfig monitor;
 };
 
-/// Throws UsageError with every problem of the file, a line each.
+/// The station file is wrong: a line per problem, "file:line:column: key: what is wrong", to be shown as they stand so that
+/// editors can jump there.
+class StationError : public UsageError {
+  public:
+    using UsageError::UsageError;
+};
+
+/// Throws StationError with every problem of the file.
 [[nodiscard]] StationSetup load_station(const std::filesystem::path& path);
 
 /// The boards of a live station. One switch makes a source; a station of recorded files says to replay instead (Error).

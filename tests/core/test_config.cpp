@@ -179,7 +179,7 @@ TEST_CASE("a file that cannot be a station file is named", "[core][hostile]") {
     const TemporaryFolder folder;
     const auto path = [&](const char* name) { return folder.path() / name; };
     REQUIRE_THROWS_WITH(ConfigFile::load(path("none.toml")),
-                        path("none.toml").string() + ": cannot read the station file");
+                        path("none.toml").string() + ": there is no such file");
     REQUIRE_THROWS_WITH(ConfigFile::load(folder.path()), folder.path().string() + ": is a folder, not a station file");
     std::ofstream{path("empty.toml")}.close();
     REQUIRE_THROWS_WITH(ConfigFile::load(path("empty.toml")),

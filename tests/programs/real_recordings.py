@@ -1,0 +1,95 @@
+"""Recordings of real instruments through `alleycat replay`, against decoders that share nothing with the project."""
+import csv
+import struct
+
+import h5py
+import numpy
+
+from support import CONFIG, alleycat, main, real
+
+
+def decode_wavedump(path):
+    """(counter, time tag, samples) per event: six u32 words, the first the event's size in bytes, then u16 samples."""
+    data, at, events = path.read_bytes(), 0, []
+    while at < len(data):
+        size, _, _, channel, counter, tag = struct.unpack_from("<6I", data, at)
+        events.append((counter, tag, channel, numpy.frombuffer(data, "<u2", (size - 24) // 2, at + 24)))
+        at += size
+    return events
+
+
+def replayed(folder, config, *inputs):
+    output = folder / "out.h5"
+    alleycat("replay", *inputs, "--config", CONFIG / config, "--output", output)
+    alleycat("verify", output)
+    return h5py.File(output)
+
+
+def check_bgo(folder):
+    """BGO coincidence, two WaveDump files: 41 triggers x 2 channels x 6006 samples as an independent decoder reads them"""
+    paths = [real(f"wavedump/SiPM_BGO_coinc_DT5751_wave{channel}.dat") for channel in (0, 1)]
+    events = [decode_wavedump(path) for path in paths]
+    with replayed(folder, "bgo-coincidence.toml", *paths) as file:
+        samples = file["raw/dt5751/samples"][()]
+        assert samples.shape == (41, 2, 6006) and samples.dtype == numpy.uint16
+        for channel in (0, 1):
+            assert [len(event[3]) for event in events[channel]] == [6006] * 41
+            assert (samples[:, channel] == [event[3] for event in events[channel]]).all()
+        # Facts published with the recording.
+        assert samples[0, 0, :4].tolist() == [94, 98, 93, 93] and samples[0, 1, :4].tolist() == [77, 76, 76, 74]
+        assert [(samples[:, c].min(), samples[:, c].max()) for c in (0, 1)] == [(83, 355), (64, 490)]
+        tags = file["raw/dt5751/clock"][()].astype(numpy.int64) & 0x7FFFFFFF
+        assert tags.tolist() == [event[1] & 0x7FFFFFFF for event in events[0]]
+        assert tags[:3].tolist() == [3190661, 3764781, 6124449] and tags[-1] == 230622939
+        assert file["raw/dt5751/counter"][()].tolist() == list(range(41))
+        assert (file["triggers/time_ps"][()] == (tags - tags[0]) * 8000).all()  # 8 ns per tick of the tag
+        assert (file["triggers/flags"][()] == 0).all()
+        window = {name: column[()] for name, column in file["windows/coincident"].items()}
+        assert (window["roi_peaks"] >= 1).all() and (window["charge_adc"] > 0).all()
+        # The largest sample of each trace lies behind the arrival, which lies behind the trigger's pretrace.
+        largest = samples[:, 0].argmax(axis=1)
+        assert (window["arrival_sample"] >= 400).all() and (window["arrival_sample"] <= largest).all()
+
+
+def check_hpge(folder):
+    """Germanium, one WaveDump file: 8 traces x 10000 samples as an independent decoder reads them, a pulse in each"""
+    path = real("wavedump/HPGe_DT5720_wave0.dat")
+    events = decode_wavedump(path)
+    with replayed(folder, "hpge.toml", path) as file:
+        samples = file["raw/dt5720/samples"][()]
+        assert samples.shape == (8, 1, 10000) and samples.max() == 491
+        assert (samples[:, 0] == [event[3] for event in events]).all()
+        tags = file["raw/dt5720/clock"][()]
+        assert tags[:3].tolist() == [5918357, 130630223, 255343189] and tags[-1] == 878906347
+        assert (file["windows/coincident/roi_peaks"][()] >= 1).all()
+        assert (file["windows/coincident/charge_adc"][()] > 0).all()
+
+
+def check_labview_minute(folder):
+    """A LabVIEW minute: 40 triggers, every feature as the experiment's published program printed it"""
+    real("labview/Run-15-10-02-12-00-00")
+    run = real("labview/Run-15-10-02-12-00-00/151002/120000.zip").parent.parent
+    with replayed(folder, "csi-labview.toml", run) as file:
+        for window in ("coincident", "anticoincident"):
+            published = list(csv.DictReader(real(f"labview/published_program_{window}.csv").open()))
+            triggers, found = file["triggers"], file[f"windows/{window}"]
+            assert len(published) == 40 and len(triggers["sequence"]) == 40 and len(found["sequence"]) == 40
+            flags = triggers["flags"][()]
+            for bit, name in enumerate(triggers["flags"].attrs["bits"].split(",")):
+                if name in published[0]:
+                    assert [(int(f) >> bit) & 1 for f in flags] == [int(row[name]) for row in published], name
+            for name in ("pretrace_peaks", "roi_peaks", "window_peaks", "arrival_sample"):
+                assert found[name][()].tolist() == [int(row[name]) for row in published], f"{window} {name}"
+            baseline = {"baseline_median": "baseline_median_adc", "baseline_mean": "baseline_mean_adc", "baseline_sigma": "baseline_sigma_adc"}
+            charges = {"charge_global": "charge_global_adc", "charge_local": "charge_adc"}
+            times = {f"t{part}_{which}": f"t{part}_{'global_' if which == 'global' else ''}ns" for part in (10, 50, 90) for which in ("global", "local")}
+            for theirs, ours in {**baseline, **charges, **times}.items():
+                table = triggers if theirs in baseline else found
+                values = table[ours][()] / (2 if theirs in times else 1)  # samples of 2 ns
+                expected = numpy.array([float(row[theirs]) for row in published])
+                # Six digits are printed; what is 0 there must be 0 here.
+                assert numpy.allclose(values, expected, rtol=1e-5, atol=1e-12, equal_nan=True), \
+                    f"{window} {theirs}: {values[values != expected][:3]} is not {expected[values != expected][:3]}"
+
+
+main(globals())
