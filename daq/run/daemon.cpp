@@ -206,10 +206,10 @@ void Daemon::count_what_is_left() {
     buffers_.frames.rewind();
     if (triggers == 0) return;
     registry_.get("run.given_up_triggers").add(triggers);
-    log::run().warn("{} triggers are given up: no writer took them", triggers);
+    log::run().error("{} triggers are lost: no writer has put them on disk", triggers);
 }
 
-// ---- the state machine -----------------------------------------------------------------------------------------------
+// ---- the state machine
 
 void Daemon::start_run() {
     reason_.clear();

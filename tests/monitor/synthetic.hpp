@@ -23,6 +23,7 @@ inline RunDescription run(std::uint64_t number = 1) {
     board.name = "pci5153";
     board.source = "labview";
     board.sample_period_ps = 2000;
+    board.channels = {{"csi", true, "pci5153_signal"}};
     r.boards = {board};
     r.signal = {0, 0, true};
     r.windows = {{"coincident", WindowRole::coincident, 7675, 27475, 35000, 1500},
