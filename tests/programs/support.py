@@ -6,6 +6,7 @@ line of documentation as what was checked. Called as: FILE.py ALLEYCAT SOURCE_DI
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import shutil
@@ -60,12 +61,17 @@ def refused(*arguments, status, names):
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Ports nobody listens on, below those the system lends to connections: else it may lend one before we use it."""
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(21_000, 32_000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 
