@@ -78,7 +78,7 @@ ExcessPanel::ExcessPanel()
     side_by_side->addWidget(plot_, 1);
     words_->setTextFormat(Qt::RichText);
     words_->setAlignment(Qt::AlignLeft | Qt::AlignTop);
-    words_->setFixedWidth(178);  // longer numbers must not push the plot about
+    words_->setFixedWidth(230);  // longer numbers must not push the plot about
     words_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Ignored);
     words_->setToolTip(
         QStringLiteral("The excess with its Poisson error, the 68 % interval of the profile likelihood, its "

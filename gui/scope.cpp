@@ -288,7 +288,9 @@ void Scope::load(const Waveform& waveform) {
                    QStringLiteral("trigger %1 · %2").arg(count_text(waveform.sequence), clock_text(waveform.utc_ns)),
                    theme::kMuted) +
                QStringLiteral("&nbsp; ") +
-               theme::coloured(QStringLiteral("▲ %1 peaks").arg(waveform.peaks.size()), theme::kWarning) +
+               (waveform.peaks_known
+                    ? theme::coloured(QStringLiteral("▲ %1 peaks").arg(waveform.peaks.size()), theme::kWarning)
+                    : theme::coloured(QStringLiteral("peaks are not in the file"), theme::kMuted)) +
                QStringLiteral("&nbsp; ") +
                theme::coloured(QStringLiteral("-- baseline %1").arg(number_text(waveform.baseline_median_adc)),
                                theme::kDifference));

@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
 
 # Test programs that run under the sanitizers, where they exist. Each is a CMake target and the label of its tests.
-asan_programs=(tests_core tests_trigger tests_readers tests_simulator tests_store tests_wire tests_run)
+asan_programs=(tests_core tests_trigger tests_readers tests_simulator)
+asan_long_programs=(tests_store tests_wire tests_monitor tests_run)  # they would double the time CI takes
 tsan_programs=(tests_core tests_run tests_wire)
 
 usage() {
@@ -19,7 +20,7 @@ usage: tools/test.sh [--long]
 Installs missing packages (tools/packages.txt), builds preset dev and runs all tests but the long ones, then builds and
 runs parts of them under the sanitizers (presets asan and tsan). Everything is built in build/.
 
-  --long   also run the tests labelled "long" (preset dev)
+  --long   also run the tests labelled "long" (preset dev), and all folders' tests under AddressSanitizer
   --help   print this
 END
 }
@@ -36,6 +37,7 @@ for argument in "$@"; do
             ;;
     esac
 done
+if [[ $long == yes ]]; then asan_programs+=("${asan_long_programs[@]}"); fi
 
 jobs=$(nproc)
 failed=()   # presets with a failed test

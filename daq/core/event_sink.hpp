@@ -40,6 +40,7 @@ struct Waveform {
     double baseline_median_adc = 0;     ///< of the signal channel, in ADC counts after its code map
     std::vector<WaveformChannel> channels;
     std::vector<WaveformPeak> peaks;    ///< of the signal channel
+    bool peaks_known = true;            ///< false: from a file, which holds samples and features but no peak list
 
     friend bool operator==(const Waveform&, const Waveform&) = default;
 };

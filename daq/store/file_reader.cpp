@@ -314,6 +314,7 @@ std::vector<Waveform> AlleycatFile::last_waveforms(std::size_t n) const {
         wave.sequence = event.sequence;
         wave.utc_ns = event.utc_ns;
         wave.baseline_median_adc = event.baseline_median_adc;
+        wave.peaks_known = false;
     }
     for (std::uint16_t b = 0; b < run_.boards.size(); ++b) {
         const BoardInfo& board = run_.boards[b];
