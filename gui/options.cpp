@@ -53,8 +53,8 @@ std::variant<Options, int> parse_command_line(int argc, const char* const* argv)
         "Examples:\n"
         "  alleycat-monitor                                        the daemon on this host\n"
         "  alleycat-monitor --connect tcp://daq.example.org:5556   a daemon elsewhere\n"
-        "  alleycat-monitor run000012_part*.h5                     recorded files\n"
-        "  alleycat-monitor run000012_part0000.h5 --screenshot run.png\n"
+        "  alleycat-monitor run_000012_part_*.h5                     recorded files\n"
+        "  alleycat-monitor run_000012_part_0001.h5 --screenshot run.png\n"
         "\n"
         "Keys: F freeze the scope, S save a screenshot here, B hide the residual, Esc all panels, Q or Ctrl-Q quit.\n"
         "Exit status: 0 done; 1 it failed, one line says why; 2 the command line is wrong.");

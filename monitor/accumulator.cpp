@@ -21,6 +21,7 @@
 #include "monitor/pending_events.hpp"
 #include "monitor/status_bytes.hpp"
 #include "monitor/trend_table.hpp"
+#include "monitor/window_alpha.hpp"
 
 namespace alleycat {
 namespace {
@@ -88,34 +89,6 @@ std::string_view difference(const RunDescription& a, const RunDescription& b) {
     if (a.rate_boost != b.rate_boost) return "rate boost";
     if (simulated(a) != simulated(b)) return "kind of source (simulated or real)";
     return {};
-}
-
-/// Time of arrivals between `from` and `to` that the windows of one role cover [ns]; without a sample period, their
-/// number.
-double covered(const RunDescription& run, WindowRole role, double from_ns, double to_ns) {
-    const bool known =
-        run.signal.present && run.signal.board < run.boards.size() && run.boards[run.signal.board].sample_period_ps > 0;
-    double sum = 0;
-    for (const WindowInfo& window : run.windows) {
-        if (window.role != role) continue;
-        if (!known || window.roi_end <= window.roi_start) {
-            sum += 1;
-            continue;
-        }
-        const double length_ns = (static_cast<double>(window.roi_end) - static_cast<double>(window.roi_start)) *
-                                 static_cast<double>(run.boards[run.signal.board].sample_period_ps) * 1e-3;
-        sum += std::max(0.0, std::min(length_ns, to_ns) - std::max(0.0, from_ns));
-    }
-    return sum;
-}
-
-/// Exposure of C over that of AC for arrivals in a range: both windows stand in every tick, so only their lengths
-/// count.
-double alpha_of(const RunDescription* run, double from_ns, double to_ns) {
-    if (run == nullptr) return 1;
-    const double c = covered(*run, WindowRole::coincident, from_ns, to_ns);
-    const double ac = covered(*run, WindowRole::anticoincident, from_ns, to_ns);
-    return c > 0 && ac > 0 && std::isfinite(c / ac) ? c / ac : 1;
 }
 
 /// `scale`: from the unit of the histogram to that of the axis.
@@ -314,8 +287,8 @@ void Accumulator::on_event(const Event& event) {
     ++m.events;
     m.newest_event_utc_ns = event.utc_ns;
 
-    constexpr std::uint32_t kNoFeatures = trigger_flag::missing_channel | trigger_flag::short_trace;
-    const bool measured = event.feature_count >= kCoreFeatures && (event.flags & kNoFeatures) == 0;
+    const bool measured =
+        event.feature_count >= kCoreFeatures && (event.flags & trigger_flag::missing_channel) == 0;
     const bool beam_tick = event.trigger_class == TriggerClass::beam_tick;
     double pretrace_peaks = std::numeric_limits<double>::quiet_NaN();
     for (std::size_t w = event.window_count; w-- > 0;) {  // backwards: the first coincident window's pretrace stays
@@ -416,8 +389,8 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
 
     const AnalysisBox range = m.run != nullptr ? m.run->box : AnalysisBox{};
     const double tick_rate_hz = m.run != nullptr ? m.run->tick_rate_hz : 0;
-    const double alpha = alpha_of(m.run.get(), range.min_arrival_ns, range.max_arrival_ns);
-    const double loose_alpha = alpha_of(m.run.get(), 0, std::numeric_limits<double>::infinity());
+    const double alpha = window_alpha(m.run.get(), range.min_arrival_ns, range.max_arrival_ns);
+    const double loose_alpha = window_alpha(m.run.get(), 0, std::numeric_limits<double>::infinity());
     const auto charge = [](const Selection& selection, const char* what, double a) {
         return triple(selection.charge, what, "charge [PE]", 1, a);
     };

@@ -40,7 +40,10 @@ struct AcquisitionOptions {
 StationSetup load(const AcquisitionOptions& options) {
     StationSetup setup = load_station(options.config);
     if (!options.folder.empty()) setup.store.folder = options.folder;
-    if (options.rate_boost > 0) setup.simulator.rate_boost = options.rate_boost;
+    if (options.rate_boost > 0) {
+        setup.simulator.rate_boost = options.rate_boost;
+        note_override(setup, "simulator.rate_boost", options.rate_boost);
+    }
     return setup;
 }
 
@@ -61,7 +64,8 @@ int run(const AcquisitionOptions& options, CommandContext& context) {
         {.writer = DaemonOptions::Writer::embedded, .end_with_run = true, .seconds = options.seconds, .mode = mode}};
     const RunResult result = daemon.serve(context.signals);
     print_run_report(result);
-    return result.status.ledger.closes() ? 0 : 1;
+    require_closed_ledger(result);
+    return 0;
 }
 
 int daq(const AcquisitionOptions& options, CommandContext& context) {

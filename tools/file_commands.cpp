@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +13,9 @@
 #include "daq/store/truth.hpp"
 #include "daq/store/verify.hpp"
 #include "monitor/excess.hpp"
+#include "monitor/window_alpha.hpp"
 #include "tools/commands.hpp"
+#include "tools/excess_json.hpp"
 #include "tools/run_report.hpp"
 
 namespace alleycat {
@@ -23,23 +26,26 @@ struct InfoOptions {
     bool json = false;
 };
 
-/// One file, and the sum of all: counts add, the excess is that of the sums (C and AC of the same triggers: alpha 1).
+/// Exposure of what n_on counts over that of what n_off counts: C against AC by their lengths, or, without an AC window,
+/// ticks with beam against strobe triggers.
+double alpha_of(const FileInfo& file) {
+    const auto is_background = [](const WindowInfo& w) { return w.role == WindowRole::anticoincident; };
+    if (std::any_of(file.run.windows.begin(), file.run.windows.end(), is_background)) {
+        return window_alpha(&file.run, file.run.box.min_arrival_ns, file.run.box.max_arrival_ns);
+    }
+    const auto strobes = file.summary.by_class[static_cast<std::size_t>(TriggerClass::strobe)];
+    const auto ticks = file.summary.ticks[index_of(BeamState::on)];
+    return strobes > 0 && ticks > 0 ? static_cast<double>(ticks) / static_cast<double>(strobes) : 1;
+}
+
+/// The sum over all files: counts add, the excess is that of the sums, which needs one alpha for all.
 struct Sums {
     std::uint64_t triggers = 0, n_on = 0, n_off = 0, signal_in_box = 0, signal_injected = 0;
     double beam_energy_gwh = 0, live_time_s = 0;
+    std::optional<double> alpha{};
+    bool one_alpha = true;
     bool truth = false;
 };
-
-nlohmann::json to_json(const Excess& e) {
-    return {{"n_on", e.n_on},
-            {"n_off", e.n_off},
-            {"alpha", e.alpha},
-            {"excess", e.excess},
-            {"error", e.error},
-            {"li_ma", e.li_ma},
-            {"interval_low", e.interval_low},
-            {"interval_high", e.interval_high}};
-}
 
 nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& truth) {
     const PartSummary& s = file.summary;
@@ -81,7 +87,7 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
           {"refused", s.ledger.refused},
           {"lost_estimated", s.ledger.lost_estimated},
           {"closes", s.ledger.closes()}}},
-        {"excess", to_json(excess(file.n_on, file.n_off, 1))}};
+        {"excess", to_json(excess(file.n_on, file.n_off, alpha_of(file)))}};
     if (truth) {
         nlohmann::json injected = nlohmann::json::object();
         for (std::size_t k = 0; k < kTruthKindNames.size(); ++k)
@@ -117,7 +123,7 @@ void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
         fmt::print("\n");
     }
     if (s.ticks[index_of(BeamState::on)] > 0)
-        fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, 1)));
+        fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, alpha_of(file))));
     if (truth) {
         fmt::print("  injected by the simulator: {} signal pulses, {} of them accepted in the box\n",
                    truth->signal_injected, truth->signal_in_box);
@@ -130,6 +136,8 @@ int print_info(const InfoOptions& options) {
     for (const std::filesystem::path& path : options.files) {
         const FileInfo file = info(path);
         const std::optional<TruthTally> truth = tally_truth(AlleycatFile{path});
+        sums.one_alpha = sums.one_alpha && (!sums.alpha || *sums.alpha == alpha_of(file));
+        sums.alpha = alpha_of(file);
         sums.triggers += file.summary.triggers;
         sums.n_on += file.n_on;
         sums.n_off += file.n_off;
@@ -146,18 +154,19 @@ int print_info(const InfoOptions& options) {
             print(file, truth);
         }
     }
-    const Excess all = excess(sums.n_on, sums.n_off, 1);
+    const Excess all = excess(sums.n_on, sums.n_off, sums.alpha.value_or(1));
     if (options.json) {
         nlohmann::json json{
             {"files", files},
             {"triggers", sums.triggers},
             {"exposure", {{"live_time_s", sums.live_time_s}, {"beam_energy_gwh", sums.beam_energy_gwh}}},
-            {"excess", to_json(all)}};
+            {"excess", sums.one_alpha ? to_json(all) : nlohmann::json{}}};
         if (sums.truth)
             json["truth"] = {{"signal_injected", sums.signal_injected}, {"signal_in_box", sums.signal_in_box}};
         fmt::print("{}\n", json.dump(2));
     } else if (options.files.size() > 1) {
-        fmt::print("all: {} triggers, {:.4g} GWh, excess {}\n", sums.triggers, sums.beam_energy_gwh, to_text(all));
+        fmt::print("all: {} triggers, {:.4g} GWh, excess {}\n", sums.triggers, sums.beam_energy_gwh,
+                   sums.one_alpha ? to_text(all) : "not summed: the files' exposure ratios differ");
         if (sums.truth)
             fmt::print("all: {} signal pulses injected, {} accepted in the box\n", sums.signal_injected,
                        sums.signal_in_box);

@@ -60,6 +60,7 @@ int replay(const ReplayOptions& options, CommandContext& context) {
     // The states an Alleycat run was recorded with are the answer of its own join; a power log may know better.
     if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames)
         setup.beam.source = BeamConfig::Source::recorded;
+    if (input.is_alleycat) setup.simulator.rate_boost = input.rate_boost;
     auto line = std::make_shared<ProgressLine>();
     DaemonOptions daemon_options = file_to_file(options.output, line);
     if (options.paced) {
@@ -70,6 +71,7 @@ int replay(const ReplayOptions& options, CommandContext& context) {
     line.reset();
     const RunResult result = serve(std::move(setup), std::move(daemon_options), context);
     print_run_report(result);
+    require_closed_ledger(result);
     return 0;
 }
 
@@ -104,16 +106,22 @@ int simulate(const SimulateOptions& options, CommandContext& context) {
         }
     }
     setup.simulator.seed = options.seed;
+    note_override(setup, "simulator.seed", options.seed);
     setup.simulator.pacing = Pacing::fast;
     // The same seed gives the same file: time starts where the station file says, or at a fixed day.
     if (!setup.simulator.start_utc) setup.simulator.start_utc = from_iso8601("2015-10-02T16:00:00Z");
-    if (options.rate_boost > 0) setup.simulator.rate_boost = options.rate_boost;
+    if (options.rate_boost > 0) {
+        setup.simulator.rate_boost = options.rate_boost;
+        note_override(setup, "simulator.rate_boost", options.rate_boost);
+    }
     if (options.format == "labview") return simulate_labview(setup, options, context);
     auto line = std::make_shared<ProgressLine>();
     DaemonOptions daemon_options = file_to_file(options.output, line);
     daemon_options.triggers = options.triggers;
     line.reset();
-    print_run_report(serve(std::move(setup), std::move(daemon_options), context));
+    const RunResult result = serve(std::move(setup), std::move(daemon_options), context);
+    print_run_report(result);
+    require_closed_ledger(result);
     return 0;
 }
 

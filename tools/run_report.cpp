@@ -4,11 +4,20 @@
 
 #include <cstdio>
 
+#include "daq/core/error.hpp"
+
 namespace alleycat {
 
 std::string to_text(const Excess& excess) {
     return fmt::format("{:.1f} +- {:.1f} (N_on {}, N_off {}, alpha {:.4g}, Li-Ma {:.2f})", excess.excess, excess.error,
                        excess.n_on, excess.n_off, excess.alpha, excess.li_ma);
+}
+
+void require_closed_ledger(const RunResult& result) {
+    const Ledger& l = result.status.ledger;
+    if (l.closes()) return;
+    throw Error{fmt::format("run {}: the ledger does not close: {} triggers, {} recorded, {} refused; ticks: {} expected, {} seen, {} missed",
+                            result.run.run, l.triggers, l.recorded, l.refused, l.ticks_expected, l.ticks_seen, l.ticks_missed)};
 }
 
 void print_run_report(const RunResult& result) {

@@ -14,6 +14,7 @@
 #include "daq/wire/security.hpp"
 #include "monitor/excess.hpp"
 #include "tools/commands.hpp"
+#include "tools/excess_json.hpp"
 
 namespace alleycat {
 namespace {
@@ -82,7 +83,8 @@ void print_status(const Status& status) {
     fmt::print("run {}: {}{}{}\n", status.run, to_text(status.state), status.reason.empty() ? "" : ": ", status.reason);
     fmt::print("  triggers {} ({:.2f} Hz), recorded {}, refused {}, ticks missed {}, ledger {}\n", l.triggers,
                status.trigger_rate_hz, l.recorded, l.refused, l.ticks_missed, l.closes() ? "closes" : "DOES NOT CLOSE");
-    fmt::print("  beam {}, {:.3f} MW, {:.1f} s behind\n", to_text(status.beam_state), status.beam_power_w / 1e6,
+    fmt::print("  beam {}, {}, {:.1f} s behind\n", to_text(status.beam_state),
+               status.beam_power_w < 0 ? "power unknown" : fmt::format("{:.3f} MW", status.beam_power_w / 1e6),
                status.beam_lag_s);
     fmt::print("  writer {}, {} on disk, {:.1f} MB not yet; {} ({:.1f} MB); {:.1f} GB free{}{}\n",
                status.writer.connected ? "connected" : "AWAY", status.writer.durable_triggers,
@@ -137,15 +139,7 @@ struct ExcessOptions {
 int print_excess(const ExcessOptions& options) {
     const Excess e = excess(options.n_on, options.n_off, options.alpha);
     if (options.json) {
-        fmt::print("{}\n", nlohmann::json{{"n_on", e.n_on},
-                                          {"n_off", e.n_off},
-                                          {"alpha", e.alpha},
-                                          {"excess", e.excess},
-                                          {"error", e.error},
-                                          {"li_ma", e.li_ma},
-                                          {"interval_low", e.interval_low},
-                                          {"interval_high", e.interval_high}}
-                               .dump(2));
+        fmt::print("{}\n", to_json(e).dump(2));
     } else {
         fmt::print("excess {:.4g} +- {:.4g}, Li-Ma {:.3f} sigma, 68 % interval [{:.4g}, {:.4g}]\n", e.excess, e.error,
                    e.li_ma, e.interval_low, e.interval_high);

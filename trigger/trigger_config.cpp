@@ -88,6 +88,8 @@ Cut parse_cut(ConfigSection& section) {
             section.problem("flag", fmt::format("'{}' is not a flag: {}", flag, fmt::join(kTriggerFlagNames, ", ")));
         } else {
             cut.forbidden_flags = 1u << (known - kTriggerFlagNames.begin());
+            // A veto that was not recorded is not a veto that was silent.
+            if (cut.forbidden_flags == trigger_flag::muon_veto) cut.forbidden_flags |= trigger_flag::missing_veto;
         }
         cut.meaning = "not " + flag;
     }

@@ -97,7 +97,7 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
         const RecordView* const veto = trigger.of_board(config_.veto.board);
         const std::size_t at = veto == nullptr ? kMaxChannels : position_of(veto->header(), config_.veto.channel);
         if (at == kMaxChannels) {
-            event.flags |= trigger_flag::missing_channel;
+            event.flags |= trigger_flag::missing_veto;
         } else if (has_veto_peak(*veto, at)) {
             event.flags |= trigger_flag::muon_veto;
         }

@@ -26,9 +26,11 @@ inline constexpr std::uint32_t missing_board = 1u << 3;    ///< a board of the s
 inline constexpr std::uint32_t missing_channel = 1u << 4;  ///< the signal channel is absent: no features
 inline constexpr std::uint32_t short_trace = 1u << 5;      ///< trace too short for its baseline or a window
 inline constexpr std::uint32_t clock_backwards = 1u << 6;  ///< a board's clock ran backwards
+inline constexpr std::uint32_t missing_veto = 1u << 7;     ///< the veto channel is absent: nobody knows about muons
 }  // namespace trigger_flag
-inline constexpr std::array<std::string_view, 7> kTriggerFlagNames{
-    "overflow", "muon_veto", "linear_gate", "missing_board", "missing_channel", "short_trace", "clock_backwards"};
+inline constexpr std::array<std::string_view, 8> kTriggerFlagNames{
+    "overflow",        "muon_veto",   "linear_gate",     "missing_board",
+    "missing_channel", "short_trace", "clock_backwards", "missing_veto"};
 
 /// Features every profile has, at fixed places; a profile's own follow from Feature::count on.
 /// Times count from the window's start (arrival_ns) or from the arrival (t10, t50, t90).

@@ -119,12 +119,13 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     }
     answer_the_rest();
     stop_threads();
-    count_what_is_left();
+    const std::uint64_t lost = count_what_is_left();
     update_status();
     mark_keeper_.reset();
     if (failed_to_serve) std::rethrow_exception(failed_to_serve);
     if (writer_failure_) std::rethrow_exception(writer_failure_);
     if (failure_ && options_.end_with_run) std::rethrow_exception(failure_);
+    if (lost > 0) throw Error{fmt::format("{} triggers are lost: no writer has put them on disk", lost)};
     result_.status = *status_.get();
     result_.monitor = feed_->result();
     result_.files = files_of_run();
@@ -196,7 +197,7 @@ void Daemon::answer_the_rest() {
 }
 
 /// What no writer took is gone with this process: counted here, and estimated again by the next one from the run mark.
-void Daemon::count_what_is_left() {
+std::uint64_t Daemon::count_what_is_left() {
     buffers_.frames.rewind();
     std::uint64_t triggers = 0;
     for (auto bytes = buffers_.frames.next(); bytes.data() != nullptr; bytes = buffers_.frames.next()) {
@@ -204,9 +205,8 @@ void Daemon::count_what_is_left() {
         if (read_frame(bytes, frame) == FrameError::none && frame.header.kind == FrameKind::trigger) ++triggers;
     }
     buffers_.frames.rewind();
-    if (triggers == 0) return;
-    registry_.get("run.given_up_triggers").add(triggers);
-    log::run().error("{} triggers are lost: no writer has put them on disk", triggers);
+    if (triggers > 0) registry_.get("run.given_up_triggers").add(triggers);
+    return triggers;
 }
 
 // ---- the state machine
@@ -233,13 +233,14 @@ void Daemon::start_run() {
                             .run = setup_.run,
                             .builder = setup_.builder,
                             .max_triggers = max_triggers,
-                            .lost_since_utc_ns = std::exchange(interrupted_since_utc_ns_, std::nullopt)};
+                            .lost_since_utc_ns = interrupted_since_utc_ns_};
     config.builder.mode = options_.mode;
     RunDescription description = describe_run(setup_, run, sources);
     result_.run = description;
     pipeline_ = std::make_unique<Pipeline>(config, std::move(description), setup_.trigger,
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
     pipeline_->start();
+    interrupted_since_utc_ns_.reset();  // told once, by the first run that did start
     state_ = RunState::running;
     any_run_ = true;
     drain_expired_ = false;
@@ -303,8 +304,8 @@ void Daemon::step(const ShutdownSignals& signals) {
         waiting_for_stop_.clear();
     }
     // A file waits as long as it takes; what was live does not.
-    const bool patience_ends = options_.mode == WhenFull::refuse && state_ == RunState::draining &&
-                               (steady_clock::now() >= drain_deadline_ || signals.hurry().stop_requested());
+    const bool too_late = options_.mode == WhenFull::refuse && steady_clock::now() >= drain_deadline_;
+    const bool patience_ends = state_ == RunState::draining && (too_late || signals.hurry().stop_requested());
     if (patience_ends && !drain_expired_) {
         drain_expired_ = true;
         pipeline_->give_up();

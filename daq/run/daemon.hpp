@@ -81,7 +81,7 @@ class Daemon {
     void start_threads();
     void stop_threads();
     void answer_the_rest();
-    void count_what_is_left();
+    std::uint64_t count_what_is_left();
     void start_run();
     void stop_run();
     void step(const ShutdownSignals& signals);

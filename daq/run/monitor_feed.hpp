@@ -49,7 +49,6 @@ class MonitorFeed {
     [[nodiscard]] std::shared_ptr<const MonitorSnapshot> snapshot(const std::stop_token& stop);
     /// What the screen would show now. Only when the loop has ended.
     [[nodiscard]] std::shared_ptr<const Snapshot> result() const { return accumulator_.snapshot(); }
-    [[nodiscard]] std::vector<Alarm> active_alarms() const { return alarms_.active(); }
 
   private:
     void serve(const std::stop_token& stop);

@@ -428,7 +428,10 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t kee
         const std::uint32_t seen = bell_.value();
         if (const std::span<std::byte> room = frames_.reserve(bytes, keep_free); !room.empty()) return room;
         if (give_up_.load(std::memory_order_acquire)) return {};
-        if (ticker_->ticked()) make_progress();
+        if (ticker_->ticked()) {
+            if (failure_.get() != nullptr) stop_readout();
+            make_progress();
+        }
         bell_.wait(seen, std::stop_token{});
     }
 }

@@ -103,7 +103,9 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
     for (const std::filesystem::path& path : inputs) alleycat_files += is_alleycat_file(path) ? 1 : 0;
     if (alleycat_files == inputs.size()) {
         input.is_alleycat = true;
-        input.run = AlleycatFile{inputs.front()}.run().run;
+        const AlleycatFile first{inputs.front()};
+        input.run = first.run().run;
+        input.rate_boost = first.run().rate_boost;
         input.sources = open_recorded_run(inputs);
     } else if (alleycat_files > 0) {
         throw Error{"Alleycat files and files of other formats cannot be replayed together"};

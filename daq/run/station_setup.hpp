@@ -55,6 +55,7 @@ struct RecordedInput {
     std::vector<std::unique_ptr<RecordSource>> sources;
     bool is_alleycat = false;
     std::uint64_t run = 0;  ///< of an Alleycat file; else 0
+    double rate_boost = 1;  ///< of an Alleycat file: what its simulator was told
 };
 [[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs);
 

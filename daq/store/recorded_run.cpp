@@ -99,8 +99,10 @@ class RecordedBoard final : public RecordSource {
         h5::prepare();
         while (!stop.stop_requested()) {
             if (!reader_ && !open_next()) return Next::end;
+            if (held_) return deliver(header);
             try {
                 if (!reader_->next()) {
+                    if (next_dead_time_ < dead_time_.size()) return refused(header);
                     finish_file();
                     continue;
                 }
@@ -115,11 +117,7 @@ class RecordedBoard final : public RecordSource {
             }
             pulses_.resize(std::min<std::size_t>(pulses_.size(), 0xFFFF));
             header_.truth_count = static_cast<std::uint16_t>(pulses_.size());
-            while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter)
-                due_.push_back(frames_[next_frame_++]);
-            header = header_;
-            ++records_;
-            return Next::record;
+            held_ = true;
         }
         return Next::idle;
     }
@@ -160,6 +158,39 @@ class RecordedBoard final : public RecordSource {
     [[nodiscard]] std::vector<std::string> remarks() const override { return remarks_; }
 
   private:
+    /// The record that was read, after the triggers that were refused before it.
+    Next deliver(RecordHeader& header) {
+        if (next_dead_time_ < dead_time_.size() && dead_time_[next_dead_time_].first_sequence < header_.sequence) {
+            return refused(header);
+        }
+        held_ = false;
+        while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter) {
+            due_.push_back(frames_[next_frame_++]);
+        }
+        header = header_;
+        last_ = header_;
+        ++records_;
+        return Next::record;
+    }
+
+    /// The next dead-time interval as the stub it once was.
+    Next refused(RecordHeader& header) {
+        const DeadTime& interval = dead_time_[next_dead_time_++];
+        const std::uint64_t n = interval.last_sequence - interval.first_sequence + 1;
+        const RecordHeader& near = held_ ? header_ : last_;  // counters and host time go along with the sequence
+        header = RecordHeader{};
+        header.sequence = interval.first_sequence;
+        header.counter = near.counter + (interval.first_sequence - near.sequence);
+        header.time_ps = interval.begin_ps;
+        header.refused_last_time_ps =
+            interval.begin_ps + (interval.end_ps - interval.begin_ps) / static_cast<std::int64_t>(n) * static_cast<std::int64_t>(n - 1);
+        header.utc_ns = near.utc_ns + (interval.begin_ps - near.time_ps) / 1000;
+        header.refused = static_cast<std::uint32_t>(n);
+        header.refusal = static_cast<RefusalReason>(interval.reason);
+        header.board = index_;
+        return Next::record;
+    }
+
     bool open_next() {
         if (next_path_ == paths_.size()) return false;
         file_.emplace(paths_[next_path_++]);
@@ -168,6 +199,8 @@ class RecordedBoard final : public RecordSource {
         truth_ = TruthRows{file_->hdf5_id(), index_};
         frames_ = tells_the_beam_ ? file_->beam_frames() : std::vector<BeamFrame>{};
         next_frame_ = 0;
+        dead_time_ = tells_the_beam_ ? file_->dead_time() : std::vector<DeadTime>{};
+        next_dead_time_ = 0;
         records_ = 0;
         if (!file_->closed() && tells_the_beam_) {
             remarks_.push_back(fmt::format("{}: was not closed, it ends after {} triggers", file_->path().string(),
@@ -196,6 +229,10 @@ class RecordedBoard final : public RecordSource {
     TriggerRows triggers_;
     TruthRows truth_;
     RecordHeader header_;
+    RecordHeader last_;    // delivered last
+    bool held_ = false;    // header_ is read and not yet delivered
+    std::vector<DeadTime> dead_time_;
+    std::size_t next_dead_time_ = 0;
     std::vector<TruthPulse> pulses_;
     std::vector<BeamFrame> frames_, due_;
     std::size_t next_frame_ = 0;

@@ -239,9 +239,9 @@ TEST_CASE("windows of unequal length are compared by what they cover of the box"
     a.on_event(with_ac(event(0), 10, 1000));
     a.on_beam({0, 1e6F, BeamState::on});
     CHECK(a.snapshot()->excess.alpha == 1);
-    CHECK(a.snapshot()->pe_loose.difference.value[5] == Approx(-0.5));
-    // AC of 3 us covers half of the box: each of its counts stands for two.
-    r.windows[1].roi_end = r.windows[1].roi_start + 1500;
+    CHECK(a.snapshot()->pe_loose.difference.value[5] == Approx(-(7525.0 - 1500) / (15050 - 1500)));
+    // AC of 6 us, of which arrivals can take 3 us, half of the box: each of its counts stands for two.
+    r.windows[1].roi_end = r.windows[1].roi_start + 3000;
     Accumulator b;
     b.on_run(r);
     b.on_event(with_ac(event(0), 10, 1000));

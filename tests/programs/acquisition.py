@@ -5,7 +5,7 @@ import time
 
 import h5py
 
-from support import Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, sequences
+from support import Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, same_bits, sequences
 
 
 def assert_ended_cleanly(station, files=1):
@@ -113,7 +113,7 @@ def check_end_without_writer(folder):
     station = Station(folder, drain_timeout_s=0.1)
     with Process("daq", "--config", station.path) as daemon:
         station.wait("triggers", lambda s: s["ledger"]["triggers"] >= 10)
-        daemon.end()
+        daemon.end(status=1)
         assert "are lost" in daemon.text and "no writer" in daemon.text, daemon.text
 
 
@@ -136,6 +136,14 @@ def check_full_buffer(folder):
         assert file["raw/pci5153/sequence"][()].tolist() == recorded
         # Refused after taken, and taken again after refused.
         assert recorded[0] == 0 and recorded[-1] > max(refused_numbers) > min(refused_numbers) > 0
+    # Replay keeps what was refused: the same sequence numbers, the same intervals.
+    again = folder / "again.h5"
+    alleycat("replay", part, "--config", station.path, "--output", again)
+    alleycat("verify", again)
+    with h5py.File(part) as live, h5py.File(again) as replayed:
+        for column in ("first_sequence", "last_sequence", "reason", "begin_ps"):
+            assert same_bits(live[f"dead_time/{column}"][()], replayed[f"dead_time/{column}"][()]), column
+        assert replayed["raw/pci5153/sequence"][()].tolist() == recorded
 
 
 def check_start_and_stop(folder):

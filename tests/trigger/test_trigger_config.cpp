@@ -104,6 +104,7 @@ below = "rise_10_90_ns"
     REQUIRE(infos[3].meaning == "8 <= window_peaks or 30 <= charge_pe");
     REQUIRE(infos[4].meaning == "pretrace_peaks <= 3");
     REQUIRE(infos[5].meaning == "t50_ns < rise_10_90_ns");
+    REQUIRE(config.cuts[0].forbidden_flags == (trigger_flag::muon_veto | trigger_flag::missing_veto));
     REQUIRE_FALSE(config.cuts[0].needs_arrival);
     REQUIRE(config.cuts[1].needs_arrival);
     REQUIRE_FALSE(config.cuts[2].needs_arrival);

@@ -200,6 +200,13 @@ TEST_CASE("a trace too short, a missing channel and a missing board are flagged,
     REQUIRE((event.flags & trigger_flag::missing_channel) != 0);
     REQUIRE_FALSE(event.window[0].accepted());
 
+    TestBoard<std::int8_t> blind{100};
+    blind.header.channel_mask = 1;  // only the signal came: nobody knows about muons
+    blind.header.channels = 1;
+    blind.samples.resize(400);
+    blind.n = 400;
+    REQUIRE(blind.process(small_config()).flags == trigger_flag::missing_veto);
+
     Trigger nothing;
     nothing.missing_boards = 1;
     TriggerStage{small_config(), {half.info}}.process(nothing, 70, event);
