@@ -11,28 +11,13 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/station.hpp"
+#include "tests/temporary_folder.hpp"
 
 using namespace alleycat;
+using alleycat::testing::TemporaryFolder;
 using Lines = std::vector<std::string>;
 
 namespace {
-
-/// A fresh folder that is removed at the end.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "alleycat-config-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) throw Error{"no temporary folder"};
-        path_ = name;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 Lines station_problems(const std::string& text) {
     ConfigProblems problems;

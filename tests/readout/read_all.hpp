@@ -15,37 +15,21 @@
 #include <vector>
 
 #include "daq/core/source.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace alleycat::testing {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
-/// A fresh folder, gone with this object.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = (fs::temp_directory_path() / "alleycat-readers-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) throw std::runtime_error{"no temporary folder"};
-        path_ = name;
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] const fs::path& path() const noexcept { return path_; }
-    [[nodiscard]] fs::path write(const fs::path& name, const Bytes& bytes) const {
-        fs::create_directories((path_ / name).parent_path());
-        std::ofstream out{path_ / name, std::ios::binary};
-        out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-        return path_ / name;
-    }
-
-  private:
-    fs::path path_;
-};
+/// Writes a file, and the folders it stands in, into a temporary folder.
+[[nodiscard]] inline fs::path write(const TemporaryFolder& folder, const fs::path& name, const Bytes& bytes) {
+    const fs::path path = folder / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream out{path, std::ios::binary};
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    return path;
+}
 
 inline Bytes read_file(const fs::path& path) {
     std::ifstream in{path, std::ios::binary};

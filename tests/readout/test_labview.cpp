@@ -138,7 +138,7 @@ TEST_CASE("a waveform's columns come apart into signal and veto", "[readout][uni
     for (int i = 0; i < 35'000; ++i)
         append(member, {static_cast<std::uint8_t>(i % 251), static_cast<std::uint8_t>(i % 241)});
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
     const std::vector<ReadRecord> records = read_all(*source);
     REQUIRE(records.size() == 1);
     const RecordHeader& header = records[0].header;
@@ -168,7 +168,7 @@ TEST_CASE("a torn minute gives what was whole before the tear", "[readout][fault
     const std::vector<ReadRecord> whole = read_all(*open({file}));
     bytes.resize(bytes.size() * 3 / 4);
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", bytes)});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", bytes)});
     const std::vector<ReadRecord> records = read_all(*source);
     // Three quarters of the packed bytes hold about three quarters of the 40 triggers.
     REQUIRE(records.size() >= 25);
@@ -195,7 +195,7 @@ TEST_CASE("a wrong checksum is counted when the minute is through, and its trigg
     append_u32(bytes, 0x06054B50);  // end of an (empty) directory
     bytes.resize(bytes.size() + 18);
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", bytes)});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", bytes)});
     REQUIRE(read_all(*source).size() == 2);
     REQUIRE(defect(*source, "crc_error") == 1);
     REQUIRE(source->defects().size() == 1);
@@ -207,7 +207,7 @@ TEST_CASE("LabVIEW's leftovers end a minute, and their bytes are counted", "[rea
     append(member, chunk_header(350'071));  // one more than ten waveforms
     member.resize(member.size() + 500);
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
     REQUIRE(read_all(*source).size() == 2);
     REQUIRE(defect(*source, "trailing_bytes") == 508);
     REQUIRE(source->defects().size() == 1);
@@ -221,7 +221,7 @@ TEST_CASE("a chunk header that cannot be ends the minute and is said", "[readout
     append(member, chunk_header(columns, channels));
     append(member, waveform(after_noon(5)));
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
     REQUIRE(read_all(*source).size() == 3);
     REQUIRE(defect(*source, "bad_chunk") == 1);
     REQUIRE(defect(*source, "trailing_bytes") == 8 + 70'014);
@@ -233,7 +233,7 @@ TEST_CASE("a waveform cut short at the member's end is counted, the whole ones a
     SECTION("within a waveform") {
         member.resize(member.size() - 1);
         TemporaryFolder folder;
-        const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+        const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
         REQUIRE(read_all(*source).size() == 2);
         REQUIRE(defect(*source, "truncated_record") == 1);
         REQUIRE(source->defects().size() == 1);
@@ -241,14 +241,14 @@ TEST_CASE("a waveform cut short at the member's end is counted, the whole ones a
     SECTION("between two waveforms of a chunk") {
         member.resize(member.size() - 70'014);
         TemporaryFolder folder;
-        const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+        const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
         REQUIRE(read_all(*source).size() == 2);
         REQUIRE(defect(*source, "truncated_chunk") == 1);
     }
     SECTION("within a chunk's header") {
         append(member, {0, 0, 136});
         TemporaryFolder folder;
-        const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(member))});
+        const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(member))});
         REQUIRE(read_all(*source).size() == 3);
         REQUIRE(defect(*source, "trailing_bytes") == 3);
     }
@@ -260,7 +260,7 @@ TEST_CASE("a stamp that is no time keeps its trigger, with the time before it an
     const Stamp bad = GENERATE_COPY(no_month, far_off);
     TemporaryFolder folder;
     const std::unique_ptr<RecordSource> source =
-        open({folder.write("120000.zip", minute(chunk({kNoon, after_noon(1), bad, after_noon(5)})))});
+        open({write(folder, "120000.zip", minute(chunk({kNoon, after_noon(1), bad, after_noon(5)})))});
     const std::vector<ReadRecord> records = read_all(*source);
     REQUIRE(records.size() == 4);
     REQUIRE(records[2].header.flags == record_flag::bad_time);
@@ -275,7 +275,7 @@ TEST_CASE("a stamp that is no time keeps its trigger, with the time before it an
 
 TEST_CASE("a trigger before the first good stamp has no time at all and is skipped", "[readout][fault]") {
     TemporaryFolder folder;
-    const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", minute(chunk({Stamp{}, kNoon})))});
+    const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", minute(chunk({Stamp{}, kNoon})))});
     const std::vector<ReadRecord> records = read_all(*source);
     REQUIRE(records.size() == 1);
     REQUIRE(records[0].header.counter == 1);
@@ -287,13 +287,13 @@ TEST_CASE("a stamp that goes back is flagged, the change from summer time is not
     TemporaryFolder folder;
     // 2016-11-06: 1:59:59.98 EDT, then 1:00:00.00 EST, 20 ms later.
     const std::unique_ptr<RecordSource> autumn =
-        open({folder.write("a.zip", minute(chunk({Stamp{16, 11, 6, 1, 59, 59, 98}, Stamp{16, 11, 6, 1, 0, 0, 0}})))});
+        open({write(folder, "a.zip", minute(chunk({Stamp{16, 11, 6, 1, 59, 59, 98}, Stamp{16, 11, 6, 1, 0, 0, 0}})))});
     const std::vector<ReadRecord> change = read_all(*autumn);
     REQUIRE(change[1].header.time_ps == 20'000'000'000);
     REQUIRE(autumn->defects().empty());
 
     const std::unique_ptr<RecordSource> back =
-        open({folder.write("b.zip", minute(chunk({after_noon(50), after_noon(40)})))});
+        open({write(folder, "b.zip", minute(chunk({after_noon(50), after_noon(40)})))});
     const std::vector<ReadRecord> records = read_all(*back);
     REQUIRE(records[1].header.flags == record_flag::clock_backwards);
     REQUIRE(records[1].header.time_ps == -100'000'000'000);
@@ -304,13 +304,13 @@ TEST_CASE("folders give their minutes in order of time, and a damaged minute doe
     TemporaryFolder folder;
     const fs::path run = folder.path() / "Run-15-10-02-23-59-00";
     const fs::path last =
-        folder.write("Run-15-10-02-23-59-00/151003/000000.zip", minute(chunk({Stamp{15, 10, 3, 0, 0, 0, 0}})));
+        write(folder, "Run-15-10-02-23-59-00/151003/000000.zip", minute(chunk({Stamp{15, 10, 3, 0, 0, 0, 0}})));
     const fs::path first =
-        folder.write("Run-15-10-02-23-59-00/151002/235900.zip", minute(chunk({Stamp{15, 10, 2, 23, 59, 0, 0}})));
-    (void)folder.write("Run-15-10-02-23-59-00/151002/235930.zip", {'n', 'o', ' ', 'z', 'i', 'p'});
-    (void)folder.write("Run-15-10-02-23-59-00/151002/235940.zip", {});
-    (void)folder.write("Run-15-10-02-23-59-00/151002/.235950.zip.x7Ty", {'P', 'K'});  // rsync at work
-    (void)folder.write("Run-15-10-02-23-59-00/notes/readme.txt", {'x'});
+        write(folder, "Run-15-10-02-23-59-00/151002/235900.zip", minute(chunk({Stamp{15, 10, 2, 23, 59, 0, 0}})));
+    (void)write(folder, "Run-15-10-02-23-59-00/151002/235930.zip", {'n', 'o', ' ', 'z', 'i', 'p'});
+    (void)write(folder, "Run-15-10-02-23-59-00/151002/235940.zip", {});
+    (void)write(folder, "Run-15-10-02-23-59-00/151002/.235950.zip.x7Ty", {'P', 'K'});  // rsync at work
+    (void)write(folder, "Run-15-10-02-23-59-00/notes/readme.txt", {'x'});
     const auto times = [](const std::vector<fs::path>& inputs) {
         std::vector<std::int64_t> seconds;
         for (const ReadRecord& record : read_all(*open(inputs)))
@@ -333,7 +333,7 @@ TEST_CASE("folders give their minutes in order of time, and a damaged minute doe
 TEST_CASE("members that are not a minute are skipped and said", "[readout][fault]") {
     TemporaryFolder folder;
     const Bytes notes{'n', 'o', 't', 'e', 's', ' ', 'o', 'f', ' ', 't', 'h', 'e', ' ', 's', 'h', 'i', 'f', 't'};
-    const fs::path file = folder.write(
+    const fs::path file = write(folder, 
         "120000.zip", zip({{"notes.txt", notes}, {"120000", chunk({kNoon})}, {"120030", chunk({after_noon(9)})}}));
     const std::unique_ptr<RecordSource> source = open({file});
     REQUIRE(read_all(*source).size() == 2);
@@ -344,7 +344,7 @@ TEST_CASE("members that are not a minute are skipped and said", "[readout][fault
 TEST_CASE("what holds no trigger at all is refused by name", "[readout][error]") {
     TemporaryFolder folder;
     const auto refused = [&](const std::string& name, const Bytes& bytes, const std::string& why) {
-        const fs::path file = folder.write(name, bytes);
+        const fs::path file = write(folder, name, bytes);
         INFO(name);
         CHECK_THROWS_AS(open({file}), Error);
         CHECK_THROWS_WITH(open({file}), Catch::Contains(name) && Catch::Contains(why));
@@ -369,7 +369,7 @@ TEST_CASE("what holds no trigger at all is refused by name", "[readout][error]")
 
 TEST_CASE("a board that cannot have recorded minutes is a wrong configuration", "[readout][error]") {
     TemporaryFolder folder;
-    const fs::path file = folder.write("120000.zip", minute(chunk({kNoon})));
+    const fs::path file = write(folder, "120000.zip", minute(chunk({kNoon})));
     BoardInfo board = csi_board();
     board.channels.pop_back();
     CHECK_THROWS_AS(open_recorded({file}, board, 0, {}), UsageError);
@@ -385,15 +385,15 @@ TEST_CASE("a board that cannot have recorded minutes is a wrong configuration", 
 
 TEST_CASE("days too far apart for one run are refused", "[readout][error]") {
     TemporaryFolder folder;
-    const fs::path a = folder.write("151002/120000.zip", minute(chunk({kNoon})));
-    const fs::path b = folder.write("160202/120000.zip", minute(chunk({Stamp{16, 2, 2, 12, 0, 0, 0}})));
+    const fs::path a = write(folder, "151002/120000.zip", minute(chunk({kNoon})));
+    const fs::path b = write(folder, "160202/120000.zip", minute(chunk({Stamp{16, 2, 2, 12, 0, 0, 0}})));
     CHECK_THROWS_WITH(open({a, b}), Catch::Contains("123 days apart"));
 }
 
 TEST_CASE("a stop is seen between triggers and nothing is lost by it", "[readout][unit]") {
     TemporaryFolder folder;
     const std::unique_ptr<RecordSource> source =
-        open({folder.write("120000.zip", minute(chunk({kNoon, after_noon(1)})))});
+        open({write(folder, "120000.zip", minute(chunk({kNoon, after_noon(1)})))});
     RecordHeader header;
     REQUIRE(source->next(header, {}) == RecordSource::Next::record);
     std::stop_source stop;
@@ -418,7 +418,7 @@ TEST_CASE("no damage to a minute makes the reader crash or hang", "[readout][fuz
         const Bytes bytes =
             seed % 3 == 0 && !compressed.empty() ? damaged(compressed, dice) : minute(damaged(member, dice));
         try {
-            const std::unique_ptr<RecordSource> source = open({folder.write("120000.zip", bytes)});
+            const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", bytes)});
             for (const ReadRecord& record : read_all(*source)) {
                 if (record.payload.size() != 70'000) FAIL("a record of another size");
             }

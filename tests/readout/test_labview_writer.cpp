@@ -9,21 +9,13 @@
 
 #include "readout/labview_writer.hpp"
 #include "test_simulator_tools.hpp"
+#include "tests/temporary_folder.hpp"
 
 using namespace simulator_test;
 namespace fs = std::filesystem;
+using alleycat::testing::TemporaryFolder;
 
 namespace {
-
-struct TemporaryFolder {
-    fs::path path;
-    TemporaryFolder() {
-        std::string name = (fs::temp_directory_path() / "alleycat-labview-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~TemporaryFolder() { fs::remove_all(path); }
-};
 
 struct Member {
     std::string name;
@@ -107,18 +99,18 @@ TEST_CASE("the LabVIEW minutes hold the records, stamped in local time", "[reado
     Simulator simulator{config, csi_board(), 0, 35};
     std::vector<Taken> records;
     {
-        LabviewWriter writer{folder.path, TimeZone{"EST5EDT,M3.2.0,M11.1.0"}};
+        LabviewWriter writer{folder.path(), TimeZone{"EST5EDT,M3.2.0,M11.1.0"}};
         for (Taken record; take(simulator, record);) {
             writer.write(record.view());
             records.push_back(record);
         }
-        CHECK(fs::exists(folder.path / "Run-15-10-31-23-59-59/151101/000059.zip.part"));
+        CHECK(fs::exists(folder.path() / "Run-15-10-31-23-59-59/151101/000059.zip.part"));
         writer.close();
     }
     // The second file begins with tick 24, 60 s later: on the next day.
-    const fs::path run = folder.path / "Run-15-10-31-23-59-59";
+    const fs::path run = folder.path() / "Run-15-10-31-23-59-59";
     std::vector<std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator{folder.path}) {
+    for (const auto& entry : fs::recursive_directory_iterator{folder.path()}) {
         if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), run).string());
     }
     std::sort(files.begin(), files.end());
@@ -157,25 +149,25 @@ TEST_CASE("no LabVIEW minute is overwritten, and what does not fit the format is
     Taken record;
     REQUIRE(take(simulator, record));
     {
-        LabviewWriter writer{folder.path, utc};
+        LabviewWriter writer{folder.path(), utc};
         writer.write(record.view());
         writer.close();
         writer.close();  // nothing to do
     }
     {
-        LabviewWriter writer{folder.path, utc};
+        LabviewWriter writer{folder.path(), utc};
         CHECK_THROWS_WITH(writer.write(record.view()),
                           Catch::Contains("160000.zip") && Catch::Contains("exists already"));
     }
     {
-        LabviewWriter writer{folder.path / "deep", utc, 0, 2};
+        LabviewWriter writer{folder.path() / "deep", utc, 0, 2};
         CHECK_THROWS_WITH(writer.write(record.view()), Catch::Contains("two channels of 35000"));
         Taken stub = record;
         stub.header.refusal = RefusalReason::buffer_full;
         CHECK_THROWS_WITH(writer.write(stub.view()), Catch::Contains("refused"));
     }
-    std::ofstream{folder.path / "file"} << "in the way";
-    LabviewWriter writer{folder.path / "file", utc};
+    std::ofstream{folder.path() / "file"} << "in the way";
+    LabviewWriter writer{folder.path() / "file", utc};
     CHECK_THROWS_WITH(writer.write(record.view()), Catch::Contains("cannot be made"));
 }
 
@@ -190,12 +182,12 @@ TEST_CASE("simulated minutes are built like the recorded sample", "[readout][lab
     config.start_utc =
         from_iso8601("2015-10-02T16:00:00.0001Z");  // noon in New York; ticks come a little early at 60 Hz
     Simulator simulator{config, csi_board(), 0, 40};
-    LabviewWriter writer{folder.path, TimeZone{"EST5EDT,M3.2.0,M11.1.0"}};
+    LabviewWriter writer{folder.path(), TimeZone{"EST5EDT,M3.2.0,M11.1.0"}};
     for (Taken record; take(simulator, record);) writer.write(record.view());
     writer.close();
 
     const std::vector<Member> theirs = read_zip(sample, true);
-    const std::vector<Member> ours = read_zip(folder.path / "Run-15-10-02-12-00-00/151002/120000.zip", true);
+    const std::vector<Member> ours = read_zip(folder.path() / "Run-15-10-02-12-00-00/151002/120000.zip", true);
     REQUIRE(theirs.size() == 1);
     REQUIRE(ours.size() == 1);
     CHECK(ours[0].name == theirs[0].name);

@@ -14,9 +14,9 @@ TEST_CASE("recorded files are recognised by their bytes, whatever they are calle
     const fs::path germanium = real_file("wavedump/HPGe_DT5720_wave0.dat");
     if (minute.empty() || wave.empty() || germanium.empty()) return;
     TemporaryFolder folder;
-    CHECK(recognise(folder.write("data.bin", read_file(minute))) == InputKind::labview);
-    CHECK(recognise(folder.write("120000.zip", read_file(wave))) == InputKind::wavedump);
-    CHECK(recognise(folder.write("notes.txt", read_file(germanium))) == InputKind::wavedump);
+    CHECK(recognise(write(folder, "data.bin", read_file(minute))) == InputKind::labview);
+    CHECK(recognise(write(folder, "120000.zip", read_file(wave))) == InputKind::wavedump);
+    CHECK(recognise(write(folder, "notes.txt", read_file(germanium))) == InputKind::wavedump);
     CHECK(recognise(minute.parent_path()) == InputKind::labview);
     CHECK(recognise(minute.parent_path().parent_path()) == InputKind::labview);
 }
@@ -30,9 +30,9 @@ TEST_CASE("other formats are not taken for one of these", "[readout][unit]") {
         CHECK(recognise(file) == InputKind::unknown);
     }
     TemporaryFolder folder;
-    CHECK(recognise(folder.write("wave0.dat", Bytes(1000, 0))) == InputKind::unknown);
-    CHECK(recognise(folder.write("wave0.dat", Bytes(10, 1))) == InputKind::unknown);
-    CHECK(recognise(folder.write("wave0.dat", {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'})) == InputKind::unknown);
+    CHECK(recognise(write(folder, "wave0.dat", Bytes(1000, 0))) == InputKind::unknown);
+    CHECK(recognise(write(folder, "wave0.dat", Bytes(10, 1))) == InputKind::unknown);
+    CHECK(recognise(write(folder, "wave0.dat", {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'})) == InputKind::unknown);
     fs::create_directories(folder.path() / "bare");
     CHECK(recognise(folder.path() / "bare") == InputKind::unknown);
     CHECK_THROWS_AS(recognise(folder.path() / "absent"), Error);

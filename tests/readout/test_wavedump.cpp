@@ -55,7 +55,7 @@ using Files = std::vector<std::vector<WaveEvent>>;
 struct Recording {
     explicit Recording(const std::vector<Bytes>& files, std::uint32_t samples = 3, const WaveDumpConfig& config = {}) {
         for (std::size_t i = 0; i < files.size(); ++i)
-            (void)folder.write("wave" + std::to_string(i) + ".dat", files[i]);
+            (void)write(folder, "wave" + std::to_string(i) + ".dat", files[i]);
         source =
             open_recorded({folder.path()}, caen_board(files.size(), samples), 2, {.labview = {}, .wavedump = config});
         records = read_all(*source);
@@ -190,7 +190,7 @@ TEST_CASE("the germanium file says channel 3 and is read all the same", "[readou
 
 TEST_CASE("header fields, padding and host time of a hand-made event", "[readout][unit]") {
     TemporaryFolder folder;
-    const fs::path file = folder.write(
+    const fs::path file = write(folder, 
         "wave0.dat", file_bytes({{.tag = 1000, .counter = 7}, {.tag = 1125, .counter = 8, .samples = {9, 8, 0xFFFF}}}));
     const auto written = UtcTime{std::chrono::seconds{1'700'000'000}};
     fs::last_write_time(file, std::chrono::file_clock::from_sys(written));
@@ -216,7 +216,7 @@ TEST_CASE("samples of one byte are read as such", "[readout][unit]") {
     append(bytes, {1, 2, 3, 4, 255});
     TemporaryFolder folder;
     const std::unique_ptr<RecordSource> source =
-        open_recorded({folder.write("wave0.dat", bytes)}, caen_board(1, 5, SampleType::uint8), 0, {});
+        open_recorded({write(folder, "wave0.dat", bytes)}, caen_board(1, 5, SampleType::uint8), 0, {});
     const std::vector<ReadRecord> records = read_all(*source);
     REQUIRE(records.size() == 1);
     REQUIRE(records[0].channel<std::uint8_t>(0) == std::vector<std::uint8_t>{1, 2, 3, 4, 255});
@@ -357,7 +357,7 @@ TEST_CASE("files are read in the order of their numbers", "[readout][unit]") {
     TemporaryFolder folder;
     std::vector<fs::path> files;
     for (const std::uint16_t n : std::array<std::uint16_t, 3>{10, 2, 0}) {  // a shell lists wave10 before wave2
-        files.push_back(folder.write("wave" + std::to_string(n) + ".dat",
+        files.push_back(write(folder, "wave" + std::to_string(n) + ".dat",
                                      file_bytes({{.tag = 5, .counter = 0, .samples = {n}, .channel = n}})));
     }
     for (const auto& inputs : {files, std::vector<fs::path>{folder.path()}}) {
@@ -372,25 +372,25 @@ TEST_CASE("files are read in the order of their numbers", "[readout][unit]") {
 
 TEST_CASE("WaveDump input that cannot be right is refused by name", "[readout][error]") {
     TemporaryFolder folder;
-    const fs::path wave0 = folder.write("a/wave0.dat", file_bytes({{100, 0}, {200, 1}}));
-    const fs::path wave1 = folder.write("a/wave1.dat", file_bytes({{100, 0}, {200, 1}}));
+    const fs::path wave0 = write(folder, "a/wave0.dat", file_bytes({{100, 0}, {200, 1}}));
+    const fs::path wave1 = write(folder, "a/wave1.dat", file_bytes({{100, 0}, {200, 1}}));
     CHECK_THROWS_WITH(open_recorded({wave0, wave1}, caen_board(1), 0, {}),
                       Catch::Contains("2 WaveDump files for 1 configured"));
     CHECK_THROWS_WITH(open_recorded({wave0}, caen_board(2), 0, {}),
                       Catch::Contains("1 WaveDump files for 2 configured"));
     CHECK_THROWS_WITH(open_recorded({wave0, wave0}, caen_board(2), 0, {}), Catch::Contains("given twice"));
     CHECK_THROWS_AS(open_recorded({wave0}, caen_board(1, 3, SampleType::int8), 0, {}), UsageError);
-    (void)folder.write("two/x_wave0.dat", file_bytes({{1, 0}}));
-    (void)folder.write("two/y_wave0.dat", file_bytes({{1, 0}}));
+    (void)write(folder, "two/x_wave0.dat", file_bytes({{1, 0}}));
+    (void)write(folder, "two/y_wave0.dat", file_bytes({{1, 0}}));
     CHECK_THROWS_WITH(open_recorded({folder.path() / "two"}, caen_board(2), 0, {}),
                       Catch::Contains("several recordings"));
-    (void)folder.write("hole/wave0.dat", file_bytes({{1, 0}}));
-    (void)folder.write("hole/wave1.dat", {});
+    (void)write(folder, "hole/wave0.dat", file_bytes({{1, 0}}));
+    (void)write(folder, "hole/wave1.dat", {});
     CHECK_THROWS_WITH(open_recorded({folder.path() / "hole"}, caen_board(2), 0, {}),
                       Catch::Contains("wave1.dat: the file is empty"));
     Bytes cut = event_bytes({100, 0});
     cut.resize(cut.size() - 1);
-    CHECK_THROWS_WITH(open_recorded({folder.write("cut/wave0.dat", cut)}, caen_board(1), 0, {}),
+    CHECK_THROWS_WITH(open_recorded({write(folder, "cut/wave0.dat", cut)}, caen_board(1), 0, {}),
                       Catch::Contains("no whole event"));
 }
 
@@ -406,8 +406,8 @@ TEST_CASE("no damage to WaveDump files makes the reader crash, hang or invent ch
         Dice dice{seed};
         const bool real = seed % 10 == 0 && !file.empty();
         const Bytes& good = real ? read_file(file) : made;
-        const fs::path wave0 = folder.write("wave0.dat", damaged(good, dice));
-        const fs::path wave1 = folder.write("wave1.dat", damaged(good, dice));
+        const fs::path wave0 = write(folder, "wave0.dat", damaged(good, dice));
+        const fs::path wave1 = write(folder, "wave1.dat", damaged(good, dice));
         try {
             const std::unique_ptr<RecordSource> source = open_recorded({wave0, wave1}, caen_board(2, 10), 0, {});
             for (const ReadRecord& record : read_all(*source)) {

@@ -7,8 +7,11 @@
 #include "daq/core/time.hpp"
 #include "daq/run/pipeline.hpp"
 #include "daq/run/station_setup.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace run_test {
+
+using alleycat::testing::TemporaryFolder;
 
 using namespace alleycat;
 
@@ -30,22 +33,5 @@ inline std::unique_ptr<Pipeline> make_pipeline(const StationSetup& setup, std::u
     return std::make_unique<Pipeline>(config, std::move(run), setup.trigger, make_beam_join(setup, registry),
                                       std::move(sources), buffers, registry);
 }
-
-/// A folder that is removed with this.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "alleycat-run-XXXXXX").string();
-        if (mkdtemp(pattern.data()) == nullptr) throw Error{"no temporary folder"};
-        path_ = pattern;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 }  // namespace run_test

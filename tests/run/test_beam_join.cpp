@@ -3,6 +3,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/run/beam_join.hpp"
+#include "tests/temporary_folder.hpp"
 
 using namespace alleycat;
 
@@ -41,17 +42,9 @@ BeamConfig by_frames(std::int64_t charge_index) {
 
 /// A power log in a folder of its own.
 struct LogFile {
-    explicit LogFile(const std::string& text) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "alleycat-run-XXXXXX").string();
-        if (mkdtemp(pattern.data()) == nullptr) throw Error{"no temporary folder"};
-        folder = pattern;
-        path = folder / "power.txt";
-        std::ofstream{path} << text;
-    }
-    ~LogFile() { std::filesystem::remove_all(folder); }
-    LogFile(const LogFile&) = delete;
-    LogFile& operator=(const LogFile&) = delete;
-    std::filesystem::path folder, path;
+    explicit LogFile(const std::string& text) : path{folder / "power.txt"} { std::ofstream{path} << text; }
+    alleycat::testing::TemporaryFolder folder;
+    std::filesystem::path path;
 };
 
 UtcTime at(double epoch_s) { return UtcTime{std::chrono::nanoseconds{static_cast<std::int64_t>(epoch_s * 1e9)}}; }
@@ -199,6 +192,6 @@ TEST_CASE("what is wrong in a power log is told with file and line", "[run][beam
     }));
     const LogFile file{text};
     REQUIRE_THROWS_WITH(PowerLog::load(file.path), Catch::Contains(what));
-    CHECK_THROWS_WITH(PowerLog::load(file.folder), Catch::Contains("is a folder"));
+    CHECK_THROWS_WITH(PowerLog::load(file.folder.path()), Catch::Contains("is a folder"));
     CHECK_THROWS_WITH(PowerLog::load(file.folder / "absent"), Catch::Contains("cannot read"));
 }

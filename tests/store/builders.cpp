@@ -12,16 +12,6 @@
 
 namespace alleycat::testing {
 
-TemporaryFolder::TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "alleycat_store_XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-}
-TemporaryFolder::~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
-
 RunDescription make_run(std::uint64_t run) {
     RunDescription r;
     r.run = run;

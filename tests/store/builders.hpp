@@ -7,22 +7,9 @@
 #include <vector>
 
 #include "daq/core/frame.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace alleycat::testing {
-
-/// A fresh folder that is gone with the object.
-class TemporaryFolder {
-  public:
-    TemporaryFolder();
-    ~TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 inline constexpr std::uint32_t kSamples = 50;
 inline constexpr std::int64_t kSecondPs = 1'000'000'000'000;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "daq/core/event_sink.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace alleycat::test {
 
@@ -29,25 +30,7 @@ template <class Done, class Step>
     return true;
 }
 
-/// A fresh folder that goes away.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::random_device device;
-        path_ = std::filesystem::temp_directory_path() / fmt::format("alleycat-wire-{:08x}{:08x}", device(), device());
-        std::filesystem::create_directory(path_);
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
+using alleycat::testing::TemporaryFolder;
 
 inline constexpr std::uint64_t kBig = std::numeric_limits<std::uint64_t>::max();
 inline constexpr std::int64_t kLow = std::numeric_limits<std::int64_t>::min();
