@@ -98,7 +98,7 @@ detach_dashboard() {
 make_station() {
     sed -e 's/^rate_boost = 1 /rate_boost = 2000 /' -e 's/^cevns_strength = 1 /cevns_strength = 60 /' \
         -e 's/^beam_on_s = 1800 /beam_on_s = 30 /' -e 's/^beam_off_s = 300 /beam_off_s = 10 /' \
-        -e 's/^disk_warning_h = 24 /disk_warning_h = 0 /' \
+        -e 's/^disk_warning_h = 24 /disk_warning_h = 0 /' -e 's/^disk_alarm_h = 2/disk_alarm_h = 0/' \
         config/csi.toml >"$station"
     "$alleycat" check "$station"
 }
