@@ -437,20 +437,17 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t kee
 }
 
 bool Pipeline::put_frame(const std::vector<std::byte>& frame) {
-    const std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
-    if (room.empty()) {
-        given_up_frames_.add();
-        return false;
-    }
-    std::memcpy(room.data(), frame.data(), frame.size());
-    frames_.commit();
-    return true;
+    return hand_over(frame, room_for_frame(frame.size(), kEndReserve));
 }
 
 /// A frame that tells what was given up: there is room for it when there is none for others.
 bool Pipeline::put_closing_frame(const std::vector<std::byte>& frame) {
-    std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
-    if (room.empty()) room = frames_.reserve(frame.size());
+    const std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
+    return hand_over(frame, room.empty() ? frames_.reserve(frame.size()) : room);
+}
+
+/// Puts a frame into the room found for it; without room it is given up, and counted.
+bool Pipeline::hand_over(const std::vector<std::byte>& frame, std::span<std::byte> room) {
     if (room.empty()) {
         given_up_frames_.add();
         return false;

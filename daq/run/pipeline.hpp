@@ -106,6 +106,7 @@ class Pipeline {
     [[nodiscard]] std::span<std::byte> room_for_frame(std::size_t bytes, std::size_t keep_free);
     bool put_frame(const std::vector<std::byte>& frame);
     bool put_closing_frame(const std::vector<std::byte>& frame);
+    bool hand_over(const std::vector<std::byte>& frame, std::span<std::byte> room);
     void put_monitor(std::span<const std::byte> frame);
     [[nodiscard]] std::span<std::byte> room_for_monitor(std::size_t bytes, std::size_t keep_free);
 
