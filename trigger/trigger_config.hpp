@@ -9,6 +9,7 @@
 #include "daq/core/station.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/peaks.hpp"
+#include "trigger/trace.hpp"
 
 namespace alleycat {
 
@@ -20,12 +21,6 @@ struct WindowConfig {
     double length_ns = 0;
     double pretrace_ns = 0;     ///< length of the pretrace that ends where the region starts
     double integration_ns = 0;  ///< from the arrival on
-};
-
-/// A closed gate forces the signal to low codes.
-struct LinearGate {
-    std::int32_t closed_at_adc = 18;     ///< closed: counts at or below
-    std::int32_t min_baseline_adc = 50;  ///< a median below means closed from the start
 };
 
 /// [trigger] of a station file, in samples of the signal channel where it matters.

@@ -4,7 +4,6 @@
 #include <bit>
 #include <limits>
 
-#include "daq/core/code_map.hpp"
 #include "trigger/charge.hpp"
 #include "trigger/cuts.hpp"
 
@@ -16,25 +15,6 @@ std::size_t position_of(const RecordHeader& header, std::uint16_t index) noexcep
     const std::uint64_t bit = std::uint64_t{1} << index;
     if ((header.channel_mask & bit) == 0) return kMaxChannels;
     return static_cast<std::size_t>(std::popcount(header.channel_mask & (bit - 1)));
-}
-
-template <class Sample>
-bool any_overflow(std::span<const Sample> codes, std::int32_t low, std::int32_t high) noexcept {
-    return std::any_of(codes.begin(), codes.end(), [=](Sample code) { return code <= low || code >= high; });
-}
-
-/// A closed gate forces the signal to low codes; an opening without a closing (or the reverse) within the trace, or a
-/// baseline that is low altogether, betrays it. source: trigger/README.md#flags
-bool gate_closed(std::span<const std::int32_t> counts, std::int32_t median, const LinearGate& gate) noexcept {
-    if (median < gate.min_baseline_adc) return true;
-    std::int64_t closings = 0, openings = 0;
-    for (std::size_t i = 1; i < counts.size(); ++i) {
-        const bool was_closed = counts[i - 1] <= gate.closed_at_adc;
-        const bool is_closed = counts[i] <= gate.closed_at_adc;
-        closings += !was_closed && is_closed;
-        openings += was_closed && !is_closed;
-    }
-    return closings != openings;
 }
 
 /// Start of the first peak's integration at or after the region's start; -1 when no peak starts in the region.
@@ -59,7 +39,8 @@ TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& b
 }
 
 void TriggerStage::make_room(std::size_t samples) {
-    counts_.reserve(samples);
+    room_ = samples;
+    trace_.make_room(samples);
     peaks_.reserve(samples / static_cast<std::size_t>(config_.peaks.min_samples + 1) + 1);
     veto_peaks_.reserve(samples / static_cast<std::size_t>(config_.veto_peaks.min_samples + 1) + 1);
 }
@@ -105,88 +86,60 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     measure_signal(*signal, position, event);
 }
 
-void TriggerStage::load(const RecordView& record, std::size_t position, const ChannelInfo& channel) {
-    const std::size_t n = record.header().samples_per_channel;
-    if (n > counts_.capacity()) make_room(n);
-    counts_.resize(n);
-    if (const CodeTable* const table = code_table(channel.code_map); table != nullptr &&
-                                                                    record.header().sample_type == SampleType::int8) {
-        const std::span<const std::int8_t> codes = record.channel<std::int8_t>(position);
-        std::transform(codes.begin(), codes.end(), counts_.begin(),
-                       [table](std::int8_t code) { return (*table)[static_cast<std::size_t>(code + 128)]; });
-        return;
-    }
-    with_sample_type(record.header().sample_type, [&]<class Sample>(Sample) {
-        const std::span<const Sample> codes = record.channel<Sample>(position);
-        std::copy(codes.begin(), codes.end(), counts_.begin());
-    });
-}
-
-void TriggerStage::to_heights(const ChannelInfo& channel, std::int32_t median) noexcept {
-    if (channel.negative_pulses) {
-        for (std::int32_t& value : counts_) value = median - value;
-    } else {
-        for (std::int32_t& value : counts_) value = value - median;
-    }
+void TriggerStage::open(const RecordView& record, std::size_t position, const ChannelInfo& channel) {
+    if (record.header().samples_per_channel > room_) make_room(record.header().samples_per_channel);
+    trace_.open(record, position, channel);
 }
 
 bool TriggerStage::has_veto_peak(const RecordView& record, std::size_t position) {
-    load(record, position, veto_channel_);
-    const auto region = static_cast<std::size_t>(config_.baseline_samples);
-    if (counts_.size() < region) return false;
-    const Baseline baseline = baseline_.find(std::span{counts_}.first(region), config_.baseline_band_adc);
-    to_heights(veto_channel_, baseline.median);
+    open(record, position, veto_channel_);
+    if (trace_.samples() < config_.baseline_samples) return false;
+    (void)trace_.take_baseline(config_.baseline_samples, config_.baseline_band_adc);
     veto_peaks_.clear();
-    find_peaks(counts_, config_.veto_peaks, veto_peaks_);
+    trace_.find_peaks(config_.veto_peaks, veto_peaks_);
     return !veto_peaks_.empty();
 }
 
 void TriggerStage::measure_signal(const RecordView& record, std::size_t position, Event& event) {
-    load(record, position, signal_channel_);
-    const bool overflow = with_sample_type(record.header().sample_type, [&]<class Sample>(Sample) {
-        return any_overflow(record.channel<Sample>(position), config_.overflow_low_code, config_.overflow_high_code);
-    });
-    if (overflow) event.flags |= trigger_flag::overflow;
-
-    const auto region = static_cast<std::size_t>(config_.baseline_samples);
-    if (counts_.size() < region) {
+    open(record, position, signal_channel_);
+    if (trace_.overflows(config_.overflow_low_code, config_.overflow_high_code)) event.flags |= trigger_flag::overflow;
+    if (trace_.samples() < config_.baseline_samples) {
         event.flags |= trigger_flag::short_trace;
-        counts_.clear();  // no baseline, so no heights: every window is outside
+        trace_.close();  // no baseline, so no heights: every window is outside
     } else {
-        const Baseline baseline = baseline_.find(std::span{counts_}.first(region), config_.baseline_band_adc);
+        const Baseline baseline = trace_.take_baseline(config_.baseline_samples, config_.baseline_band_adc);
         event.baseline_median_adc = baseline.median;
         event.baseline_mean_adc = baseline.mean;
         event.baseline_sigma_adc = baseline.sigma;
-        if (config_.linear_gate && gate_closed(counts_, baseline.median, *config_.linear_gate)) {
-            event.flags |= trigger_flag::linear_gate;
-        }
-        to_heights(signal_channel_, baseline.median);
-        find_peaks(counts_, config_.peaks, peaks_);
-        const auto samples = static_cast<std::int64_t>(counts_.size());
+        if (config_.linear_gate && trace_.gate_closed(*config_.linear_gate)) event.flags |= trigger_flag::linear_gate;
+        trace_.find_peaks(config_.peaks, peaks_);
         for (const WindowInfo& window : config_.windows) {
-            if (window.roi_end > samples) event.flags |= trigger_flag::short_trace;
+            if (window.roi_end > trace_.samples()) event.flags |= trigger_flag::short_trace;
         }
     }
     for (std::size_t w = 0; w < config_.windows.size(); ++w) measure_window(config_.windows[w], event, event.window[w]);
 }
 
 void TriggerStage::measure_window(const WindowInfo& window, Event& event, WindowEvent& result) {
-    const bool inside = window.roi_end <= static_cast<std::int64_t>(counts_.size());
+    const bool inside = window.roi_end <= trace_.samples();
     const std::int64_t arrival = inside ? find_arrival(peaks_, window, config_.peaks.margin_samples) : -1;
     const bool fits = arrival >= 0 && arrival < window.roi_end - window.integration;
 
-    result.set(Feature::pretrace_peaks, static_cast<double>(count_onsets(peaks_, window.pretrace_start, window.roi_start)));
+    result.set(Feature::pretrace_peaks,
+               static_cast<double>(count_onsets(peaks_, window.pretrace_start, window.roi_start)));
     result.set(Feature::roi_peaks, static_cast<double>(count_onsets(peaks_, window.roi_start, window.roi_end)));
     result.set(Feature::arrival_sample, fits ? static_cast<double>(arrival) : -1.0);
     result.set(Feature::arrival_ns, std::numeric_limits<double>::quiet_NaN());
     if (fits) {
         const double period_ns = static_cast<double>(config_.sample_period_ps) / 1000.0;
-        const double local = local_baseline(counts_, arrival, config_.local_baseline_samples,
-                                            config_.local_baseline_band_adc);
+        const std::span<const std::int32_t> heights =
+            trace_.heights(arrival - config_.local_baseline_samples, arrival + window.integration);
+        const double local =
+            local_baseline(heights, arrival, config_.local_baseline_samples, config_.local_baseline_band_adc);
         const WindowCharge global =
-            integrate_peaks(counts_, peaks_, config_.peaks, arrival, window.integration, 0.0, curve_);
+            integrate_peaks(heights, peaks_, config_.peaks, arrival, window.integration, 0.0, curve_);
         const WindowCharge charge =
-            integrate_peaks(counts_, peaks_, config_.peaks, arrival, window.integration, local, curve_);
+            integrate_peaks(heights, peaks_, config_.peaks, arrival, window.integration, local, curve_);
         result.set(Feature::window_peaks,
                    static_cast<double>(count_onsets(peaks_, arrival, arrival + window.integration)));
         result.set(Feature::arrival_ns, static_cast<double>(arrival - window.roi_start) * period_ns);

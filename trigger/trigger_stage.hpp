@@ -7,8 +7,8 @@
 
 #include "daq/core/event.hpp"
 #include "daq/core/trigger.hpp"
-#include "trigger/baseline.hpp"
 #include "trigger/peaks.hpp"
+#include "trigger/trace.hpp"
 #include "trigger/trigger_config.hpp"
 
 namespace alleycat {
@@ -31,15 +31,14 @@ class TriggerStage {
     void measure_signal(const RecordView& record, std::size_t position, Event& event);
     void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
     [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
-    void load(const RecordView& record, std::size_t position, const ChannelInfo& channel);
-    void to_heights(const ChannelInfo& channel, std::int32_t median) noexcept;
+    void open(const RecordView& record, std::size_t position, const ChannelInfo& channel);
     void make_room(std::size_t samples);
 
     TriggerConfig config_;
     ChannelInfo signal_channel_;
     ChannelInfo veto_channel_;
-    BaselineFinder baseline_;
-    std::vector<std::int32_t> counts_;   // one trace: ADC counts, then heights above the median
+    Trace trace_;
+    std::size_t room_ = 0;  // longest trace the scratch memory holds
     std::vector<Peak> peaks_;
     std::vector<Peak> veto_peaks_;
     std::vector<double> curve_;
