@@ -27,7 +27,7 @@ namespace alleycat {
 namespace {
 
 constexpr std::uint32_t kStateMagic = 0x53594C41;  // "ALYS"
-constexpr std::uint32_t kStateVersion = 1;
+constexpr std::uint32_t kStateVersion = 2;
 constexpr std::size_t kAlarmLogLength = 200;
 constexpr double kGwhPerJoule = 1 / 3.6e12;
 
@@ -176,6 +176,7 @@ struct Accumulator::Impl {
     void begin_run();
     [[nodiscard]] bool acceptable(const Event& event) const noexcept;
     void resolve(const PendingEvents::Resolved& event, BeamState state, double power_w);
+    void count_tick(BeamState state, double power_w);
     void fill(Selection& selection, std::array<std::uint64_t*, 2> in_box, std::span<const AcceptedWindow> windows);
     [[nodiscard]] double beam_energy_gwh() const noexcept { return beam_energy_j * kGwhPerJoule; }
 
@@ -229,22 +230,34 @@ void Accumulator::Impl::fill(Selection& selection, std::array<std::uint64_t*, 2>
 }
 
 void Accumulator::Impl::resolve(const PendingEvents::Resolved& event, BeamState state, double power_w) {
-    const bool power_known = std::isfinite(power_w) && power_w >= 0;
-    if (power_known) trends.add_beam_power(event.trend_row, power_w);
-    if (event.trigger_class != TriggerClass::beam_tick) return;
+    if (std::isfinite(power_w) && power_w >= 0) trends.add_beam_power(event.trend_row, power_w);
+    const bool is_tick = event.trigger_class == TriggerClass::beam_tick;
+    if (!is_tick && event.trigger_class != TriggerClass::hit) return;
+    if (is_tick) count_tick(state, power_w);
     switch (state) {
         case BeamState::on:
-            ++ticks_on;
-            if (!power_known) ++ticks_on_without_power;
-            if (power_known && run->tick_rate_hz > 0) beam_energy_j += power_w / run->tick_rate_hz;
             fill(on, {&box.coincident_on, &box.anticoincident_on}, event.accepted);
             history.advance(beam_energy_gwh(), box);
             break;
         case BeamState::off:
-        case BeamState::no_beam_cycle:
-            ++(state == BeamState::off ? ticks_off : ticks_no_beam_cycle);
-            fill(off, {&box.coincident_off, &box.anticoincident_off}, event.accepted);
+        case BeamState::no_beam_cycle: fill(off, {&box.coincident_off, &box.anticoincident_off}, event.accepted); break;
+        case BeamState::unknown: break;
+    }
+}
+
+/// The exposure: every recorded tick, before any cut.
+void Accumulator::Impl::count_tick(BeamState state, double power_w) {
+    switch (state) {
+        case BeamState::on:
+            ++ticks_on;
+            if (!(std::isfinite(power_w) && power_w >= 0)) {
+                ++ticks_on_without_power;
+            } else if (run->tick_rate_hz > 0) {
+                beam_energy_j += power_w / run->tick_rate_hz;
+            }
             break;
+        case BeamState::off: ++ticks_off; break;
+        case BeamState::no_beam_cycle: ++ticks_no_beam_cycle; break;
         case BeamState::unknown: ++ticks_unknown; break;
     }
 }
@@ -287,9 +300,8 @@ void Accumulator::on_event(const Event& event) {
     ++m.events;
     m.newest_event_utc_ns = event.utc_ns;
 
-    const bool measured =
-        event.feature_count >= kCoreFeatures && (event.flags & trigger_flag::missing_channel) == 0;
-    const bool beam_tick = event.trigger_class == TriggerClass::beam_tick;
+    const bool measured = event.feature_count >= kCoreFeatures && (event.flags & trigger_flag::missing_channel) == 0;
+    const bool of_a_tick = event.trigger_class == TriggerClass::beam_tick || event.trigger_class == TriggerClass::hit;
     double pretrace_peaks = std::numeric_limits<double>::quiet_NaN();
     for (std::size_t w = event.window_count; w-- > 0;) {  // backwards: the first coincident window's pretrace stays
         if (measured && m.run->windows[w].role == WindowRole::coincident) {
@@ -301,7 +313,7 @@ void Accumulator::on_event(const Event& event) {
     for (std::size_t w = 0; w < event.window_count; ++w) {
         const WindowEvent& window = event.window[w];
         m.cut_counts[w].add(window.cuts);
-        if (!beam_tick || !measured) continue;
+        if (!of_a_tick || !measured) continue;
         const WindowRole role = m.run->windows[w].role;
         const double charge_pe = window[Feature::charge_pe];
         const double arrival_ns = window[Feature::arrival_ns];
@@ -323,6 +335,13 @@ void Accumulator::on_beam(const BeamResolution& resolution) {
         return;
     }
     impl_->resolve(*event, resolution.state, static_cast<double>(resolution.power_w));
+}
+
+void Accumulator::on_ticks(std::span<const TickRecord> ticks) {
+    Impl& m = *impl_;
+    if (m.run == nullptr) return;
+    for (const TickRecord& tick : ticks) m.count_tick(tick.state, static_cast<double>(tick.power_w));
+    m.history.advance(m.beam_energy_gwh(), m.box);
 }
 
 void Accumulator::on_dead_time(const DeadTime& interval) {
@@ -490,7 +509,7 @@ void Accumulator::Impl::put(ByteWriter& out) const {
     out.put(static_cast<std::uint8_t>(status.has_value()));
     if (status) put_status(out, *status);
     out.put(static_cast<std::uint8_t>(calibration.has_value()));
-    if (calibration) out.put(*calibration);
+    if (calibration) put_calibration(out, *calibration);
     out.put(static_cast<std::uint8_t>(last_dead_time.has_value()));
     if (last_dead_time) out.put(*last_dead_time);
 }
@@ -518,7 +537,7 @@ bool Accumulator::Impl::get(ByteReader& in) {
     next_dead_sequence = in.get<std::uint64_t>();
     newest_event_utc_ns = in.get<std::int64_t>();
     if (in.get_bool()) status = get_status(in);
-    if (in.get_bool()) calibration = in.get<Calibration>();
+    if (in.get_bool()) calibration = get_calibration(in);
     if (in.get_bool()) last_dead_time = in.get<DeadTime>();
     return !in.failed() && in.left() == 0 && (run != nullptr || pending.size() == 0) &&
            pending.all_below(next_sequence);

@@ -74,6 +74,11 @@ void put_status(ByteWriter& out, const Status& s) {
     out.put(s.beam_state);
     out.put(s.beam_power_w);
     out.put(s.beam_lag_s);
+    out.put(s.index_check.verdict);
+    out.put(s.index_check.configured);
+    out.put(s.index_check.best);
+    out.put(s.index_check.evidence);
+    out.put(s.index_check.ticks);
     put_ledger(out, s.ledger);
     out.put(static_cast<std::uint32_t>(s.buffers.size()));
     for (const BufferStatus& b : s.buffers) {
@@ -98,6 +103,11 @@ Status get_status(ByteReader& in) {
     s.beam_state = get_beam_state(in);
     s.beam_power_w = in.get<float>();
     s.beam_lag_s = in.get<double>();
+    s.index_check.verdict = in.get_enum(IndexVerdict::contradicted);
+    s.index_check.configured = in.get<std::int32_t>();
+    s.index_check.best = in.get<std::int32_t>();
+    s.index_check.evidence = in.get<double>();
+    s.index_check.ticks = in.get<std::uint64_t>();
     s.ledger = get_ledger(in);
     s.buffers.resize(in.get_count(28));
     for (BufferStatus& b : s.buffers) {
@@ -111,6 +121,26 @@ Status get_status(ByteReader& in) {
         value = in.get<std::uint64_t>();
     }
     return s;
+}
+
+void put_calibration(ByteWriter& out, const Calibration& c) {
+    out.put(c.from_sequence);
+    for (const double x : {c.spe_charge_adc, c.spe_charge_error_adc, c.fit_quality}) out.put(x);
+    out.put(c.block);
+    out.put(c.peaks);
+    out.put(c.origin);
+    out.put(c.detector);
+}
+
+Calibration get_calibration(ByteReader& in) {
+    Calibration c;
+    c.from_sequence = in.get<std::uint64_t>();
+    for (double* x : {&c.spe_charge_adc, &c.spe_charge_error_adc, &c.fit_quality}) *x = in.get<double>();
+    c.block = in.get<std::uint64_t>();
+    c.peaks = in.get<std::uint64_t>();
+    c.origin = in.get_enum(CalibrationOrigin::kept);
+    c.detector = in.get<std::uint32_t>();
+    return c;
 }
 
 void put_alarm(ByteWriter& out, const Alarm& a) {

@@ -306,6 +306,13 @@ void Simulator::State::draw_pulses() {
                 break;
             case TruthKind::gated:      // after the digitizer, see write_samples
             case TruthKind::muon_veto:  // done above
+            case TruthKind::nuclear_recoil:
+            case TruthKind::electron_recoil:
+            case TruthKind::neutron:
+            case TruthKind::gamma:
+            case TruthKind::neutron_capture:
+            case TruthKind::preamp_reset:
+            case TruthKind::beam_pulse:  // of other detectors
                 break;
         }
     }

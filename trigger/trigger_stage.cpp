@@ -51,6 +51,9 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     event.time_ps = trigger.time_ps;
     event.utc_ns = trigger.utc_ns;
     event.trigger_class = trigger.trigger_class;
+    event.flags = trigger.tick_flags;
+    event.tick = trigger.tick;
+    event.since_tick_ps = trigger.since_tick_ps;
     event.window_count = static_cast<std::uint8_t>(config_.windows.size());
     event.feature_count = static_cast<std::uint8_t>(kCoreFeatures);
     event.spe_charge_adc = spe_charge_adc;

@@ -27,23 +27,44 @@ inline constexpr std::uint32_t missing_channel = 1u << 4;  ///< the signal chann
 inline constexpr std::uint32_t short_trace = 1u << 5;      ///< trace too short for its baseline or a window
 inline constexpr std::uint32_t clock_backwards = 1u << 6;  ///< a board's clock ran backwards
 inline constexpr std::uint32_t missing_veto = 1u << 7;     ///< the veto channel is absent: nobody knows about muons
+// Of the tick the trigger belongs to (or is). A tick that cannot be trusted counts neither as ON nor as OFF.
+inline constexpr std::uint32_t no_tick = 1u << 8;              ///< no tick is known: the trigger is in no window
+inline constexpr std::uint32_t duplicate_tick = 1u << 9;       ///< the same pulse again
+inline constexpr std::uint32_t tick_backwards = 1u << 10;      ///< earlier than the tick before
+inline constexpr std::uint32_t tick_out_of_phase = 1u << 11;   ///< not a whole number of periods after the one before
+inline constexpr std::uint32_t after_missing_tick = 1u << 12;  ///< ticks are missing before this one
+inline constexpr std::uint32_t of_ticks =
+    no_tick | duplicate_tick | tick_backwards | tick_out_of_phase | after_missing_tick;
+// Of the signal.
+inline constexpr std::uint32_t low_gain = 1u << 13;      ///< measured in the low-gain channel: the other overflows
+inline constexpr std::uint32_t preamp_reset = 1u << 14;  ///< the preamplifier was reset within the trace
+inline constexpr std::uint32_t beam_pulse = 1u << 15;    ///< the beam-rich channel shows a pulse at this tick
+inline constexpr std::uint32_t several_detectors = 1u
+                                                   << 16;  ///< the record holds other detectors too: the first counts
 }  // namespace trigger_flag
-inline constexpr std::array<std::string_view, 8> kTriggerFlagNames{
-    "overflow",        "muon_veto",   "linear_gate",     "missing_board",
-    "missing_channel", "short_trace", "clock_backwards", "missing_veto"};
+inline constexpr std::array<std::string_view, 17> kTriggerFlagNames{
+    "overflow",           "muon_veto",    "linear_gate",  "missing_board",  "missing_channel",  "short_trace",
+    "clock_backwards",    "missing_veto", "no_tick",      "duplicate_tick", "tick_backwards",   "tick_out_of_phase",
+    "after_missing_tick", "low_gain",     "preamp_reset", "beam_pulse",     "several_detectors"};
 
 /// Features every profile has, at fixed places; a profile's own follow from Feature::count on.
 /// Times count from the window's start (arrival_ns) or from the arrival (t10, t50, t90).
 enum class Feature : std::uint8_t {
-    pretrace_peaks, roi_peaks, window_peaks,
+    pretrace_peaks,
+    roi_peaks,
+    window_peaks,
     arrival_sample,     ///< start of the first peak's integration; -1: none, or the integration window does not fit
     arrival_ns,         ///< NaN without an arrival
     charge_adc,         ///< local baseline, as published [ADC x sample]; 0 without an arrival
     charge_global_adc,  ///< median baseline
     charge_pe,          ///< charge_adc / SPE charge in force
-    t10_ns, t50_ns, t90_ns,                       ///< of charge_adc
-    t10_global_ns, t50_global_ns, t90_global_ns,  ///< of charge_global_adc
-    rise_10_90_ns,      ///< t90_ns - t10_ns
+    t10_ns,
+    t50_ns,
+    t90_ns,  ///< of charge_adc
+    t10_global_ns,
+    t50_global_ns,
+    t90_global_ns,  ///< of charge_global_adc
+    rise_10_90_ns,  ///< t90_ns - t10_ns
     count
 };
 inline constexpr std::size_t kCoreFeatures = static_cast<std::size_t>(Feature::count);
@@ -80,7 +101,10 @@ struct Event {
     TriggerClass trigger_class = TriggerClass::beam_tick;
     std::uint8_t window_count = 0;
     std::uint8_t feature_count = 0;
-    std::uint32_t flags = 0;  ///< trigger_flag
+    std::uint32_t flags = 0;         ///< trigger_flag
+    std::uint16_t detector = 0;      ///< index in RunDescription::detectors; 0 where there is one
+    std::uint64_t tick = 0;          ///< number of the tick it belongs to, counted by the timing signal
+    std::int64_t since_tick_ps = 0;  ///< its time after that tick (negative: before); 0: it is the tick
     double baseline_median_adc = std::numeric_limits<double>::quiet_NaN();  ///< of the signal channel [ADC counts]
     double baseline_mean_adc = std::numeric_limits<double>::quiet_NaN();
     double baseline_sigma_adc = std::numeric_limits<double>::quiet_NaN();

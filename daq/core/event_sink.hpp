@@ -1,8 +1,11 @@
 #pragma once
 // What a monitor hears, in order, whether from the daemon's socket, from inside the daemon, or from a file.
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daq/core/event.hpp"
@@ -11,12 +14,24 @@
 
 namespace alleycat {
 
+/// Where an SPE charge comes from.
+enum class CalibrationOrigin : std::uint32_t {
+    configured = 0,  ///< the station file
+    fitted = 1,      ///< a fit to a block of the data
+    kept = 2,        ///< the block's fit was no good, or there was too little to fit: the last good value goes on
+};
+inline constexpr std::array<std::string_view, 3> kCalibrationOriginNames{"configured", "fitted", "kept"};
+
 /// The SPE charge in force from a sequence on.
 struct Calibration {
     std::uint64_t from_sequence = 0;
-    double spe_charge_adc = 0;        ///< [ADC x sample]
+    double spe_charge_adc = 0;  ///< [ADC x sample]
     double spe_charge_error_adc = 0;
-    double fit_quality = 0;           ///< chi2 / degrees of freedom; 0: configured, not fitted
+    double fit_quality = 0;   ///< chi2 / degrees of freedom of the block's fit; 0: there was none
+    std::uint64_t block = 0;  ///< whose data it was made from, counted from 0
+    std::uint64_t peaks = 0;  ///< in the histogram that was fitted
+    CalibrationOrigin origin = CalibrationOrigin::configured;
+    std::uint32_t detector = 0;  ///< index in RunDescription::detectors
 
     friend bool operator==(const Calibration&, const Calibration&) = default;
 };
@@ -37,10 +52,10 @@ struct WaveformPeak {
 struct Waveform {
     std::uint64_t sequence = 0;
     std::int64_t utc_ns = 0;
-    double baseline_median_adc = 0;     ///< of the signal channel, in ADC counts after its code map
+    double baseline_median_adc = 0;  ///< of the signal channel, in ADC counts after its code map
     std::vector<WaveformChannel> channels;
-    std::vector<WaveformPeak> peaks;    ///< of the signal channel
-    bool peaks_known = true;            ///< false: from a file, which holds samples and features but no peak list
+    std::vector<WaveformPeak> peaks;  ///< of the signal channel
+    bool peaks_known = true;          ///< false: from a file, which holds samples and features but no peak list
 
     friend bool operator==(const Waveform&, const Waveform&) = default;
 };
@@ -51,6 +66,8 @@ class EventSink {
     virtual void on_run(const RunDescription& run) = 0;
     virtual void on_event(const Event& event) = 0;
     virtual void on_beam(const BeamResolution& resolution) = 0;
+    /// Ticks of a station of self-triggered boards, in order of time.
+    virtual void on_ticks(std::span<const TickRecord> ticks) = 0;
     virtual void on_dead_time(const DeadTime& interval) = 0;
     virtual void on_calibration(const Calibration& calibration) = 0;
     virtual void on_waveform(const Waveform& waveform) = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "daq/core/bytes.hpp"
 #include "daq/core/error.hpp"
@@ -67,6 +68,9 @@ void put_event(ByteWriter& out, const Event& e) noexcept {
     out.put(e.baseline_mean_adc);
     out.put(e.baseline_sigma_adc);
     out.put(e.spe_charge_adc);
+    out.put(e.tick);
+    out.put(e.since_tick_ps);
+    out.put(std::uint64_t{e.detector});
     for (std::size_t w = 0; w < e.window_count; ++w) {
         out.put_bytes(std::as_bytes(std::span{e.window[w].value}.first(e.feature_count)));
         out.put(e.window[w].cuts);
@@ -74,12 +78,12 @@ void put_event(ByteWriter& out, const Event& e) noexcept {
     }
 }
 
-bool get_event(ByteReader& in, Event& e) noexcept {
+bool get_event(ByteReader& in, std::uint16_t version, Event& e) noexcept {
     e.sequence = in.get<std::uint64_t>();
     e.time_ps = in.get<std::int64_t>();
     e.utc_ns = in.get<std::int64_t>();
     e.flags = in.get<std::uint32_t>();
-    e.trigger_class = in.get_enum(TriggerClass::random);
+    e.trigger_class = in.get_enum(TriggerClass::hit);
     e.window_count = in.get<std::uint8_t>();
     e.feature_count = in.get<std::uint8_t>();
     (void)in.get<std::uint8_t>();
@@ -87,6 +91,13 @@ bool get_event(ByteReader& in, Event& e) noexcept {
     e.baseline_mean_adc = in.get<double>();
     e.baseline_sigma_adc = in.get<double>();
     e.spe_charge_adc = in.get<double>();
+    if (version >= 2) {
+        e.tick = in.get<std::uint64_t>();
+        e.since_tick_ps = in.get<std::int64_t>();
+        const auto detector = in.get<std::uint64_t>();
+        if (detector >= kMaxDetectors) return false;
+        e.detector = static_cast<std::uint16_t>(detector);
+    }
     if (in.failed() || e.window_count > kMaxWindows || e.feature_count > kMaxFeatures) return false;
     for (std::size_t w = 0; w < e.window_count; ++w) {
         const std::span<const std::byte> values = in.get_bytes(e.feature_count * sizeof(double));
@@ -145,6 +156,7 @@ void put_board(ByteWriter& out, const BoardInfo& b) noexcept {
     out.put(b.sample_period_ps);
     out.put(b.samples);
     out.put(b.clock_period_ps);
+    out.put(static_cast<std::uint8_t>(b.self_triggered));
     out.put(static_cast<std::uint32_t>(b.channels.size()));
     for (const ChannelInfo& c : b.channels) {
         out.put_text(c.name);
@@ -153,13 +165,14 @@ void put_board(ByteWriter& out, const BoardInfo& b) noexcept {
     }
 }
 
-BoardInfo get_board(ByteReader& in) {
+BoardInfo get_board(ByteReader& in, std::uint16_t version) {
     BoardInfo b;
     for (std::string* text : {&b.name, &b.source, &b.model, &b.serial}) *text = in.get_text();
     b.sample_type = in.get_enum(SampleType::uint16);
     b.sample_period_ps = in.get<std::int64_t>();
     b.samples = in.get<std::uint32_t>();
     b.clock_period_ps = in.get<std::int64_t>();
+    if (version >= 2) b.self_triggered = in.get_bool();
     b.channels.resize(in.get_count(9, kMaxChannels));
     for (ChannelInfo& c : b.channels) {
         c.name = in.get_text();
@@ -179,6 +192,8 @@ void put_run(ByteWriter& out, const RunDescription& r) noexcept {
     for (const BoardInfo& board : r.boards) put_board(out, board);
     put_channel_ref(out, r.signal);
     put_channel_ref(out, r.veto);
+    out.put(static_cast<std::uint32_t>(r.detectors.size()));
+    for (const std::string& detector : r.detectors) out.put_text(detector);
     out.put(static_cast<std::uint32_t>(r.windows.size()));
     for (const WindowInfo& w : r.windows) {
         out.put_text(w.name);
@@ -200,16 +215,20 @@ void put_run(ByteWriter& out, const RunDescription& r) noexcept {
     out.put(r.box);
 }
 
-RunDescription get_run(ByteReader& in) {
+RunDescription get_run(ByteReader& in, std::uint16_t version) {
     RunDescription r;
     for (std::string* text : {&r.profile, &r.software, &r.host, &r.config_name, &r.config_text}) *text = in.get_text();
     r.start_utc_ns = in.get<std::int64_t>();
     r.tick_rate_hz = in.get<double>();
     r.rate_boost = in.get<double>();
     r.boards.resize(in.get_count(41, kMaxBoards));
-    for (BoardInfo& board : r.boards) board = get_board(in);
+    for (BoardInfo& board : r.boards) board = get_board(in, version);
     r.signal = get_channel_ref(in);
     r.veto = get_channel_ref(in);
+    if (version >= 2) {
+        r.detectors.resize(in.get_count(4, kMaxDetectors));
+        for (std::string& detector : r.detectors) detector = in.get_text();
+    }
     r.windows.resize(in.get_count(37, kMaxWindows));
     for (WindowInfo& w : r.windows) {
         w.name = in.get_text();
@@ -259,6 +278,7 @@ bool usable(const RunDescription& run) noexcept {
     const auto named = [](const auto& thing) { return usable_name(thing.name); };
     return usable_name(run.profile) && std::ranges::all_of(run.boards, named) &&
            std::ranges::all_of(run.windows, named) && std::ranges::all_of(run.features, named) &&
+           std::ranges::all_of(run.detectors, usable_name) &&
            (!run.signal.present || points_at_channel(run, run.signal)) &&
            (!run.veto.present || points_at_channel(run, run.veto));
 }
@@ -297,7 +317,7 @@ std::string_view to_text(FrameError error) noexcept {
 }
 
 std::size_t trigger_frame_bytes(const Trigger& trigger, const Event& event) noexcept {
-    std::size_t body = 72 + event.window_count * (event.feature_count * sizeof(double) + 8) + 64;
+    std::size_t body = 96 + event.window_count * (event.feature_count * sizeof(double) + 8) + 64;
     for (const RecordView& view : trigger.records()) body += sizeof(RecordHeader) + (view.payload().size() + 7) / 8 * 8;
     return frame_bytes(body);
 }
@@ -336,6 +356,9 @@ std::vector<std::byte> encode_beam_states(std::uint64_t run, std::uint64_t ordin
                                           std::span<const BeamResolution> states) {
     return encode(FrameKind::beam_states, run, ordinal, [&](ByteWriter& out) { put_beam_states(out, states); });
 }
+std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal, std::span<const TickRecord> ticks) {
+    return encode(FrameKind::ticks, run, ordinal, [&](ByteWriter& out) { out.put_list(ticks); });
+}
 std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d) {
     return encode(FrameKind::dead_time, run, ordinal, [&](ByteWriter& out) { out.put(d); });
 }
@@ -365,7 +388,7 @@ FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexce
     std::memcpy(&header, bytes.data(), sizeof header);
     if (header.magic != kFrameMagic) return FrameError::bad_magic;
     if (header.version == 0 || header.version > kFrameVersion) return FrameError::bad_version;
-    if (header.kind > FrameKind::run_end) return FrameError::bad_kind;
+    if (header.kind > FrameKind::ticks) return FrameError::bad_kind;
     if (header.body_bytes > kMaxBodyBytes) return FrameError::bad_length;
     const std::size_t size = frame_bytes(header.body_bytes);
     if (bytes.size() < size) return FrameError::cut_short;
@@ -377,12 +400,15 @@ FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexce
 bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept {
     ByteReader in = body_of(frame, FrameKind::trigger);
     into.event = Event{};
-    if (!get_event(in, into.event)) return false;
+    if (!get_event(in, frame.header.version, into.event)) return false;
     Trigger& trigger = into.trigger;
     trigger.sequence = into.event.sequence;
     trigger.time_ps = into.event.time_ps;
     trigger.utc_ns = into.event.utc_ns;
     trigger.trigger_class = into.event.trigger_class;
+    trigger.tick = into.event.tick;
+    trigger.since_tick_ps = into.event.since_tick_ps;
+    trigger.tick_flags = into.event.flags & trigger_flag::of_ticks;
     trigger.refusal = RefusalReason::none;
     trigger.missing_boards = in.get<std::uint64_t>();
     trigger.record_count = 0;
@@ -395,7 +421,7 @@ bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept {
         const auto& header = *reinterpret_cast<const RecordHeader*>(raw.data());
         // Enumerations of a hostile frame must be valid before anybody switches on them.
         if (static_cast<std::uint8_t>(header.sample_type) > static_cast<std::uint8_t>(SampleType::uint16) ||
-            static_cast<std::uint8_t>(header.trigger_class) > static_cast<std::uint8_t>(TriggerClass::random) ||
+            static_cast<std::uint8_t>(header.trigger_class) > static_cast<std::uint8_t>(TriggerClass::hit) ||
             header.refusal != RefusalReason::none || header.board >= kMaxBoards || header.channels > kMaxChannels) {
             return false;
         }
@@ -412,7 +438,7 @@ bool decode_trigger(const FrameView& frame, TriggerFrame& into) noexcept {
 
 std::optional<RunDescription> decode_run_start(const FrameView& frame) {
     ByteReader in = body_of(frame, FrameKind::run_start);
-    RunDescription run = get_run(in);
+    RunDescription run = get_run(in, frame.header.version);
     run.run = frame.header.run;
     if (!in.failed() && !usable(run)) return std::nullopt;
     return whole(in, std::move(run));
@@ -434,6 +460,17 @@ std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& f
     }
     return whole(in, std::move(states));
 }
+std::optional<std::vector<TickRecord>> decode_ticks(const FrameView& frame) {
+    ByteReader in = body_of(frame, FrameKind::ticks);
+    // The state is checked as the byte it is: a value outside the enumeration must not become one.
+    auto ticks = in.get_list<TickRecord>();
+    const auto known = [](const TickRecord& tick) {
+        const auto state = std::bit_cast<std::int8_t>(tick.state);
+        return state >= -1 && state <= 2;
+    };
+    if (!std::ranges::all_of(ticks, known)) return std::nullopt;
+    return whole(in, std::move(ticks));
+}
 std::optional<DeadTime> decode_dead_time(const FrameView& frame) {
     ByteReader in = body_of(frame, FrameKind::dead_time);
     const auto d = in.get<DeadTime>();
@@ -442,7 +479,18 @@ std::optional<DeadTime> decode_dead_time(const FrameView& frame) {
 }
 std::optional<Calibration> decode_calibration(const FrameView& frame) {
     ByteReader in = body_of(frame, FrameKind::calibration);
-    const auto c = in.get<Calibration>();
+    Calibration c;
+    c.from_sequence = in.get<std::uint64_t>();
+    for (double* x : {&c.spe_charge_adc, &c.spe_charge_error_adc, &c.fit_quality}) *x = in.get<double>();
+    if (frame.header.version >= 2) {
+        c.block = in.get<std::uint64_t>();
+        c.peaks = in.get<std::uint64_t>();
+        c.origin = in.get_enum(CalibrationOrigin::kept);
+        c.detector = in.get<std::uint32_t>();
+        if (c.detector >= kMaxDetectors) return std::nullopt;
+    } else if (c.fit_quality != 0) {
+        c.origin = CalibrationOrigin::fitted;
+    }
     return whole(in, c);
 }
 std::optional<CounterSample> decode_counters(const FrameView& frame) {

@@ -39,10 +39,11 @@ enum class FrameKind : std::uint16_t {
     dead_time = 4,    ///< DeadTime
     calibration = 5,  ///< Calibration
     counters = 6,     ///< CounterSample
-    run_end = 7,      ///< RunEnd; read_frame() refuses kinds beyond
+    run_end = 7,      ///< RunEnd
+    ticks = 8,        ///< TickRecord list; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
-inline constexpr std::uint16_t kFrameVersion = 1;
+inline constexpr std::uint16_t kFrameVersion = 2;         ///< 1 knew no ticks apart from triggers, and is read as well
 inline constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 30;  ///< a longer one is damage, not data
 
 struct FrameHeader {
@@ -98,6 +99,8 @@ struct RunEnd {
                                                         std::span<const BeamFrame> frames);
 [[nodiscard]] std::vector<std::byte> encode_beam_states(std::uint64_t run, std::uint64_t ordinal,
                                                         std::span<const BeamResolution> states);
+[[nodiscard]] std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal,
+                                                  std::span<const TickRecord> ticks);
 [[nodiscard]] std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d);
 [[nodiscard]] std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c);
 [[nodiscard]] std::vector<std::byte> encode_counters(std::uint64_t run, std::uint64_t ordinal, const CounterSample& c);
@@ -130,6 +133,7 @@ struct TriggerFrame {
 [[nodiscard]] std::optional<RunDescription> decode_run_start(const FrameView& frame);
 [[nodiscard]] std::optional<std::vector<BeamFrame>> decode_beam_frames(const FrameView& frame);
 [[nodiscard]] std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& frame);
+[[nodiscard]] std::optional<std::vector<TickRecord>> decode_ticks(const FrameView& frame);
 [[nodiscard]] std::optional<DeadTime> decode_dead_time(const FrameView& frame);
 [[nodiscard]] std::optional<Calibration> decode_calibration(const FrameView& frame);
 [[nodiscard]] std::optional<CounterSample> decode_counters(const FrameView& frame);

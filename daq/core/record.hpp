@@ -32,8 +32,10 @@ constexpr decltype(auto) with_sample_type(SampleType type, F&& f) {
     return f(std::uint16_t{});
 }
 
-enum class TriggerClass : std::uint8_t { beam_tick = 0, strobe = 1, calibration = 2, random = 3 };
-inline constexpr std::array<std::string_view, 4> kTriggerClassNames{"beam_tick", "strobe", "calibration", "random"};
+/// `hit`: a self-triggered board saw something; the ticks of such a station are records of their own (TickRecord).
+enum class TriggerClass : std::uint8_t { beam_tick = 0, strobe = 1, calibration = 2, random = 3, hit = 4 };
+inline constexpr std::array<std::string_view, 5> kTriggerClassNames{"beam_tick", "strobe", "calibration", "random",
+                                                                    "hit"};
 
 /// Why a record holds no samples. A stub stands in the ring for every record that was refused.
 enum class RefusalReason : std::uint8_t {
@@ -47,11 +49,11 @@ inline constexpr std::array<std::string_view, 4> kRefusalReasonNames{"none", "bu
 
 /// Bits of RecordHeader::flags: what the source noticed about this record.
 namespace record_flag {
-inline constexpr std::uint32_t clock_backwards = 1u << 0;   ///< clock ran backwards without a roll-over
-inline constexpr std::uint32_t missing_channel = 1u << 1;   ///< a configured channel is not in this record
-inline constexpr std::uint32_t unexpected_length = 1u << 2; ///< sample count differs from the board's configuration
-inline constexpr std::uint32_t duplicate = 1u << 3;         ///< counter seen before
-inline constexpr std::uint32_t bad_time = 1u << 4;          ///< no usable time stamp: time_ps is a stand-in
+inline constexpr std::uint32_t clock_backwards = 1u << 0;    ///< clock ran backwards without a roll-over
+inline constexpr std::uint32_t missing_channel = 1u << 1;    ///< a configured channel is not in this record
+inline constexpr std::uint32_t unexpected_length = 1u << 2;  ///< sample count differs from the board's configuration
+inline constexpr std::uint32_t duplicate = 1u << 3;          ///< counter seen before
+inline constexpr std::uint32_t bad_time = 1u << 4;           ///< no usable time stamp: time_ps is a stand-in
 }  // namespace record_flag
 inline constexpr std::array<std::string_view, 5> kRecordFlagNames{"clock_backwards", "missing_channel",
                                                                   "unexpected_length", "duplicate", "bad_time"};
@@ -62,19 +64,19 @@ inline constexpr std::size_t kMaxBoards = 16;
 
 /// Fixed part of a record, little endian as in memory. No padding: it is journalled and sent as it stands.
 struct RecordHeader {
-    std::uint64_t counter = 0;               ///< board's trigger counter, unwrapped; the refused ones count too
-    std::uint64_t clock = 0;                 ///< board's clock as delivered [its own ticks, not unwrapped]
-    std::int64_t time_ps = 0;                ///< board's clock, unwrapped [ps]; its origin is the board's
-    std::int64_t utc_ns = 0;                 ///< what the host observed [ns since 1970]
-    std::uint64_t sequence = kNoSequence;    ///< recorded membership (replay of an Alleycat file); else kNoSequence
-    std::uint64_t channel_mask = 0;          ///< channels present, bit = index in the board's channel list
+    std::uint64_t counter = 0;             ///< board's trigger counter, unwrapped; the refused ones count too
+    std::uint64_t clock = 0;               ///< board's clock as delivered [its own ticks, not unwrapped]
+    std::int64_t time_ps = 0;              ///< board's clock, unwrapped [ps]; its origin is the board's
+    std::int64_t utc_ns = 0;               ///< what the host observed [ns since 1970]
+    std::uint64_t sequence = kNoSequence;  ///< recorded membership (replay of an Alleycat file); else kNoSequence
+    std::uint64_t channel_mask = 0;        ///< channels present, bit = index in the board's channel list
     std::uint32_t samples_per_channel = 0;
-    std::uint32_t refused = 0;               ///< stub: how many consecutive triggers it stands for; else 0
-    std::int64_t refused_last_time_ps = 0;   ///< stub: time of the last of them
-    std::uint32_t flags = 0;                 ///< record_flag
-    std::uint16_t board = 0;                 ///< index in the station's board list
-    std::uint16_t channels = 0;              ///< number of channels in the payload
-    std::uint16_t truth_count = 0;           ///< TruthPulses after the samples (simulator only)
+    std::uint32_t refused = 0;              ///< stub: how many consecutive triggers it stands for; else 0
+    std::int64_t refused_last_time_ps = 0;  ///< stub: time of the last of them
+    std::uint32_t flags = 0;                ///< record_flag
+    std::uint16_t board = 0;                ///< index in the station's board list
+    std::uint16_t channels = 0;             ///< number of channels in the payload
+    std::uint16_t truth_count = 0;          ///< TruthPulses after the samples (simulator only)
     SampleType sample_type = SampleType::int8;
     TriggerClass trigger_class = TriggerClass::beam_tick;
     RefusalReason refusal = RefusalReason::none;
@@ -87,15 +89,29 @@ static_assert(sizeof(RecordHeader) == 80);
 
 /// What the simulator put into a trace: one row per injected event.
 enum class TruthKind : std::uint8_t {
-    cevns_prompt = 0, cevns_delayed = 1, prompt_neutron = 2, background = 3, cherenkov = 4, big_pulse = 5, gated = 6,
+    cevns_prompt = 0,
+    cevns_delayed = 1,
+    prompt_neutron = 2,
+    background = 3,
+    cherenkov = 4,
+    big_pulse = 5,
+    gated = 6,
     muon_veto = 7,
+    nuclear_recoil = 8,
+    electron_recoil = 9,
+    neutron = 10,
+    gamma = 11,
+    neutron_capture = 12,
+    preamp_reset = 13,
+    beam_pulse = 14,  ///< in the beam-rich channel
 };
-inline constexpr std::array<std::string_view, 8> kTruthKindNames{"cevns_prompt", "cevns_delayed", "prompt_neutron",
-                                                                 "background",   "cherenkov",     "big_pulse",
-                                                                 "gated",        "muon_veto"};
+inline constexpr std::array<std::string_view, 15> kTruthKindNames{
+    "cevns_prompt", "cevns_delayed", "prompt_neutron",  "background",     "cherenkov",
+    "big_pulse",    "gated",         "muon_veto",       "nuclear_recoil", "electron_recoil",
+    "neutron",      "gamma",         "neutron_capture", "preamp_reset",   "beam_pulse"};
 
 struct TruthPulse {
-    float onset_ns = 0;              ///< from the first sample of the trace [ns]
+    float onset_ns = 0;                ///< from the first sample of the trace [ns]
     std::uint32_t photoelectrons = 0;  ///< number injected
     TruthKind kind = TruthKind::background;
     std::array<std::uint8_t, 3> reserved{};

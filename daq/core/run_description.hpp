@@ -18,8 +18,8 @@ namespace alleycat {
 /// One input of a board, as configured.
 struct ChannelInfo {
     std::string name;
-    bool negative_pulses = true;          ///< pulses go to lower codes
-    std::string code_map = "plain";       ///< how raw codes become ADC counts: plain, pci5153_signal, pci5153_veto
+    bool negative_pulses = true;     ///< pulses go to lower codes
+    std::string code_map = "plain";  ///< how raw codes become ADC counts: plain, pci5153_signal, pci5153_veto
 
     friend bool operator==(const ChannelInfo&, const ChannelInfo&) = default;
 };
@@ -32,8 +32,9 @@ struct BoardInfo {
     std::string serial;
     SampleType sample_type = SampleType::int8;
     std::int64_t sample_period_ps = 0;
-    std::uint32_t samples = 0;  ///< per channel and record; 0: they differ
+    std::uint32_t samples = 0;         ///< per channel and record; 0: they differ
     std::int64_t clock_period_ps = 0;  ///< one tick of RecordHeader::clock
+    bool self_triggered = false;       ///< a record is a hit, with its time; else every record is a trigger of all
     std::vector<ChannelInfo> channels;
 
     friend bool operator==(const BoardInfo&, const BoardInfo&) = default;
@@ -61,6 +62,12 @@ struct CutInfo {
     friend bool operator==(const CutInfo&, const CutInfo&) = default;
 };
 
+inline constexpr std::size_t kMaxDetectors = 256;
+
+/// Whether the run's triggers are hits of self-triggered boards, and its ticks records of their own.
+struct RunDescription;
+[[nodiscard]] bool triggers_are_hits(const RunDescription& run) noexcept;
+
 /// Where the signal and the veto are, for the scope and the readers of files.
 struct ChannelRef {
     std::uint16_t board = 0;
@@ -72,7 +79,7 @@ struct ChannelRef {
 
 /// The box in which the excess is counted: analysis, never a cut.
 struct AnalysisBox {
-    double min_pe = 6, max_pe = 30;               ///< min <= PE < max
+    double min_pe = 6, max_pe = 30;                    ///< min <= PE < max
     double min_arrival_ns = 0, max_arrival_ns = 6000;  ///< min <= t < max
 
     friend bool operator==(const AnalysisBox&, const AnalysisBox&) = default;
@@ -80,17 +87,18 @@ struct AnalysisBox {
 
 struct RunDescription {
     std::uint64_t run = 0;
-    std::string profile;        ///< "csi"
-    std::string software;       ///< "alleycat 0.1.0"
+    std::string profile;   ///< "csi"
+    std::string software;  ///< "alleycat 0.1.0"
     std::string host;
     std::int64_t start_utc_ns = 0;
-    std::string config_name;    ///< file name of the station file, without its folder
-    std::string config_text;    ///< the station file as it was used
-    double tick_rate_hz = 60;   ///< nominal rate of the timing signal; 0: a source without ticks
-    double rate_boost = 1;      ///< simulator: rates are this much higher than nature's
+    std::string config_name;   ///< file name of the station file, without its folder
+    std::string config_text;   ///< the station file as it was used
+    double tick_rate_hz = 60;  ///< nominal rate of the timing signal; 0: a source without ticks
+    double rate_boost = 1;     ///< simulator: rates are this much higher than nature's
     std::vector<BoardInfo> boards;
-    ChannelRef signal;
+    ChannelRef signal;  ///< the first where several make up the signal
     ChannelRef veto;
+    std::vector<std::string> detectors;  ///< names, in the order of Event::detector; empty: there is one
     std::vector<WindowInfo> windows;
     std::vector<FeatureInfo> features;
     std::vector<CutInfo> cuts;

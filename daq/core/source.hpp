@@ -45,6 +45,11 @@ class RecordSource {
     /// file). Appends to `frames`.
     virtual void take_beam_frames(std::vector<BeamFrame>& frames) { (void)frames; }
 
+    /// Ticks of a timing signal that comes apart from the records (a time-stamped input, an Alleycat file of hits)
+    /// since the last call, oldest first; `tick`, `time_ps` (in this board's time, as RecordHeader::time_ps) and
+    /// `utc_ns` are filled in. A tick comes before any record that is half a period or more later. Appends to `ticks`.
+    virtual void take_ticks(std::vector<TickRecord>& ticks) { (void)ticks; }
+
     /// Recorded beam states of the records read since the last call (replay of an Alleycat file), oldest first.
     virtual void take_beam_resolutions(std::vector<BeamResolution>& resolutions) { (void)resolutions; }
 

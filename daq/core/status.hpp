@@ -1,6 +1,7 @@
 #pragma once
 // How the run is doing, once a second: what the operator's strip shows and the ledger balances.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,14 +37,14 @@ struct DeadTime {
 
 /// Per run these must balance: expected = seen + missed; triggers = recorded + refused + lost (estimated).
 struct Ledger {
-    bool has_ticks = true;              ///< false: a source without a timing signal, the first line is absent
-    std::uint64_t ticks_expected = 0;   ///< from the board's own trigger counter
-    std::uint64_t ticks_seen = 0;       ///< triggers of class beam_tick, refused ones included
-    std::uint64_t ticks_missed = 0;     ///< from the time between ticks
-    std::uint64_t triggers = 0;         ///< sequence numbers given
-    std::uint64_t recorded = 0;         ///< handed to the data stream (live) or the file (replay)
-    std::uint64_t refused = 0;          ///< as dead-time intervals
-    std::uint64_t lost_estimated = 0;   ///< in crash gaps before this run
+    bool has_ticks = true;             ///< false: a source without a timing signal, the first line is absent
+    std::uint64_t ticks_expected = 0;  ///< from the board's own trigger counter
+    std::uint64_t ticks_seen = 0;      ///< triggers of class beam_tick, refused ones included
+    std::uint64_t ticks_missed = 0;    ///< from the time between ticks
+    std::uint64_t triggers = 0;        ///< sequence numbers given
+    std::uint64_t recorded = 0;        ///< handed to the data stream (live) or the file (replay)
+    std::uint64_t refused = 0;         ///< as dead-time intervals
+    std::uint64_t lost_estimated = 0;  ///< in crash gaps before this run
 
     [[nodiscard]] bool closes() const noexcept {
         return (!has_ticks || ticks_expected == ticks_seen + ticks_missed) && triggers == recorded + refused;
@@ -62,29 +63,49 @@ struct BufferStatus {
 
 struct WriterStatus {
     bool connected = false;
-    std::uint64_t durable_triggers = 0;     ///< acknowledged as being on disk
+    std::uint64_t durable_triggers = 0;  ///< acknowledged as being on disk
     std::uint64_t unacknowledged_bytes = 0;
-    std::string file;                       ///< part being written
+    std::string file;  ///< part being written
     std::uint64_t file_bytes = 0;
     std::uint64_t disk_free_bytes = 0;
-    std::string problem;                    ///< "" when all is well
+    std::string problem;  ///< "" when all is well
 
     friend bool operator==(const WriterStatus&, const WriterStatus&) = default;
+};
+
+/// Whether the index by which beam frames are shifted against ticks agrees with a channel that sees the beam.
+enum class IndexVerdict : std::uint8_t {
+    none = 0,          ///< no such channel: nothing is checked
+    undecided = 1,     ///< too little seen: the normal state of a quiet detector
+    confirmed = 2,     ///< the configured index explains the data, no other does
+    contradicted = 3,  ///< another index explains them: what is called ON is wrong by a pulse
+};
+inline constexpr std::array<std::string_view, 4> kIndexVerdictNames{"none", "undecided", "confirmed", "contradicted"};
+
+struct IndexCheck {
+    IndexVerdict verdict = IndexVerdict::none;
+    std::int32_t configured = 0;  ///< charge index of the station file
+    std::int32_t best = 0;        ///< the one that explains the channel best
+    double evidence = 0;      ///< log likelihood of the configured index over the best other one (negative: against it)
+    std::uint64_t ticks = 0;  ///< looked at
+
+    friend bool operator==(const IndexCheck&, const IndexCheck&) = default;
 };
 
 struct Status {
     std::uint64_t run = 0;
     RunState state = RunState::idle;
-    std::string reason;              ///< of an error, and how to leave it
-    std::int64_t utc_ns = 0;         ///< when this was made
+    std::string reason;       ///< of an error, and how to leave it
+    std::int64_t utc_ns = 0;  ///< when this was made
     std::int64_t run_start_utc_ns = 0;
     std::int64_t last_trigger_utc_ns = 0;
-    double trigger_rate_hz = 0;      ///< over the last second of wall time
+    double trigger_rate_hz = 0;  ///< over the last second of wall time
     double bytes_per_second = 0;
-    double live_fraction = 1;        ///< recorded / triggers of this run
+    double live_fraction = 1;                   ///< recorded / triggers of this run
     BeamState beam_state = BeamState::unknown;  ///< of the newest resolved tick
     float beam_power_w = -1;
-    double beam_lag_s = 0;           ///< how far beam states are behind events
+    double beam_lag_s = 0;  ///< how far beam states are behind events
+    IndexCheck index_check;
     Ledger ledger;
     std::vector<BufferStatus> buffers;
     WriterStatus writer;

@@ -13,6 +13,7 @@
 #include "daq/core/error.hpp"
 #include "daq/core/event.hpp"
 #include "daq/core/record.hpp"
+#include "daq/core/run_description.hpp"
 #include "daq/core/time.hpp"
 
 namespace alleycat {
@@ -103,6 +104,10 @@ std::string to_text(std::chrono::seconds duration) {
                                    : fmt::format("{}{} d {}", sign, whole_days.count(), time);
 }
 
+bool triggers_are_hits(const RunDescription& run) noexcept {
+    return std::any_of(run.boards.begin(), run.boards.end(), [](const BoardInfo& b) { return b.self_triggered; });
+}
+
 std::vector<FeatureInfo> core_features() {
     using enum FeatureType;
     return {
@@ -131,6 +136,7 @@ bool identical(const Event& a, const Event& b) noexcept {
     };
     if (a.sequence != b.sequence || a.time_ps != b.time_ps || a.trigger_class != b.trigger_class ||
         a.window_count != b.window_count || a.feature_count != b.feature_count || a.flags != b.flags ||
+        a.detector != b.detector || a.tick != b.tick || a.since_tick_ps != b.since_tick_ps ||
         !same(a.baseline_median_adc, b.baseline_median_adc) || !same(a.baseline_mean_adc, b.baseline_mean_adc) ||
         !same(a.baseline_sigma_adc, b.baseline_sigma_adc) || !same(a.spe_charge_adc, b.spe_charge_adc)) {
         return false;

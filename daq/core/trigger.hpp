@@ -19,6 +19,9 @@ struct Trigger {
     std::uint64_t missing_boards = 0;
     RefusalReason refusal = RefusalReason::none;  ///< one refused record refuses the trigger: then it has no records
     TriggerClass trigger_class = TriggerClass::beam_tick;
+    std::uint32_t tick_flags = 0;    ///< trigger_flag bits about its tick
+    std::uint64_t tick = 0;          ///< number of the tick it belongs to, counted by the timing signal
+    std::int64_t since_tick_ps = 0;  ///< its time after that tick (negative: before); 0: it is the tick
     std::uint16_t record_count = 0;
     std::array<RecordView, kMaxBoards> record{};
 

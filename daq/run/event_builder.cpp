@@ -119,6 +119,7 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     trigger.utc_ns = header.utc_ns;
     if (reference.stub_index > 0) trigger.utc_ns += (stub_time(header, reference.stub_index) - header.time_ps) / 1000;
     count_tick(members, trigger.time_ps);
+    trigger.tick = tick_;
 
     consumed = 0;
     for (std::size_t b = 0; b < heads_.size(); ++b) {

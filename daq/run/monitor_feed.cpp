@@ -129,6 +129,12 @@ void MonitorFeed::handle(std::span<const std::byte> bytes) {
             if (publisher_) publisher_->on_beams(*states);
             return;
         }
+        case FrameKind::ticks:
+            if (const std::optional<std::vector<TickRecord>> ticks = decode_ticks(frame)) {
+                tell(&EventSink::on_ticks, std::span<const TickRecord>{*ticks});
+                return;
+            }
+            break;
         case FrameKind::dead_time:
             if (const std::optional<DeadTime> interval = decode_dead_time(frame)) {
                 tell(&EventSink::on_dead_time, *interval);

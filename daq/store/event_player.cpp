@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 
 #include "daq/core/error.hpp"
 #include "daq/store/file_reader.hpp"
@@ -75,7 +77,8 @@ class EventPlayer final : public EventSource {
                           [&](const Calibration& c) { return c.from_sequence <= last_calibration_->from_sequence; });
         }
         dead_time_ = file_->dead_time();
-        next_calibration_ = next_dead_time_ = 0;
+        ticks_ = file_->ticks();
+        next_calibration_ = next_dead_time_ = next_tick_ = 0;
     }
 
     void play_block(EventSink& sink) {
@@ -86,8 +89,16 @@ class EventPlayer final : public EventSource {
             sink.on_event(event);
         }
         for (const BeamResolution& state : states_) sink.on_beam(state);
+        // Ticks up to the block's last event; close() plays the rest.
+        if (!events_.empty()) play_ticks(events_.back().time_ps, sink);
         row_ += n;
         played_ += n;
+    }
+
+    void play_ticks(std::int64_t until_ps, EventSink& sink) {
+        const std::size_t first = next_tick_;
+        while (next_tick_ < ticks_.size() && ticks_[next_tick_].time_ps <= until_ps) ++next_tick_;
+        if (next_tick_ > first) sink.on_ticks(std::span{ticks_}.subspan(first, next_tick_ - first));
     }
 
     /// What comes before the event with this sequence.
@@ -103,6 +114,7 @@ class EventPlayer final : public EventSource {
 
     void close(EventSink& sink) {
         play_before(kNoSequence, sink);
+        play_ticks(std::numeric_limits<std::int64_t>::max(), sink);
         const bool last_of_run =
             next_piece_ == pieces_.size() || pieces_[next_piece_].run != pieces_[next_piece_ - 1].run;
         if (last_of_run) {
@@ -151,7 +163,8 @@ class EventPlayer final : public EventSource {
     std::vector<BeamResolution> states_;
     std::vector<Calibration> calibrations_;
     std::vector<DeadTime> dead_time_;
-    std::size_t next_calibration_ = 0, next_dead_time_ = 0;
+    std::vector<TickRecord> ticks_;
+    std::size_t next_calibration_ = 0, next_dead_time_ = 0, next_tick_ = 0;
     std::optional<Calibration> last_calibration_;
 };
 

@@ -170,6 +170,13 @@ void AlleycatFile::read_events(std::uint64_t first, std::uint64_t n, std::vector
         column("triggers/baseline_sigma_adc", double{},
                [&](std::size_t i, double v) { events[i].baseline_sigma_adc = v; });
         column("triggers/spe_charge_adc", double{}, [&](std::size_t i, double v) { events[i].spe_charge_adc = v; });
+        if (h5::exists(id_, "triggers/tick")) {  // since format version 2
+            column("triggers/tick", std::uint64_t{}, [&](std::size_t i, std::uint64_t v) { events[i].tick = v; });
+            column("triggers/since_tick_ps", std::int64_t{},
+                   [&](std::size_t i, std::int64_t v) { events[i].since_tick_ps = v; });
+            column("triggers/detector", std::uint16_t{},
+                   [&](std::size_t i, std::uint16_t v) { events[i].detector = v; });
+        }
         column("triggers/beam_power_w", float{}, [&](std::size_t i, float v) { beam_states[i].power_w = v; });
         column("triggers/beam_state", std::int8_t{}, [&](std::size_t i, std::int8_t v) {
             if (v < -1 || v > 2) throw Error{fmt::format("row {} of /triggers/beam_state is {}", first + i, v)};
@@ -224,7 +231,27 @@ std::vector<Calibration> AlleycatFile::calibration() const {
     const auto error = read_column<double>(id_, "calibration/spe_charge_error_adc", 0, n);
     const auto quality = read_column<double>(id_, "calibration/fit_quality", 0, n);
     std::vector<Calibration> rows(n);
-    for (std::size_t i = 0; i < n; ++i) rows[i] = {from[i], charge[i], error[i], quality[i]};
+    for (std::size_t i = 0; i < n; ++i) {
+        rows[i].from_sequence = from[i];
+        rows[i].spe_charge_adc = charge[i];
+        rows[i].spe_charge_error_adc = error[i];
+        rows[i].fit_quality = quality[i];
+    }
+    if (!h5::exists(id_, "calibration/origin")) return rows;  // since format version 2
+    const auto block = read_column<std::uint64_t>(id_, "calibration/block", 0, n);
+    const auto peaks = read_column<std::uint64_t>(id_, "calibration/peaks", 0, n);
+    const auto origin = read_column<std::uint8_t>(id_, "calibration/origin", 0, n);
+    const auto detector = read_column<std::uint16_t>(id_, "calibration/detector", 0, n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (origin[i] >= kCalibrationOriginNames.size() || detector[i] >= kMaxDetectors) {
+            refuse(path_, fmt::format("row {} of /calibration is impossible: origin {}, detector {}", i, origin[i],
+                                      detector[i]));
+        }
+        rows[i].block = block[i];
+        rows[i].peaks = peaks[i];
+        rows[i].origin = static_cast<CalibrationOrigin>(origin[i]);
+        rows[i].detector = detector[i];
+    }
     return rows;
 }
 
@@ -242,6 +269,24 @@ std::vector<BeamFrame> AlleycatFile::beam_frames() const {
     for (std::size_t i = 0; i < n; ++i)
         frames[i] = {utc[i], tick[i], power[i], charge[i], cycle[i], veto[i], flavor[i], {}};
     return frames;
+}
+
+std::vector<TickRecord> AlleycatFile::ticks() const {
+    h5::prepare();
+    if (!triggers_are_hits(run_)) return {};
+    const std::uint64_t n = h5::rows(id_, "ticks/beam_state").value_or(0);
+    const auto tick = read_column<std::uint64_t>(id_, "ticks/tick", 0, n);
+    const auto time = read_column<std::int64_t>(id_, "ticks/time_ps", 0, n);
+    const auto utc = read_column<std::int64_t>(id_, "ticks/utc_ns", 0, n);
+    const auto flags = read_column<std::uint32_t>(id_, "ticks/flags", 0, n);
+    const auto power = read_column<float>(id_, "ticks/beam_power_w", 0, n);
+    const auto state = read_column<std::int8_t>(id_, "ticks/beam_state", 0, n);
+    std::vector<TickRecord> ticks(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (state[i] < -1 || state[i] > 2) refuse(path_, fmt::format("row {} of /ticks/beam_state is {}", i, state[i]));
+        ticks[i] = {tick[i], time[i], utc[i], flags[i], power[i], static_cast<BeamState>(state[i]), {}};
+    }
+    return ticks;
 }
 
 std::optional<CounterSample> AlleycatFile::last_counters() const {
@@ -277,6 +322,7 @@ PartSummary AlleycatFile::recompute_summary() const {
             made.add_beam_state(events[i].trigger_class, box, states[i].state, states[i].power_w, run_.tick_rate_hz);
         }
     }
+    for (const TickRecord& tick : ticks()) made.add_tick(tick.state, tick.power_w, run_.tick_rate_hz);
     for (const DeadTime& interval : dead_time()) made.add_dead_time(interval);
     if (summary_) {
         made.run_ended = summary_->run_ended;

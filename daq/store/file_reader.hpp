@@ -46,6 +46,8 @@ class AlleycatFile {
     [[nodiscard]] std::vector<DeadTime> dead_time() const;
     [[nodiscard]] std::vector<Calibration> calibration() const;
     [[nodiscard]] std::vector<BeamFrame> beam_frames() const;
+    /// Ticks that came apart from the triggers (stations of self-triggered boards), in order of time.
+    [[nodiscard]] std::vector<TickRecord> ticks() const;
     /// The last sample of every counter; nullopt when none was recorded.
     [[nodiscard]] std::optional<CounterSample> last_counters() const;
     /// Whether samples of any trigger can be in here.

@@ -90,6 +90,7 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
             return;
         case FrameKind::beam_frames: into.beam_frames = expect(frame, decode_beam_frames(frame), "beam frames"); return;
         case FrameKind::beam_states: into.beam_states = expect(frame, decode_beam_states(frame), "beam states"); return;
+        case FrameKind::ticks: into.ticks = expect(frame, decode_ticks(frame), "ticks"); return;
         case FrameKind::dead_time:
             into.dead_time = expect(frame, decode_dead_time(frame), "a dead-time interval");
             return;

@@ -17,6 +17,7 @@ struct FrameContent {
     TriggerFrame trigger;
     std::vector<BeamFrame> beam_frames;
     std::vector<BeamResolution> beam_states;
+    std::vector<TickRecord> ticks;
     DeadTime dead_time;
     Calibration calibration;
     CounterSample counters;

@@ -54,14 +54,16 @@ std::uint8_t PartSummary::add_event(const Event& event, const RunDescription& ru
 void PartSummary::add_beam_state(TriggerClass trigger_class, std::uint8_t box, BeamState state, float power_w,
                                  double tick_rate_hz) {
     const std::size_t s = index_of(state);
-    if (trigger_class == TriggerClass::beam_tick) {
-        ++ticks[s];
-        if (state == BeamState::on && power_w > 0 && tick_rate_hz > 0) {
-            beam_energy_gwh += static_cast<double>(power_w) / tick_rate_hz / kJoulesPerGwh;
-        }
-    }
+    if (trigger_class == TriggerClass::beam_tick) add_tick(state, power_w, tick_rate_hz);
     for (std::size_t w = 0; w < windows.size(); ++w) {
         if ((box >> w & 1u) != 0) ++windows[w].in_box[static_cast<std::size_t>(trigger_class)][s];
+    }
+}
+
+void PartSummary::add_tick(BeamState state, float power_w, double tick_rate_hz) {
+    ++ticks[index_of(state)];
+    if (state == BeamState::on && power_w > 0 && tick_rate_hz > 0) {
+        beam_energy_gwh += static_cast<double>(power_w) / tick_rate_hz / kJoulesPerGwh;
     }
 }
 
@@ -81,12 +83,19 @@ std::uint64_t PartSummary::refused_total() const noexcept {
     return std::accumulate(refused.begin(), refused.end(), std::uint64_t{0});
 }
 
+namespace {
+/// Triggers that belong to a tick with beam: ticks, and hits of self-triggered boards.
+std::uint64_t with_beam(const WindowSummary& window) noexcept {
+    const std::size_t on = index_of(BeamState::on);
+    return window.in_box[static_cast<std::size_t>(TriggerClass::beam_tick)][on] +
+           window.in_box[static_cast<std::size_t>(TriggerClass::hit)][on];
+}
+}  // namespace
+
 std::uint64_t n_on(const PartSummary& summary, const RunDescription& run) noexcept {
     std::uint64_t n = 0;
     for (std::size_t w = 0; w < std::min(summary.windows.size(), run.windows.size()); ++w) {
-        if (run.windows[w].role == WindowRole::coincident) {
-            n += summary.windows[w].in_box[static_cast<std::size_t>(TriggerClass::beam_tick)][index_of(BeamState::on)];
-        }
+        if (run.windows[w].role == WindowRole::coincident) n += with_beam(summary.windows[w]);
     }
     return n;
 }
@@ -98,7 +107,7 @@ std::uint64_t n_off(const PartSummary& summary, const RunDescription& run) noexc
         const auto& box = summary.windows[w].in_box;
         if (run.windows[w].role == WindowRole::anticoincident) {
             pulse_windows = true;
-            anticoincident += box[static_cast<std::size_t>(TriggerClass::beam_tick)][index_of(BeamState::on)];
+            anticoincident += with_beam(summary.windows[w]);
         } else {
             const auto& states = box[static_cast<std::size_t>(TriggerClass::strobe)];
             strobe += std::accumulate(states.begin(), states.end(), std::uint64_t{0});

@@ -58,6 +58,8 @@ struct PartSummary {
     /// Counts what only the beam state decides, once per trigger. `box` is what add_event returned.
     void add_beam_state(TriggerClass trigger_class, std::uint8_t box, BeamState state, float power_w,
                         double tick_rate_hz);
+    /// Counts a tick that comes apart from the triggers.
+    void add_tick(BeamState state, float power_w, double tick_rate_hz);
     void add_dead_time(const DeadTime& interval);
     [[nodiscard]] std::uint64_t refused_total() const noexcept;
 

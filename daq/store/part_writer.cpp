@@ -91,6 +91,7 @@ struct Contents {
           counters{file, "counters", "every counter over time", compression},
           truth{file, "truth", "what the simulator put in, one row per pulse; empty for data", compression} {
         make_triggers();
+        h5::put_text(triggers.group(), "detectors", join(run.detectors));
         make_windows(file, run, compression);
         make_others();
         for (const BoardInfo& board : run.boards) {
@@ -110,6 +111,9 @@ struct Contents {
         triggers.add_column<double>("baseline_mean_adc", "adc", "of the signal channel");
         triggers.add_column<double>("baseline_sigma_adc", "adc", "of the signal channel");
         triggers.add_column<double>("spe_charge_adc", "adc*sample", "SPE charge that was in force");
+        triggers.add_column<std::uint64_t>("tick", "", "number of the tick it belongs to, counted by the timing signal");
+        triggers.add_column<std::int64_t>("since_tick_ps", "ps", "its time after that tick; 0: it is the tick");
+        triggers.add_column<std::uint16_t>("detector", "", "index in the attribute detectors of this group");
         triggers.add_column<std::uint64_t>("missing_boards", "",
                                            "boards without a record, bit = index in /run_description");
         const std::array<std::string, 2> more{"beam_power_w", "beam_state"};
@@ -147,11 +151,14 @@ struct Contents {
     }
 
     void make_others() {
-        ticks.add_column<std::uint64_t>("sequence", "", "trigger the tick is");
+        ticks.add_column<std::uint64_t>("sequence", "", "trigger the tick is; 2^64-1: it comes apart from triggers");
+        ticks.add_column<std::uint64_t>("tick", "", "number, counted by the timing signal");
         ticks.add_column<std::int64_t>("time_ps", "ps", "reference board's clock since the run's first tick");
         ticks.add_column<std::int64_t>("utc_ns", "ns", "when the host observed it, since 1970");
         h5::put_text(ticks.add_column<std::uint32_t>("flags", "", "bits that are set, as in /triggers").dataset(),
                      "bits", join(kTriggerFlagNames));
+        ticks.add_column<float>("beam_power_w", "W", "at ticks apart from triggers; -1: not known, or see /triggers");
+        ticks.add_column<std::int8_t>("beam_state", "", "of ticks apart from triggers; of others in /triggers");
         ticks.describe();
 
         beam.add_column<std::int64_t>("utc_ns", "ns", "when the host got it, since 1970");
@@ -175,6 +182,11 @@ struct Contents {
         calibration.add_column<double>("spe_charge_adc", "adc*sample", "charge of one photoelectron");
         calibration.add_column<double>("spe_charge_error_adc", "adc*sample", "its error");
         calibration.add_column<double>("fit_quality", "", "chi2 per degree of freedom; 0: configured, not fitted");
+        calibration.add_column<std::uint64_t>("block", "", "whose data it was made from, from 0 on");
+        calibration.add_column<std::uint64_t>("peaks", "", "in the histogram that was fitted");
+        h5::put_text(calibration.add_column<std::uint8_t>("origin", "", "where the value comes from").dataset(),
+                     "values", join(kCalibrationOriginNames));
+        calibration.add_column<std::uint16_t>("detector", "", "index in the attribute detectors of /triggers");
         calibration.describe();
 
         counters.add_column<std::int64_t>("utc_ns", "ns", "when the counters were read, since 1970");
@@ -251,6 +263,13 @@ class PartWriter::File {
                 for (const BeamResolution& state : frame.beam_states) resolve(state);
                 settle();
                 break;
+            case FrameKind::ticks:
+                for (const TickRecord& t : frame.ticks) {
+                    contents_->ticks.add_row(kNoSequence, t.tick, t.time_ps, t.utc_ns, t.flags, t.power_w,
+                                             static_cast<std::int8_t>(t.state));
+                    summary_.add_tick(t.state, t.power_w, run_.tick_rate_hz);
+                }
+                break;
             case FrameKind::dead_time:
                 contents_->dead_time.add_row(frame.dead_time.first_sequence, frame.dead_time.last_sequence,
                                              frame.dead_time.begin_ps, frame.dead_time.end_ps, frame.dead_time.reason);
@@ -258,7 +277,10 @@ class PartWriter::File {
                 break;
             case FrameKind::calibration:
                 contents_->calibration.add_row(frame.calibration.from_sequence, frame.calibration.spe_charge_adc,
-                                               frame.calibration.spe_charge_error_adc, frame.calibration.fit_quality);
+                                               frame.calibration.spe_charge_error_adc, frame.calibration.fit_quality,
+                                               frame.calibration.block, frame.calibration.peaks,
+                                               static_cast<std::uint8_t>(frame.calibration.origin),
+                                               static_cast<std::uint16_t>(frame.calibration.detector));
                 break;
             case FrameKind::counters: add_counters(frame.counters); break;
             case FrameKind::run_end: summary_.ledger = frame.run_end.ledger; break;
@@ -336,14 +358,15 @@ class PartWriter::File {
         const Event& e = frame.event;
         contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns,
                                     e.flags, e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc,
-                                    e.spe_charge_adc, frame.trigger.missing_boards);
+                                    e.spe_charge_adc, e.tick, e.since_tick_ps, e.detector, frame.trigger.missing_boards);
         bool accepted = false;
         for (std::size_t w = 0; w < run_.windows.size(); ++w) {
             add_window(contents_->windows[w], e.sequence, e.window[w]);
             accepted = accepted || e.window[w].accepted();
         }
         if (e.trigger_class == TriggerClass::beam_tick)
-            contents_->ticks.add_row(e.sequence, e.time_ps, e.utc_ns, e.flags);
+            contents_->ticks.add_row(e.sequence, e.tick, e.time_ps, e.utc_ns, e.flags, -1.0f,
+                                     static_cast<std::int8_t>(BeamState::unknown));
         for (const RecordView& record : frame.trigger.records()) {
             const std::uint16_t board = record.header().board;
             if (raw_ == RawData::all || (raw_ == RawData::accepted && accepted)) {

@@ -13,7 +13,7 @@
 
 namespace alleycat {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 /// Why a part is closed.
 struct PartEnd {

@@ -66,7 +66,7 @@ class TriggerRows {
         if (row_ == 0 || sequence_.at(row_ - 1) != header.sequence) return false;
         header.time_ps = time_.at(row_ - 1);
         header.utc_ns = utc_.at(row_ - 1);
-        header.trigger_class = static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), 3));
+        header.trigger_class = static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), kTriggerClassNames.size() - 1));
         return true;
     }
     /// Passes all rows up to `sequence`.

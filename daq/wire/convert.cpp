@@ -30,6 +30,7 @@ void to_proto(const BoardInfo& from, v1::BoardInfo& to) {
     to.set_sample_period_ps(from.sample_period_ps);
     to.set_samples(from.samples);
     to.set_clock_period_ps(from.clock_period_ps);
+    to.set_self_triggered(from.self_triggered);
     for (const ChannelInfo& channel : from.channels) {
         v1::ChannelInfo& c = *to.add_channels();
         c.set_name(valid_utf8(channel.name));
@@ -40,9 +41,11 @@ void to_proto(const BoardInfo& from, v1::BoardInfo& to) {
 
 bool from_proto(const v1::BoardInfo& from, BoardInfo& to) {
     if (static_cast<std::size_t>(from.channels_size()) > kMaxChannels) return false;
-    to = {from.name(),    from.source(),          from.model(),
-          from.serial(),  SampleType::int8,       from.sample_period_ps(),
-          from.samples(), from.clock_period_ps(), {}};
+    to = {from.name(),           from.source(),
+          from.model(),          from.serial(),
+          SampleType::int8,      from.sample_period_ps(),
+          from.samples(),        from.clock_period_ps(),
+          from.self_triggered(), {}};
     for (const v1::ChannelInfo& c : from.channels())
         to.channels.push_back({c.name(), c.negative_pulses(), c.code_map()});
     return enum_from(from.sample_type(), v1::SampleType_IsValid, to.sample_type);
@@ -132,6 +135,7 @@ void to_proto(const RunDescription& from, v1::Run& to) {
         to.mutable_veto()->set_board(from.veto.board);
         to.mutable_veto()->set_channel(from.veto.channel);
     }
+    for (const std::string& detector : from.detectors) to.add_detectors(valid_utf8(detector));
     for (const WindowInfo& window : from.windows) {
         v1::WindowInfo& w = *to.add_windows();
         w.set_name(valid_utf8(window.name));
@@ -163,6 +167,7 @@ void to_proto(const RunDescription& from, v1::Run& to) {
 bool from_proto(const v1::Run& from, RunDescription& to) {
     if (static_cast<std::size_t>(from.boards_size()) > kMaxBoards ||
         static_cast<std::size_t>(from.windows_size()) > kMaxWindows ||
+        static_cast<std::size_t>(from.detectors_size()) > kMaxDetectors ||
         static_cast<std::size_t>(from.features_size()) > kMaxFeatures ||
         static_cast<std::size_t>(from.cuts_size()) > kMaxCuts) {
         return false;
@@ -181,6 +186,7 @@ bool from_proto(const v1::Run& from, RunDescription& to) {
     for (const v1::BoardInfo& b : from.boards()) good = from_proto(b, to.boards.emplace_back()) && good;
     if (from.has_signal()) good = from_proto(from.signal(), to.signal) && good;
     if (from.has_veto()) good = from_proto(from.veto(), to.veto) && good;
+    to.detectors.assign(from.detectors().begin(), from.detectors().end());
     for (const v1::WindowInfo& w : from.windows()) {
         WindowInfo& window = to.windows.emplace_back();
         window = {w.name(), WindowRole::coincident, w.pretrace_start(), w.roi_start(), w.roi_end(), w.integration()};
@@ -213,6 +219,9 @@ void to_proto(const Event& from, v1::Event& to) {
     to.set_baseline_mean_adc(from.baseline_mean_adc);
     to.set_baseline_sigma_adc(from.baseline_sigma_adc);
     to.set_spe_charge_adc(from.spe_charge_adc);
+    to.set_tick(from.tick);
+    to.set_since_tick_ps(from.since_tick_ps);
+    to.set_detector(from.detector);
     for (std::size_t w = 0; w < from.window_count; ++w) {
         v1::WindowEvent& window = *to.add_windows();
         window.set_cuts(from.window[w].cuts);
@@ -221,8 +230,10 @@ void to_proto(const Event& from, v1::Event& to) {
 }
 
 bool from_proto(const v1::Event& from, Event& to) {
-    if (static_cast<std::size_t>(from.windows_size()) > kMaxWindows || from.feature_count() > kMaxFeatures)
+    if (static_cast<std::size_t>(from.windows_size()) > kMaxWindows || from.feature_count() > kMaxFeatures ||
+        from.detector() >= kMaxDetectors) {
         return false;
+    }
     to = {};
     to.sequence = from.sequence();
     to.time_ps = from.time_ps();
@@ -234,6 +245,9 @@ bool from_proto(const v1::Event& from, Event& to) {
     to.baseline_mean_adc = from.baseline_mean_adc();
     to.baseline_sigma_adc = from.baseline_sigma_adc();
     to.spe_charge_adc = from.spe_charge_adc();
+    to.tick = from.tick();
+    to.since_tick_ps = from.since_tick_ps();
+    to.detector = static_cast<std::uint16_t>(from.detector());
     for (int w = 0; w < from.windows_size(); ++w) {
         const v1::WindowEvent& window = from.windows(w);
         if (static_cast<std::uint32_t>(window.value_size()) != from.feature_count()) return false;
@@ -266,6 +280,30 @@ bool from_proto(const v1::Beam& from, std::vector<BeamResolution>& to) {
     return good;
 }
 
+void to_proto(std::span<const TickRecord> from, v1::Ticks& to) {
+    to.Clear();
+    for (const TickRecord& tick : from) {
+        v1::TickRecord& t = *to.add_ticks();
+        t.set_tick(tick.tick);
+        t.set_time_ps(tick.time_ps);
+        t.set_utc_ns(tick.utc_ns);
+        t.set_flags(tick.flags);
+        t.set_power_w(tick.power_w);
+        t.set_state(static_cast<v1::BeamState>(tick.state));
+    }
+}
+
+bool from_proto(const v1::Ticks& from, std::vector<TickRecord>& to) {
+    to.clear();
+    bool good = true;
+    for (const v1::TickRecord& t : from.ticks()) {
+        TickRecord& tick = to.emplace_back(
+            TickRecord{t.tick(), t.time_ps(), t.utc_ns(), t.flags(), t.power_w(), BeamState::unknown, {}});
+        good = enum_from(t.state(), v1::BeamState_IsValid, tick.state) && good;
+    }
+    return good;
+}
+
 void to_proto(const DeadTime& from, v1::DeadTime& to) {
     to.set_first_sequence(from.first_sequence);
     to.set_last_sequence(from.last_sequence);
@@ -290,11 +328,16 @@ void to_proto(const Calibration& from, v1::Calibration& to) {
     to.set_spe_charge_adc(from.spe_charge_adc);
     to.set_spe_charge_error_adc(from.spe_charge_error_adc);
     to.set_fit_quality(from.fit_quality);
+    to.set_block(from.block);
+    to.set_peaks(from.peaks);
+    to.set_origin(static_cast<v1::CalibrationOrigin>(from.origin));
+    to.set_detector(from.detector);
 }
 
 bool from_proto(const v1::Calibration& from, Calibration& to) {
-    to = {from.from_sequence(), from.spe_charge_adc(), from.spe_charge_error_adc(), from.fit_quality()};
-    return true;
+    to = {from.from_sequence(), from.spe_charge_adc(), from.spe_charge_error_adc(),   from.fit_quality(),
+          from.block(),         from.peaks(),          CalibrationOrigin::configured, from.detector()};
+    return from.detector() < kMaxDetectors && enum_from(from.origin(), v1::CalibrationOrigin_IsValid, to.origin);
 }
 
 // ---- waveform
@@ -369,6 +412,12 @@ void to_proto(const Status& from, v1::Status& to) {
     to.set_beam_state(static_cast<v1::BeamState>(from.beam_state));
     to.set_beam_power_w(from.beam_power_w);
     to.set_beam_lag_s(from.beam_lag_s);
+    v1::IndexCheck& check = *to.mutable_index_check();
+    check.set_verdict(static_cast<v1::IndexVerdict>(from.index_check.verdict));
+    check.set_configured(from.index_check.configured);
+    check.set_best(from.index_check.best);
+    check.set_evidence(from.index_check.evidence);
+    check.set_ticks(from.index_check.ticks);
     to_proto(from.ledger, *to.mutable_ledger());
     for (const BufferStatus& buffer : from.buffers) {
         v1::BufferStatus& b = *to.add_buffers();
@@ -397,13 +446,16 @@ bool from_proto(const v1::Status& from, Status& to) {
     to.live_fraction = from.live_fraction();
     to.beam_power_w = from.beam_power_w();
     to.beam_lag_s = from.beam_lag_s();
+    const v1::IndexCheck& check = from.index_check();
+    to.index_check = {IndexVerdict::none, check.configured(), check.best(), check.evidence(), check.ticks()};
     to.ledger = ledger_from(from.ledger());
     for (const v1::BufferStatus& b : from.buffers()) {
         to.buffers.push_back({b.name(), b.capacity_bytes(), b.used_bytes(), b.high_water_bytes()});
     }
     for (const v1::CounterValue& c : from.counters()) to.counters.emplace_back(c.name(), c.value());
     return from_proto(from.writer(), to.writer) && enum_from(from.state(), v1::RunState_IsValid, to.state) &&
-           enum_from(from.beam_state(), v1::BeamState_IsValid, to.beam_state);
+           enum_from(from.beam_state(), v1::BeamState_IsValid, to.beam_state) &&
+           enum_from(check.verdict(), v1::IndexVerdict_IsValid, to.index_check.verdict);
 }
 
 void to_proto(const Alarm& from, v1::Alarm& to) {

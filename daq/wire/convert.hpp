@@ -16,6 +16,7 @@ namespace alleycat::wire {
 void to_proto(const RunDescription& from, v1::Run& to);
 void to_proto(const Event& from, v1::Event& to);
 void to_proto(std::span<const BeamResolution> from, v1::Beam& to);
+void to_proto(std::span<const TickRecord> from, v1::Ticks& to);
 void to_proto(const DeadTime& from, v1::DeadTime& to);
 void to_proto(const Calibration& from, v1::Calibration& to);
 void to_proto(const Waveform& from, v1::Waveform& to);
@@ -26,6 +27,7 @@ void to_proto(const Alarm& from, v1::Alarm& to);
 [[nodiscard]] bool from_proto(const v1::Run& from, RunDescription& to);
 [[nodiscard]] bool from_proto(const v1::Event& from, Event& to);
 [[nodiscard]] bool from_proto(const v1::Beam& from, std::vector<BeamResolution>& to);
+[[nodiscard]] bool from_proto(const v1::Ticks& from, std::vector<TickRecord>& to);
 [[nodiscard]] bool from_proto(const v1::DeadTime& from, DeadTime& to);
 [[nodiscard]] bool from_proto(const v1::Calibration& from, Calibration& to);
 [[nodiscard]] bool from_proto(const v1::Waveform& from, Waveform& to);

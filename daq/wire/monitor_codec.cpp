@@ -47,6 +47,10 @@ std::span<const std::byte> MonitorEncoder::encode(MonitorMessageId id, std::span
     to_proto(resolutions, *impl_->start(id).mutable_beam());
     return impl_->finish();
 }
+std::span<const std::byte> MonitorEncoder::encode(MonitorMessageId id, std::span<const TickRecord> ticks) {
+    to_proto(ticks, *impl_->start(id).mutable_ticks());
+    return impl_->finish();
+}
 std::span<const std::byte> MonitorEncoder::encode(MonitorMessageId id, const DeadTime& interval) {
     to_proto(interval, *impl_->start(id).mutable_dead_time());
     return impl_->finish();
@@ -73,8 +77,8 @@ std::span<const std::byte> MonitorEncoder::encode(MonitorMessageId id, const Ala
 namespace {
 
 struct UnknownKind {};
-using Body = std::variant<UnknownKind, RunDescription, Event, std::vector<BeamResolution>, DeadTime, Calibration,
-                          Waveform, Status, Alarm>;
+using Body = std::variant<UnknownKind, RunDescription, Event, std::vector<BeamResolution>, std::vector<TickRecord>,
+                          DeadTime, Calibration, Waveform, Status, Alarm>;
 
 struct Deliver {
     EventSink& sink;
@@ -84,6 +88,7 @@ struct Deliver {
     void operator()(const std::vector<BeamResolution>& resolutions) const {
         for (const BeamResolution& resolution : resolutions) sink.on_beam(resolution);
     }
+    void operator()(const std::vector<TickRecord>& ticks) const { sink.on_ticks(ticks); }
     void operator()(const DeadTime& interval) const { sink.on_dead_time(interval); }
     void operator()(const Calibration& calibration) const { sink.on_calibration(calibration); }
     void operator()(const Waveform& waveform) const { sink.on_waveform(waveform); }
@@ -114,6 +119,7 @@ struct MonitorDecoder::Impl {
         const bool good =
             take<RunDescription>(m.has_run(), m.run(), bodies) && take<Event>(m.has_event(), m.event(), bodies) &&
             take<std::vector<BeamResolution>>(m.has_beam(), m.beam(), bodies) &&
+            take<std::vector<TickRecord>>(m.has_ticks(), m.ticks(), bodies) &&
             take<DeadTime>(m.has_dead_time(), m.dead_time(), bodies) &&
             take<Calibration>(m.has_calibration(), m.calibration(), bodies) &&
             take<Waveform>(m.has_waveform(), m.waveform(), bodies) &&

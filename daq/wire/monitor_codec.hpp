@@ -41,6 +41,7 @@ class MonitorEncoder {
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, const RunDescription& run, bool repeat);
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, const Event& event);
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, std::span<const BeamResolution> resolutions);
+    [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, std::span<const TickRecord> ticks);
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, const DeadTime& interval);
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, const Calibration& calibration);
     [[nodiscard]] std::span<const std::byte> encode(MonitorMessageId id, const Waveform& waveform);

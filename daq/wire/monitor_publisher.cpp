@@ -44,6 +44,7 @@ void MonitorPublisher::on_run(const RunDescription& run) {
 }
 void MonitorPublisher::on_event(const Event& event) { impl_->send(monitor_topic::event, event); }
 void MonitorPublisher::on_beam(const BeamResolution& resolution) { on_beams({&resolution, 1}); }
+void MonitorPublisher::on_ticks(std::span<const TickRecord> ticks) { impl_->send(monitor_topic::beam, ticks); }
 void MonitorPublisher::on_dead_time(const DeadTime& interval) { impl_->send(monitor_topic::status, interval); }
 void MonitorPublisher::on_calibration(const Calibration& c) { impl_->send(monitor_topic::calibration, c); }
 void MonitorPublisher::on_waveform(const Waveform& waveform) { impl_->send(monitor_topic::waveform, waveform); }

@@ -31,6 +31,7 @@ class MonitorPublisher final : public EventSink {
     void on_run(const RunDescription& run) override;
     void on_event(const Event& event) override;
     void on_beam(const BeamResolution& resolution) override;
+    void on_ticks(std::span<const TickRecord> ticks) override;
     void on_dead_time(const DeadTime& interval) override;
     void on_calibration(const Calibration& calibration) override;
     void on_waveform(const Waveform& waveform) override;

@@ -115,10 +115,12 @@ RunDescription test_run() {
                    2000,
                    35'000,
                    10'000,
+                   false,
                    {{"csi", true, "pci5153_signal"}, {"veto", true, "pci5153_veto"}}},
-                  {"nube", "simulator", "", "", SampleType::uint16, 4000, 0, 8'000, {{"cell", false, "plain"}}}};
+                  {"nube", "simulator", "", "", SampleType::uint16, 4000, 0, 8'000, true, {{"cell", false, "plain"}}}};
     run.signal = {0, 0, true};
     run.veto = {0, 1, true};
+    run.detectors = {"upper", "lower"};
     run.windows = {{"coincident", WindowRole::coincident, 7'675, 27'475, 35'000, 1'500},
                    {"anticoincident", WindowRole::anticoincident, 150, 19'950, 27'475, 1'500}};
     run.features = core_features();
@@ -128,6 +130,12 @@ RunDescription test_run() {
 }
 
 Ledger test_ledger() { return {true, 100, 99, 1, 99, 90, 9, 4}; }
+
+std::vector<TickRecord> test_ticks() {
+    return {{.tick = 41, .time_ps = -5, .utc_ns = 77, .flags = trigger_flag::after_missing_tick, .power_w = 1.4e6F, .state = BeamState::on},
+            {.tick = 42, .time_ps = 16'666'200'000, .state = BeamState::no_beam_cycle},
+            {}};
+}
 
 /// One valid frame of every kind.
 std::vector<Bytes> one_of_each() {
@@ -141,9 +149,10 @@ std::vector<Bytes> one_of_each() {
             encode_beam_frames(12, 1, beam),
             encode_beam_states(12, 2, states),
             encode_dead_time(12, 3, {5, 9, 10, 20, static_cast<std::uint8_t>(RefusalReason::buffer_full)}),
-            encode_calibration(12, 4, {1000, 70.5, 0.3, 1.1}),
+            encode_calibration(12, 4, {1000, 70.5, 0.3, 1.1, 7, 90'000, CalibrationOrigin::kept, 1}),
             encode_counters(12, 5, {77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}}),
-            encode_run_end(12, 6, {99, false, "disk full", test_ledger()})};
+            encode_run_end(12, 6, {99, false, "disk full", test_ledger()}),
+            encode_ticks(12, 7, test_ticks())};
 }
 
 FrameView read(const Bytes& bytes) {
@@ -226,6 +235,7 @@ int decode_as_anything(const FrameView& view, std::uint64_t& touched) {
         touched += kRefusalReasonNames.at(d->reason).size();
     }
     if (decode_calibration(view)) ++taken;
+    if (decode_ticks(view)) ++taken;
     if (const auto c = decode_counters(view)) {
         ++taken;
         for (const auto& [name, value] : c->counters) touched += name.size() + value;
@@ -295,9 +305,9 @@ TEST_CASE("the checksum is the CRC-32 of zlib", "[core][unit]") {
 
 TEST_CASE("a frame's header stands where the format says", "[core][unit]") {
     const Bytes frame = encode_calibration(0x1122334455667788, 3, {1, 2, 3, 4});
-    REQUIRE(frame.size() == 32 + 32);
+    REQUIRE(frame.size() == 32 + 56);
     REQUIRE(std::memcmp(frame.data(), "ALYF", 4) == 0);
-    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 1, 0, 32, 0, 0, 0};
+    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 2, 0, 56, 0, 0, 0};
     REQUIRE(std::memcmp(frame.data() + 4, kind_version_size.data(), 8) == 0);
     const std::array<std::uint8_t, 16> run_ordinal{0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 3};
     REQUIRE(std::memcmp(frame.data() + 16, run_ordinal.data(), 16) == 0);
@@ -383,10 +393,11 @@ TEST_CASE("every other kind comes back as it was written", "[core][unit]") {
                                                                                {2, -1, BeamState::unknown},
                                                                                {3, 0, BeamState::no_beam_cycle}});
     REQUIRE(decode_dead_time(read(frames[4])) == DeadTime{5, 9, 10, 20, 1});
-    REQUIRE(decode_calibration(read(frames[5])) == Calibration{1000, 70.5, 0.3, 1.1});
+    REQUIRE(decode_calibration(read(frames[5])) == Calibration{1000, 70.5, 0.3, 1.1, 7, 90'000, CalibrationOrigin::kept, 1});
     REQUIRE(decode_counters(read(frames[6])) ==
             CounterSample{77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}});
     REQUIRE(decode_run_end(read(frames[7])) == RunEnd{99, false, "disk full", test_ledger()});
+    REQUIRE(decode_ticks(read(frames[8])) == test_ticks());
 
     const Bytes none = encode_beam_frames(1, 2, {});
     REQUIRE(decode_beam_frames(read(none))->empty());
@@ -401,7 +412,7 @@ TEST_CASE("a frame is taken as its own kind only", "[core][hostile]") {
     for (const Bytes& frame : one_of_each()) REQUIRE(decode_as_anything(read(frame), touched) == 1);
     // Bodies of the same size: 40 bytes are a DeadTime, and a list of texts or states is made to look like others.
     for (const Bytes& frame : one_of_each()) {
-        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::run_end); ++kind) {
+        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::ticks); ++kind) {
             const Bytes other = with(frame, offsetof(FrameHeader, kind), kind);
             REQUIRE(decode_as_anything(read(other), touched) <= 1);
         }
@@ -450,17 +461,43 @@ TEST_CASE("bytes behind a frame do not belong to it", "[core][unit]") {
     REQUIRE(decode_run_end(next)->reason == "stopped");
 }
 
+TEST_CASE("a frame of version 1 is read: what it did not know has its default", "[core][unit]") {
+    // Version 1 ended a calibration after its fit quality: 32 bytes.
+    const Bytes now = encode_calibration(5, 3, {1000, 70.5, 0.3, 1.1});
+    Bytes before(now.begin(), now.begin() + sizeof(FrameHeader) + 32);
+    before = with(with(before, offsetof(FrameHeader, body_bytes), std::uint32_t{32}), offsetof(FrameHeader, version),
+                  std::uint16_t{1});
+    REQUIRE(decode_calibration(read(before)) ==
+            Calibration{.from_sequence = 1000, .spe_charge_adc = 70.5, .spe_charge_error_adc = 0.3, .fit_quality = 1.1,
+                        .origin = CalibrationOrigin::fitted});
+
+    // It ended the fixed part of an event after the SPE charge: tick, time since it and detector (24 bytes) follow now.
+    const TestTrigger original;
+    const Bytes trigger = original.frame();
+    Bytes old{trigger.begin(), trigger.begin() + kBody + 64};
+    old.insert(old.end(), trigger.begin() + kBody + 88, trigger.end());
+    FrameHeader header = read(trigger).header;
+    old = with(with(old, offsetof(FrameHeader, body_bytes), header.body_bytes - 24), offsetof(FrameHeader, version),
+               std::uint16_t{1});
+    TriggerFrame into;
+    REQUIRE(decode_trigger(read(old), into));
+    REQUIRE(into.event.sequence == original.event.sequence);
+    REQUIRE(into.event.tick == 0);
+    REQUIRE(into.event.window[1].cuts == original.event.window[1].cuts);
+    REQUIRE(into.trigger.record_count == original.trigger.record_count);
+}
+
 TEST_CASE("what is no frame of this version is refused by its reason", "[core][hostile]") {
     const Bytes frame = encode_calibration(1, 0, {1, 2, 3, 4});
     FrameView view;
     REQUIRE(read_frame(with(frame, 0, std::uint32_t{0x46594C42}), view) == FrameError::bad_magic);
-    REQUIRE(read_frame(with(frame, 6, std::uint16_t{2}), view) == FrameError::bad_version);
+    REQUIRE(read_frame(with(frame, 6, std::uint16_t{3}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{0}), view) == FrameError::bad_version);
-    REQUIRE(read_frame(with(frame, 4, std::uint16_t{8}), view) == FrameError::bad_kind);
+    REQUIRE(read_frame(with(frame, 4, std::uint16_t{9}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{0xFFFF}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 8, (std::uint32_t{1} << 30) + 1), view) == FrameError::bad_length);
     REQUIRE(read_frame(with(frame, 8, std::uint32_t{0xFFFF'FFFF}), view) == FrameError::bad_length);
-    REQUIRE(read_frame(with(frame, 8, std::uint32_t{33}), view) == FrameError::cut_short);
+    REQUIRE(read_frame(with(frame, 8, std::uint32_t{57}), view) == FrameError::cut_short);
     REQUIRE(to_text(FrameError::bad_crc) == "a checksum that does not match");
 }
 
@@ -470,10 +507,10 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     TriggerFrame into;
     const auto trigger_taken = [&](const Bytes& bytes) { return decode_trigger(read(bytes), into); };
     // An event is sequence, time, utc, flags, then one byte each: class, windows, features, zero.
-    REQUIRE_FALSE(trigger_taken(with(trigger, kBody + 28, std::uint8_t{4})));
+    REQUIRE_FALSE(trigger_taken(with(trigger, kBody + 28, std::uint8_t{5})));
     REQUIRE_FALSE(trigger_taken(with(trigger, kBody + 29, std::uint8_t{5})));
     REQUIRE_FALSE(trigger_taken(with(trigger, kBody + 30, std::uint8_t{33})));
-    const std::size_t records = kBody + 64 + 2 * (16 * 8 + 8);  // missing boards, count, zeros, then the records
+    const std::size_t records = kBody + 88 + 2 * (16 * 8 + 8);  // missing boards, count, zeros, then the records
     REQUIRE(trigger_taken(with(trigger, records, std::uint64_t{0})));
     for (const std::uint32_t count : {1U, 3U, 17U, 0xFFFF'FFFFU}) {
         REQUIRE_FALSE(trigger_taken(with(trigger, records + 8, count)));
@@ -484,15 +521,15 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     };
     REQUIRE(of_record(offsetof(RecordHeader, counter), std::uint64_t{42}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, sample_type), std::uint8_t{4}));
-    REQUIRE_FALSE(of_record(offsetof(RecordHeader, trigger_class), std::uint8_t{4}));
+    REQUIRE_FALSE(of_record(offsetof(RecordHeader, trigger_class), std::uint8_t{5}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, refusal), std::uint8_t{1}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, board), std::uint16_t{16}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, channels), std::uint16_t{65}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, samples_per_channel), std::uint32_t{0xFFFF'FFFF}));
     REQUIRE_FALSE(of_record(offsetof(RecordHeader, truth_count), std::uint16_t{0xFFFF}));
     const std::size_t truth = first + sizeof(RecordHeader) + 204;  // 202 bytes of samples, 2 of padding
-    REQUIRE(of_record(truth - first + offsetof(TruthPulse, kind), std::uint8_t{7}));
-    REQUIRE_FALSE(of_record(truth - first + offsetof(TruthPulse, kind), std::uint8_t{8}));
+    REQUIRE(of_record(truth - first + offsetof(TruthPulse, kind), std::uint8_t{14}));
+    REQUIRE_FALSE(of_record(truth - first + offsetof(TruthPulse, kind), std::uint8_t{15}));
 
     const Bytes run = encode_run_start(test_run(), 0);
     const auto run_taken = [&](std::size_t offset, auto value) {
@@ -558,7 +595,7 @@ TEST_CASE("a body that no frame may have is refused where it is made", "[core][u
 
 TEST_CASE("no damage that keeps the checksum right leads a decoder astray", "[core][hostile]") {
     const Outcome outcome = decode_damaged(20'170'803, 20'000);
-    REQUIRE(outcome.taken + outcome.refused == 8 * 20'000);
+    REQUIRE(outcome.taken + outcome.refused == one_of_each().size() * 20'000);
     REQUIRE(outcome.taken > 10'000);  // numbers and samples may be anything
     REQUIRE(outcome.refused > 10'000);
 }
@@ -566,6 +603,6 @@ TEST_CASE("no damage that keeps the checksum right leads a decoder astray", "[co
 TEST_CASE("no damage leads a decoder astray in millions of tries", "[core][hostile][long]") {
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
         const Outcome outcome = decode_damaged(1000 * seed, 20'000);
-        REQUIRE(outcome.taken + outcome.refused == 8 * 20'000);
+        REQUIRE(outcome.taken + outcome.refused == one_of_each().size() * 20'000);
     }
 }

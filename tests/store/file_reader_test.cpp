@@ -63,6 +63,7 @@ struct Heard final : EventSink {
         events.push_back(event), order.push_back("event " + std::to_string(event.sequence));
     }
     void on_beam(const BeamResolution& r) override { beam.push_back(r); }
+    void on_ticks(std::span<const TickRecord>) override {}
     void on_dead_time(const DeadTime& d) override { dead_time.push_back(d), order.push_back("dead time"); }
     void on_calibration(const Calibration& c) override {
         calibrations.push_back(c), order.push_back("calibration " + std::to_string(c.from_sequence));
@@ -248,8 +249,8 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
     std::filesystem::copy_file(folder / "whole.h5", folder / "newer.h5");
     const hid_t newer = H5Fopen((folder / "newer.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
     const hid_t version = H5Aopen(newer, "format_version", H5P_DEFAULT);
-    const std::uint32_t two = 2;
-    H5Awrite(version, H5T_NATIVE_UINT32, &two);
+    const std::uint32_t next = 3;
+    H5Awrite(version, H5T_NATIVE_UINT32, &next);
     H5Aclose(version);
     H5Fclose(newer);
     std::filesystem::copy_file(folder / "whole.h5", folder / "half.h5");
@@ -264,7 +265,7 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
                                                            {"text.h5", "is not an HDF5 file"},
                                                            {"folder.h5", "is a folder"},
                                                            {"other.h5", "not one of Alleycat's"},
-                                                           {"newer.h5", "format version 2"},
+                                                           {"newer.h5", "format version 3"},
                                                            {"half.h5", "is cut short"}};
     std::vector<std::string> said;
     for (const auto& [name, sentence] : cases) {

@@ -49,13 +49,16 @@ TEST_CASE("every monitor message arrives as it was sent, NaN and extreme integer
     CHECK(received(encoder.encode(kId, sample_status())).status == sample_status());
     CHECK(received(encoder.encode(kId, sample_alarm())).alarm == sample_alarm());
     CHECK(received(encoder.encode(kId, sample_dead_time())).dead_time == sample_dead_time());
-    const Calibration calibration{kBig, 0.1, 0.2, 0.3};
+    const Calibration calibration{kBig, 0.1, 0.2, 0.3, kBig, 12, CalibrationOrigin::kept, 255};
     CHECK(received(encoder.encode(kId, calibration)).calibration == calibration);
     const std::vector<BeamResolution> beams{{kBig, 1.5e6f, BeamState::on},
                                             {1, -1, BeamState::unknown},
                                             {2, 0, BeamState::off},
                                             {3, 0, BeamState::no_beam_cycle}};
     CHECK(received(encoder.encode(kId, std::span{beams})).beams == beams);
+    const std::vector<TickRecord> ticks{{kBig, kLow, kHigh, trigger_flag::of_ticks, 1.5e6f, BeamState::on, {}},
+                                        {0, kHigh, kLow, 0, -1, BeamState::unknown, {}}};
+    CHECK(received(encoder.encode(kId, std::span{ticks})).ticks == ticks);
 }
 
 TEST_CASE("the bits of a NaN survive the wire", "[wire][unit]") {
@@ -156,7 +159,7 @@ TEST_CASE("what a daemon never sends is refused", "[wire][hostile]") {
         message.mutable_event()->add_windows()->add_value(1);
     }
     SECTION("a trigger class that is none") {
-        message.mutable_event()->set_trigger_class(static_cast<v1::TriggerClass>(4));
+        message.mutable_event()->set_trigger_class(static_cast<v1::TriggerClass>(5));
     }
     SECTION("a beam state that is none") {
         message.mutable_beam()->add_resolutions()->set_state(static_cast<v1::BeamState>(-2));

@@ -55,10 +55,12 @@ inline RunDescription sample_run(std::uint64_t number = 7) {
                    2000,
                    35000,
                    100,
+                   false,
                    {{"csi", true, "pci5153_signal"}, {"veto", false, "pci5153_veto"}}},
-                  {"v1730", "wavedump", "", "", SampleType::uint16, kLow, 4294967295u, kHigh, {}}};
+                  {"v1730", "wavedump", "", "", SampleType::uint16, kLow, 4294967295u, kHigh, true, {}}};
     run.signal = {0, 0, true};
     run.veto = {65535, 1, true};
+    run.detectors = {"nai_00", "nai_01"};
     run.windows = {{"coincident", WindowRole::coincident, -1, 12500, 20000, 1500},
                    {"anticoincident", WindowRole::anticoincident, 0, 5000, 12500, 1500}};
     run.features = core_features();
@@ -77,6 +79,9 @@ inline Event sample_event(std::uint64_t sequence = kBig) {
     event.window_count = 2;
     event.feature_count = kCoreFeatures;
     event.flags = 0xFFFFFFFFu;
+    event.detector = 255;
+    event.tick = kBig;
+    event.since_tick_ps = kLow;
     event.baseline_median_adc = std::numeric_limits<double>::quiet_NaN();
     event.baseline_mean_adc = -0.0;
     event.baseline_sigma_adc = std::numeric_limits<double>::denorm_min();
@@ -113,6 +118,7 @@ inline Status sample_status() {
     status.beam_state = BeamState::no_beam_cycle;
     status.beam_power_w = 1.4e6f;
     status.beam_lag_s = 1.5;
+    status.index_check = {IndexVerdict::contradicted, -1, 0, -12.5, kBig};
     status.ledger = {false, 1, 2, 3, 4, 5, 6, kBig};
     status.buffers = {{"retransmit", 1, 2, 3}, {"ring", kBig, kBig, kBig}};
     status.writer = {true, 10, 20, "run_7.part", 30, kBig, "slow disk"};
@@ -141,6 +147,9 @@ class DiarySink final : public EventSink {
     }
     void on_beam(const BeamResolution& r) override {
         lines.push_back(fmt::format("beam {} {} {}", r.sequence, r.power_w, static_cast<int>(r.state)));
+    }
+    void on_ticks(std::span<const TickRecord> ticks) override {
+        for (const TickRecord& t : ticks) lines.push_back(fmt::format("tick {} {}", t.tick, t.time_ps));
     }
     void on_dead_time(const DeadTime& d) override {
         lines.push_back(fmt::format("dead {} {}", d.first_sequence, d.last_sequence));
@@ -178,6 +187,7 @@ class LastSink final : public EventSink {
     RunDescription run;
     Event event;
     std::vector<BeamResolution> beams;
+    std::vector<TickRecord> ticks;
     DeadTime dead_time;
     Calibration calibration;
     Waveform waveform;
@@ -188,6 +198,7 @@ class LastSink final : public EventSink {
     void on_run(const RunDescription& r) override { run = r, ++calls; }
     void on_event(const Event& e) override { event = e, ++calls; }
     void on_beam(const BeamResolution& b) override { beams.push_back(b), ++calls; }
+    void on_ticks(std::span<const TickRecord> t) override { ticks.assign(t.begin(), t.end()), ++calls; }
     void on_dead_time(const DeadTime& d) override { dead_time = d, ++calls; }
     void on_calibration(const Calibration& c) override { calibration = c, ++calls; }
     void on_waveform(const Waveform& w) override { waveform = w, ++calls; }
