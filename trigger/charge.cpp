@@ -6,13 +6,17 @@
 namespace alleycat {
 namespace {
 
-/// Where the cumulative curve first reaches `part` of the total, between samples. [samples from the arrival]
+/// Where the cumulative curve last rises through `part` of the total, between samples; 0 when it never does because it
+/// starts there. [samples from the arrival]
 double crossing(std::span<const double> curve, double part) noexcept {
     const double level = part * curve.back();
-    const auto at = std::find_if(curve.begin(), curve.end(), [&](double sum) { return sum >= level; });
-    if (at == curve.begin() || at == curve.end()) return 0;  // already in the first sample
-    const double before = *(at - 1);
-    return static_cast<double>(at - curve.begin() - 1) + (level - before) / (*at - before);
+    for (std::size_t i = curve.size() - 1; i > 0; --i) {
+        const double before = curve[i - 1];
+        if (before < level && curve[i] >= level) {
+            return static_cast<double>(i - 1) + (level - before) / (curve[i] - before);
+        }
+    }
+    return 0;
 }
 
 }  // namespace
@@ -52,12 +56,10 @@ WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<co
     for (; filled < arrival + window; ++filled) curve[static_cast<std::size_t>(filled - arrival)] = sum;
 
     result.charge = sum;
-    if (sum > 0) {
-        const std::span<const double> whole = curve.first(static_cast<std::size_t>(window));
-        result.t10 = crossing(whole, 0.1);
-        result.t50 = crossing(whole, 0.5);
-        result.t90 = crossing(whole, 0.9);
-    }
+    const std::span<const double> whole = curve.first(static_cast<std::size_t>(window));
+    result.t10 = crossing(whole, 0.1);
+    result.t50 = crossing(whole, 0.5);
+    result.t90 = crossing(whole, 0.9);
     return result;
 }
 

@@ -10,8 +10,8 @@ namespace alleycat {
 
 /// Charge of one integration window and when it arrived.
 struct WindowCharge {
-    double charge = 0;            ///< [ADC counts x sample]
-    double t10 = 0, t50 = 0, t90 = 0;  ///< from the arrival to this part of the charge [samples]; 0 for charge <= 0
+    double charge = 0;                 ///< [ADC counts x sample]
+    double t10 = 0, t50 = 0, t90 = 0;  ///< from the arrival to this part of the charge [samples]
 };
 
 /// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); 0 when
@@ -21,8 +21,9 @@ struct WindowCharge {
 
 /// Integrates the samples inside peaks over `window` samples from the arrival on, each less `baseline`.
 ///
-/// The rise times are where the cumulative charge crosses 10, 50 and 90 % of the total, interpolated linearly between
-/// samples. `curve` is scratch of at least `window` entries.
+/// The rise times are where the cumulative charge rises through 10, 50 and 90 % of the total for the last time (it can
+/// fall in the margins of peaks), interpolated linearly between samples; 0 when it never rises through them. `curve` is
+/// scratch of at least `window` entries.
 /// source  trigger/README.md#charge
 [[nodiscard]] WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<const Peak> peaks,
                                            const PeakFinding& finding, std::int64_t arrival, std::int64_t window,

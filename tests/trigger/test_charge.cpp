@@ -39,6 +39,37 @@ TEST_CASE("a charge that is there from the first sample rises at 0", "[trigger][
     REQUIRE(charge.t50 == Approx(1));
 }
 
+TEST_CASE("a level that the charge rises through twice is reached the last time", "[trigger][unit]") {
+    //                                   0  1  2   3   4   5  6  7  8    9   10  11  12  13  14 15 16
+    const std::vector<std::int32_t> heights{0, 0, 10, 10, 10, 10, 0, 0, 0, -15, -15, 10, 10, 10, 10, 0, 0};
+    const std::vector<Peak> peaks{{2, 6}, {11, 15}};
+    std::vector<double> curve(17);
+    const WindowCharge charge = integrate_peaks(heights, peaks, {}, 0, 17, 0.0, curve);
+    // Cumulative 0 0 10 20 30 40 40 40 40 25 10 20 30 40 50: 5 is passed once, 25 between samples 3 and 4 and again
+    // half-way between 11 and 12, 45 half-way between 13 and 14.
+    REQUIRE(charge.charge == 50);
+    REQUIRE(charge.t10 == Approx(1.5));
+    REQUIRE(charge.t50 == Approx(11.5));
+    REQUIRE(charge.t90 == Approx(13.5));
+}
+
+TEST_CASE("a charge of zero and less has the times its curve gives", "[trigger][unit]") {
+    //                                   0   1  2  3  4  5   6   7
+    const std::vector<std::int32_t> heights{-2, -2, 3, 3, 3, 3, -15, -15};
+    const std::vector<Peak> peaks{{2, 6}};
+    std::vector<double> curve(8);
+    // Cumulative -2 -4 -1 2 5 8 -7 -22: -2.2 is passed 1.8 / 3 after sample 1; it never rises through -11 and -19.8.
+    const WindowCharge negative = integrate_peaks(heights, peaks, {}, 0, 8, 0.0, curve);
+    REQUIRE(negative.charge == -22);
+    REQUIRE(negative.t10 == Approx(1 + 1.8 / 3));
+    REQUIRE(negative.t50 == 0);
+    REQUIRE(negative.t90 == 0);
+    // Less -2.75 each, 8 samples x 2.75 more: 0. Cumulative 0.75 1.5 ... never rises through 0.
+    const WindowCharge zero = integrate_peaks(heights, peaks, {}, 0, 8, -2.75, curve);
+    REQUIRE(zero.charge == 0);
+    REQUIRE(zero.t50 == 0);
+}
+
 TEST_CASE("peaks before the arrival do not enter, and no peak gives no charge", "[trigger][unit]") {
     const std::vector<std::int32_t> heights(20, 4);
     std::vector<double> curve(10);
