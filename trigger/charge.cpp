@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 namespace alleycat {
 namespace {
@@ -31,7 +32,7 @@ double local_baseline(std::span<const std::int32_t> heights, std::int64_t arriva
             sum += height;
         }
     }
-    return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
+    return n == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(sum) / static_cast<double>(n);
 }
 
 WindowCharge integrate_peaks(std::span<const std::int32_t> heights, std::span<const Peak> peaks,

@@ -14,7 +14,7 @@ struct WindowCharge {
     double t10 = 0, t50 = 0, t90 = 0;  ///< from the arrival to this part of the charge [samples]
 };
 
-/// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); 0 when
+/// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); NaN when
 /// there is none. [ADC counts]
 [[nodiscard]] double local_baseline(std::span<const std::int32_t> heights, std::int64_t arrival, std::int64_t length,
                                     std::int32_t band_adc) noexcept;

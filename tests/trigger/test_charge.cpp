@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <cmath>
+
 #include "trigger/charge.hpp"
 
 using namespace alleycat;
@@ -83,6 +85,16 @@ TEST_CASE("the local baseline is the mean of quiet samples before the arrival", 
     const std::vector<std::int32_t> heights{2, 9, -3, 3, 4, -4, 1, 50};
     REQUIRE(local_baseline(heights, 7, 5, 3) == Approx((-3 + 3 + 1) / 3.0));  // samples 2..6, 4 and -4 are not quiet
     REQUIRE(local_baseline(heights, 7, 100, 3) == Approx((2 - 3 + 3 + 1) / 4.0));
-    REQUIRE(local_baseline(heights, 2, 1, 3) == 0);  // only the 9
-    REQUIRE(local_baseline(heights, 0, 5, 3) == 0);
+}
+
+TEST_CASE("without a quiet sample before the arrival the local charge is not known", "[trigger][unit]") {
+    const std::vector<std::int32_t> heights{2, 9, -9, 0, 5, 5, 5, 5, 0, 0};
+    REQUIRE(std::isnan(local_baseline(heights, 3, 2, 3)));  // the 9 and the -9
+    REQUIRE(std::isnan(local_baseline(heights, 0, 5, 3)));  // no sample at all
+    std::vector<double> curve(7);
+    const WindowCharge charge = integrate_peaks(heights, std::vector<Peak>{{4, 8}}, {.margin_samples = 1}, 3, 7,
+                                                local_baseline(heights, 3, 2, 3), curve);
+    REQUIRE(std::isnan(charge.charge));
+    REQUIRE(charge.t10 == 0);
+    REQUIRE(charge.t90 == 0);
 }
