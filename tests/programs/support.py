@@ -37,10 +37,10 @@ def real(relative):
     return path
 
 
-def alleycat(*arguments, status=0):
+def alleycat(*arguments, status=0, patience=PATIENCE_S):
     """Runs the program to its end. Every end other than with `status` (or one of a tuple) fails, as do traces of a crash."""
     command = [str(ALLEYCAT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience, stdin=subprocess.DEVNULL,
                           env={**os.environ, "ALLEYCAT_LOG": "warn"})
     expected = status if isinstance(status, tuple) else (status,)
     assert done.returncode in expected, f"{' '.join(command)}: exit status {done.returncode}, expected {status}\n{done.stdout}{done.stderr}"
@@ -230,8 +230,9 @@ def ledger_closes(path):
     return ledger
 
 
-def main(names):
-    chosen = sys.argv[4:]
+def main(names, chosen=None):
+    """`chosen`: names of the checks to run, [] for all; by default what the command line says."""
+    chosen = sys.argv[4:] if chosen is None else chosen
     failed = skipped = 0
     checks = [value for name, value in names.items() if name.startswith("check_") and (not chosen or name in chosen)]
     assert checks, f"no check named {chosen}"
