@@ -23,6 +23,7 @@ struct ReplayOptions {
     std::filesystem::path output;
     unsigned jobs = 1;
     bool paced = false;
+    bool recalibrate = false;
 };
 
 struct SimulateOptions {
@@ -61,6 +62,15 @@ int replay(const ReplayOptions& options, CommandContext& context) {
     if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames)
         setup.beam.source = BeamConfig::Source::recorded;
     if (input.is_alleycat) setup.simulator.rate_boost = input.rate_boost;
+    if (options.recalibrate) {
+        if (setup.trigger.calibration.source != CalibrationConfig::Source::fit) {
+            throw UsageError{
+                fmt::format("--recalibrate: {} does not fit the SPE charge: trigger.calibration.source is "
+                            "not \"fit\"",
+                            options.config.string())};
+        }
+        input.calibration.reset();
+    }
     auto line = std::make_shared<ProgressLine>();
     DaemonOptions daemon_options = file_to_file(options.output, line);
     if (options.paced) {
@@ -141,8 +151,12 @@ void add_replay_commands(CLI::App& app, Action& action) {
         ->capture_default_str();
     replay_command->add_flag("--paced", replay_options->paced,
                              "At the pace it was recorded at, with the monitor socket open");
+    replay_command->add_flag("--recalibrate", replay_options->recalibrate,
+                             "Fit the SPE charge anew instead of taking the recorded ones of an Alleycat file");
     replay_command->footer(
-        "With the settings a run was taken with, the events are the same to the last bit, whatever --jobs says.");
+        "With the settings a run was taken with, the events are the same to the last bit, whatever --jobs says. "
+        "Of a run that was recorded without some of its samples, or of one part of a run, that holds with the recorded "
+        "SPE charges, which are the default; other settings for peaks ask for --recalibrate.");
     replay_command->callback([&action, replay_options] {
         action = [replay_options](CommandContext& c) { return replay(*replay_options, c); };
     });

@@ -135,6 +135,7 @@ class TriggerParser {
         config_.veto_peaks = parse_peaks(section_.section("veto_peaks"), config_.veto_peaks);
         parse_linear_gate();
         parse_local_baseline();
+        parse_spe_calibration();
         parse_windows();
         for (ConfigSection& cut : section_.sections("cut")) {
             Cut parsed = parse_cut(cut);
@@ -195,6 +196,14 @@ class TriggerParser {
         config_.local_baseline_samples = samples(local, "length_ns", 1'000, 1, 0);
         config_.local_baseline_band_adc = static_cast<std::int32_t>(local.integer("band_adc", 3, 0, 65'535));
         local.finish();
+    }
+
+    void parse_spe_calibration() {
+        ConfigSection calibration = section_.section("calibration");
+        config_.calibration = parse_calibration(calibration, config_.spe_charge_adc);
+        const double fallback_ns = 75e-3 * static_cast<double>(config_.sample_period_ps);  // whole samples
+        config_.calibration.baseline_samples = samples(calibration, "baseline_ns", fallback_ns, 1, 0);
+        calibration.finish();
     }
 
     void parse_windows() {

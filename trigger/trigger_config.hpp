@@ -7,6 +7,7 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/station.hpp"
+#include "trigger/calibration/calibration_config.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/peaks.hpp"
 #include "trigger/trace.hpp"
@@ -37,7 +38,8 @@ struct TriggerConfig {
     std::optional<LinearGate> linear_gate;
     std::int64_t local_baseline_samples = 500;
     std::int32_t local_baseline_band_adc = 3;
-    double spe_charge_adc = 70;  ///< [ADC counts x sample]
+    double spe_charge_adc = 70;  ///< [ADC counts x sample]; with a calibration: until its first good fit
+    CalibrationConfig calibration;
     std::int64_t sample_period_ps = 2'000;
     std::vector<WindowInfo> windows;
     std::vector<Cut> cuts;

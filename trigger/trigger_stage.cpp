@@ -25,6 +25,11 @@ std::int64_t find_arrival(std::span<const Peak> peaks, const WindowInfo& window,
     return first->onset - margin;
 }
 
+/// A trace with one of these says nothing about single photoelectrons.
+constexpr std::uint32_t kSpoilsSinglePeaks =
+    trigger_flag::overflow | trigger_flag::muon_veto | trigger_flag::linear_gate | trigger_flag::missing_channel |
+    trigger_flag::short_trace | trigger_flag::low_gain | trigger_flag::preamp_reset;
+
 }  // namespace
 
 TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards) : config_{std::move(config)} {
@@ -121,6 +126,17 @@ void TriggerStage::measure_signal(const RecordView& record, std::size_t position
         }
     }
     for (std::size_t w = 0; w < config_.windows.size(); ++w) measure_window(config_.windows[w], event, event.window[w]);
+}
+
+void TriggerStage::measure_single_peaks(const Event& event, PeakCharges& charges) noexcept {
+    charges.count = 0;
+    charges.detector = event.detector;
+    if ((event.flags & kSpoilsSinglePeaks) != 0) return;
+    add_single_peaks(trace_, peaks_,
+                     {.margin_samples = config_.peaks.margin_samples,
+                      .baseline_samples = config_.calibration.baseline_samples,
+                      .baseline_band_adc = config_.local_baseline_band_adc},
+                     charges);
 }
 
 void TriggerStage::measure_window(const WindowInfo& window, Event& event, WindowEvent& result) {

@@ -7,6 +7,7 @@
 
 #include "daq/core/event.hpp"
 #include "daq/core/trigger.hpp"
+#include "trigger/calibration/single_peaks.hpp"
 #include "trigger/peaks.hpp"
 #include "trigger/trace.hpp"
 #include "trigger/trigger_config.hpp"
@@ -22,6 +23,10 @@ class TriggerStage {
 
     /// Measures one trigger. Every field of `event` is written. Allocates only for a trace longer than any before.
     void process(const Trigger& trigger, double spe_charge_adc, Event& event);
+
+    /// Charges of the single peaks of the trigger processed last, which gave `event`; none when something spoils its
+    /// trace. Every field of `charges` that counts is written.
+    void measure_single_peaks(const Event& event, PeakCharges& charges) noexcept;
 
     /// Peaks of the signal channel in the trigger processed last (for the scope).
     [[nodiscard]] std::span<const Peak> peaks() const noexcept { return peaks_; }

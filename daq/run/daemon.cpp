@@ -235,9 +235,11 @@ void Daemon::start_run() {
                             .max_triggers = max_triggers,
                             .lost_since_utc_ns = interrupted_since_utc_ns_};
     config.builder.mode = options_.mode;
+    if (!live && setup_.trigger.calibration.source == CalibrationConfig::Source::fit)
+        config.recorded_calibration = options_.input->calibration;
     RunDescription description = describe_run(setup_, run, sources);
     result_.run = description;
-    pipeline_ = std::make_unique<Pipeline>(config, std::move(description), setup_.trigger,
+    pipeline_ = std::make_unique<Pipeline>(std::move(config), std::move(description), setup_.trigger,
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
     pipeline_->start();
     interrupted_since_utc_ns_.reset();  // told once, by the first run that did start

@@ -44,7 +44,7 @@ class Abandon {
 
 Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, BeamJoin beam,
                    std::vector<std::unique_ptr<RecordSource>> sources, RunBuffers& buffers, CounterRegistry& registry)
-    : config_{config},
+    : config_{std::move(config)},
       run_{std::move(run)},
       trigger_{std::move(trigger)},
       beam_{std::move(beam)},
@@ -58,7 +58,13 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       given_up_frames_{registry.get("run.given_up_frames")},
       monitor_dropped_{registry.get("monitor.dropped")},
       inputs_{make_inputs(run_, config_.run.ring_bytes)},
-      builder_{inputs_, config_.builder, registry} {
+      builder_{inputs_, config_.builder, registry},
+      calibration_{{.config = trigger_.calibration,
+                    .spe_charge_adc = trigger_.spe_charge_adc,
+                    .detectors = std::max<std::size_t>(1, run_.detectors.size()),
+                    .recorded = std::move(config_.recorded_calibration)},
+                   bell_,
+                   registry} {
     for (const auto& input : inputs_) {
         input->records.set_bell(bell_);
         input->beam.set_bell(bell_);
@@ -140,8 +146,10 @@ void Pipeline::trigger_loop() {
     std::vector<OrderedWorkers<Job>::Work> works;
     for (unsigned i = 0; i < config_.run.workers; ++i) {
         works.push_back([stage = std::make_shared<TriggerStage>(trigger_, run_.boards),
-                         spe_charge = trigger_.spe_charge_adc](Job& job) {
-            if (job.trigger.refusal == RefusalReason::none) stage->process(job.trigger, spe_charge, job.event);
+                         wants_peaks = calibration_.collects()](Job& job) {
+            if (job.trigger.refusal != RefusalReason::none) return;
+            stage->process(job.trigger, job.calibration.spe_charge_adc, job.event);
+            if (wants_peaks) stage->measure_single_peaks(job.event, job.peaks);
         });
     }
     OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_};
@@ -178,13 +186,19 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
     bool any = false;
     while (!input_ended_ && !workers.full()) {
         Job& job = workers.back();
-        switch (builder_.next(job.trigger, job.consumed)) {
-            case EventBuilder::Built::nothing: return any;
-            case EventBuilder::Built::end: input_ended_ = true; return any;
-            case EventBuilder::Built::trigger: break;
+        if (!awaits_calibration_) {
+            switch (builder_.next(job.trigger, job.consumed)) {
+                case EventBuilder::Built::nothing: return any;
+                case EventBuilder::Built::end: input_ended_ = true; return any;
+                case EventBuilder::Built::trigger: break;
+            }
+            job.tick = builder_.tick();
+            job.ledger = builder_.ledger();
         }
-        job.tick = builder_.tick();
-        job.ledger = builder_.ledger();
+        const std::optional<CalibrationKeeper::Admission> admission = calibration_.admit(job.trigger);
+        awaits_calibration_ = !admission;
+        if (awaits_calibration_) return any;
+        job.calibration = *admission;
         workers.submit();
         any = true;
         if (builder_.ledger().triggers == config_.max_triggers) {
@@ -200,7 +214,8 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
 bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
     bool any = false;
     while (const Job* job = workers.front()) {
-        publish(*job);
+        const bool recorded = publish(*job);
+        calibration_.collect(job->calibration.block, recorded ? &job->peaks : nullptr);
         builder_.release(job->consumed);
         workers.pop();
         any = true;
@@ -208,15 +223,17 @@ bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
     return any;
 }
 
-void Pipeline::publish(const Job& job) {
+/// true: the trigger stands in the data stream; else it is part of the dead time.
+bool Pipeline::publish(const Job& job) {
     const Trigger& trigger = job.trigger;
     if (!begun_) begin_run(trigger.utc_ns);
+    write_calibrations(trigger.sequence);
     last_trigger_utc_ns_ = trigger.utc_ns;
     last_time_ps_ = trigger.time_ps;
     built_ = job.ledger;
     if (trigger.refusal != RefusalReason::none) {
         note_refused(trigger);
-        return;
+        return false;
     }
     const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(trigger, job.event), kEndReserve);
     if (slot.empty()) {
@@ -224,12 +241,11 @@ void Pipeline::publish(const Job& job) {
         given_up.refusal = RefusalReason::run_stopping;
         given_up_.add();
         note_refused(given_up);
-        return;
+        return false;
     }
     if (dead_time_) {
         close_dead_time();  // its frame takes the place found above: a reservation does not outlive another one
-        publish(job);
-        return;
+        return publish(job);
     }
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, trigger, job.event));
     recorded_.add();
@@ -245,6 +261,7 @@ void Pipeline::publish(const Job& job) {
         monitor_.commit(encode_trigger(room, run_.run, 0, shown, job.event));
         waveform_due_ = false;
     }
+    return true;
 }
 
 // ---- refused triggers
@@ -378,10 +395,16 @@ void Pipeline::begin_run(std::int64_t start_utc_ns) {
     const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_);
     if (put_frame(run_start)) ++next_ordinal_;
     put_monitor(run_start);
-    const Calibration configured{.from_sequence = 0, .spe_charge_adc = trigger_.spe_charge_adc};
-    const std::vector<std::byte> calibration = encode_calibration(run_.run, next_ordinal_, configured);
-    if (put_frame(calibration)) ++next_ordinal_;
-    put_monitor(calibration);
+    write_calibrations(0);
+}
+
+/// What comes into force up to this sequence, before the first trigger it applies to.
+void Pipeline::write_calibrations(std::uint64_t up_to_sequence) {
+    for (; const Calibration* const next = calibration_.due(up_to_sequence); calibration_.pop_due()) {
+        const std::vector<std::byte> frame = encode_calibration(run_.run, next_ordinal_, *next);
+        if (put_frame(frame)) ++next_ordinal_;
+        put_monitor(frame);
+    }
 }
 
 void Pipeline::end_run() {

@@ -21,6 +21,7 @@
 #include "daq/run/run_buffers.hpp"
 #include "daq/run/run_config.hpp"
 #include "daq/run/ticker.hpp"
+#include "trigger/calibration/calibration_keeper.hpp"
 #include "trigger/trigger_stage.hpp"
 
 namespace alleycat {
@@ -45,6 +46,7 @@ class Pipeline {
         BuilderConfig builder;
         std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
+        std::optional<std::vector<Calibration>> recorded_calibration{};  ///< of a run that is replayed: not made anew
     };
 
     /// The run's start time is that of its first trigger. `buffers` outlives the pipeline and is read by others.
@@ -82,6 +84,8 @@ class Pipeline {
         std::uint64_t consumed = 0;
         std::uint64_t tick = 0;
         Ledger ledger;  ///< the builder's, up to this trigger
+        CalibrationKeeper::Admission calibration;
+        PeakCharges peaks;
     };
 
     void stop_readout() noexcept;
@@ -90,7 +94,8 @@ class Pipeline {
     void end_failed_run(const std::string& reason) noexcept;
     bool build(OrderedWorkers<Job>& workers);
     bool publish_finished(OrderedWorkers<Job>& workers);
-    void publish(const Job& job);
+    [[nodiscard]] bool publish(const Job& job);
+    void write_calibrations(std::uint64_t up_to_sequence);
     void note_refused(const Trigger& trigger);
     void close_dead_time();
     bool join_beam();
@@ -126,6 +131,7 @@ class Pipeline {
 
     std::vector<std::unique_ptr<BoardInput>> inputs_;
     EventBuilder builder_;
+    CalibrationKeeper calibration_;
 
     // the trigger thread's own
     std::uint64_t next_ordinal_ = 0;
@@ -143,6 +149,7 @@ class Pipeline {
     double waveform_credit_ = 0;  // grows by waveforms_per_s, one trace costs 1
     int ticks_since_counters_ = 0;
     bool input_ended_ = false;
+    bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;
 
     std::atomic<bool> give_up_{false};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daq/core/error.hpp"
 #include "daq/store/file_reader.hpp"
 
@@ -96,6 +98,23 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
     return sources;
 }
 
+namespace {
+
+/// In order of the sequence; every part of a run repeats what was in force when it began.
+std::vector<Calibration> recorded_calibrations(const std::vector<std::filesystem::path>& files) {
+    std::vector<Calibration> all;
+    for (const std::filesystem::path& file : files) {
+        for (const Calibration& one : AlleycatFile{file}.calibration()) {
+            if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+        }
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Calibration& a, const Calibration& b) { return a.from_sequence < b.from_sequence; });
+    return all;
+}
+
+}  // namespace
+
 RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs) {
     if (inputs.empty()) throw UsageError{"no input: name the recorded files or folders"};
     RecordedInput input;
@@ -107,6 +126,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
         input.run = first.run().run;
         input.rate_boost = first.run().rate_boost;
         input.sources = open_recorded_run(inputs);
+        input.calibration = recorded_calibrations(inputs);
     } else if (alleycat_files > 0) {
         throw Error{"Alleycat files and files of other formats cannot be replayed together"};
     } else {

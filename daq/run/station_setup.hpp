@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daq/core/config.hpp"
+#include "daq/core/event_sink.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/station.hpp"
 #include "daq/run/beam_join.hpp"
@@ -56,6 +58,8 @@ struct RecordedInput {
     bool is_alleycat = false;
     std::uint64_t run = 0;  ///< of an Alleycat file; else 0
     double rate_boost = 1;  ///< of an Alleycat file: what its simulator was told
+    /// Of an Alleycat file: the SPE charges it was recorded with. With these a station that fits them makes none anew.
+    std::optional<std::vector<Calibration>> calibration{};
 };
 [[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs);
 
