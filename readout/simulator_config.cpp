@@ -1,8 +1,9 @@
+#include "readout/simulator_config.hpp"
+
 #include <limits>
 
 #include "daq/core/error.hpp"
 #include "readout/pulse_model.hpp"
-#include "readout/simulator.hpp"
 
 namespace alleycat {
 namespace {
@@ -18,6 +19,7 @@ void read_timing(ConfigSection& s, SimulatorConfig& c) {
     c.tick_period_ns = s.number("tick_period_ns", c.tick_period_ns, 1e5, 1e10);
     c.tick_period_swing_ns = s.number("tick_period_swing_ns", c.tick_period_swing_ns, 0, 1e4);
     c.missed_tick_share = s.number("missed_tick_share", c.missed_tick_share, 0, 0.9);
+    c.strobe_every_ticks = s.integer("strobe_every_ticks", c.strobe_every_ticks, 0, 1'000'000);
     c.trigger_position_ns = s.number("trigger_position_ns", c.trigger_position_ns, 0, 1e9);
     c.pulse_delay_ns = s.number("pulse_delay_ns", c.pulse_delay_ns, -1e6, 1e6);
     c.proton_pulse_sigma_ns = s.number("proton_pulse_sigma_ns", c.proton_pulse_sigma_ns, 0, 1e4);
