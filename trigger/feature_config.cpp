@@ -26,7 +26,10 @@ enum class Reach : std::uint8_t {
 class FeatureParser {
   public:
     FeatureParser(ConfigSection& section, const Station& station, std::int64_t trace_samples, TriggerConfig& config)
-        : section_{section}, station_{station}, trace_samples_{trace_samples}, config_{config} {}
+        : section_{section}, station_{station}, trace_samples_{trace_samples}, config_{config} {
+        of_hits_ = std::any_of(station.boards.begin(), station.boards.end(),
+                               [](const BoardInfo& board) { return board.self_triggered; });
+    }
 
     void parse() {
         parse_name();
@@ -80,7 +83,7 @@ class FeatureParser {
 
     std::int64_t samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
                          double min_ns = 0) {
-        return whole_samples(section, key, fallback_ns, at_least, min_ns, config_.sample_period_ps);
+        return parse_samples(section, key, fallback_ns, at_least, min_ns, config_.sample_period_ps);
     }
     [[nodiscard]] double ns(std::int64_t samples) const {
         return static_cast<double>(samples) * static_cast<double>(config_.sample_period_ps) / 1000.0;
@@ -90,6 +93,8 @@ class FeatureParser {
         using enum GateFrom::Origin;
         const GateFrom::Origin origin = section_.choice("from", arrival, {{"arrival", arrival}, {"window", window}});
         recipe_.needs_arrival = origin == arrival;
+        if (of_hits_ && origin == window)
+            section_.problem("from", "hits are measured from their arrival only");
         return origin;
     }
 
@@ -119,6 +124,13 @@ class FeatureParser {
             if (earliest.length() <= 0) {
                 return section.problem(key, fmt::format("the gate is empty in window '{}'", window.name));
             }
+            if (of_arrival && reach == Reach::integration && gate.in(window, 0).end > window.integration) {
+                return section.problem(
+                    key,
+                    fmt::format("the gate ends {} ns after the arrival, the integration of window '{}' after {} ns",
+                                ns(gate.end), window.name, ns(window.integration)));
+            }
+            if (of_hits_) continue;  // they come anywhere in the trace: what leaves it measures nothing
             if (earliest.begin - looks_back < 0) {
                 return section.problem(
                     "start_ns", fmt::format("the gate{} starts before the trace in window '{}'",
@@ -128,12 +140,6 @@ class FeatureParser {
                 return section.problem(
                     key, fmt::format("the gate ends at sample {}, after the trace of {}, in window '{}'", latest.end,
                                      trace_samples_, window.name));
-            }
-            if (of_arrival && reach == Reach::integration && gate.in(window, 0).end > window.integration) {
-                return section.problem(
-                    key,
-                    fmt::format("the gate ends {} ns after the arrival, the integration of window '{}' after {} ns",
-                                ns(gate.end), window.name, ns(window.integration)));
             }
             if (!of_arrival && latest.end > window.roi_end) {
                 return section.problem(key, fmt::format("the gate ends after window '{}'", window.name));
@@ -152,14 +158,18 @@ class FeatureParser {
 
     // --- channels
 
-    /// `channel` and `baseline` of what is measured on a waveform.
-    void parse_waveform(bool wants_peaks = false) {
-        recipe_.local_baseline = section_.choice("baseline", true, {{"local", true}, {"median", false}});
+    void parse_channel(bool wants_peaks = false) {
         if (const std::string name = section_.text("channel", ""); !name.empty()) {
             if (const std::optional<std::size_t> other = parse_other("channel", name, config_.peaks, wants_peaks)) {
                 recipe_.channel = *other;
             }
         }
+    }
+
+    /// `channel` and `baseline` of what is measured in heights.
+    void parse_waveform(bool wants_peaks = false) {
+        parse_channel(wants_peaks);
+        recipe_.local_baseline = section_.choice("baseline", true, {{"local", true}, {"median", false}});
     }
 
     /// A channel beside the signal, which several features may share.
@@ -264,7 +274,7 @@ class FeatureParser {
     }
 
     FeatureKind max_slope() {
-        parse_waveform();
+        parse_channel();
         MaxSlopeFeature f;
         f.gate = parse_gate(Reach::integration);
         f.over = samples(section_, "over_ns", ns(1), 1);
@@ -292,7 +302,7 @@ class FeatureParser {
     }
 
     FeatureKind peak_count() {
-        parse_waveform(true);
+        parse_channel(true);
         const PeakCountFeature f{parse_gate(Reach::trace)};
         describe("", fmt::format("peaks{} {}", on_channel(), text(f.gate)), FeatureType::u32);
         return f;
@@ -370,6 +380,7 @@ class FeatureParser {
     const Station& station_;
     std::int64_t trace_samples_;
     TriggerConfig& config_;
+    bool of_hits_ = false;
     FeatureRecipe recipe_;
 };
 
@@ -386,7 +397,7 @@ void parse_features(ConfigSection& trigger, const Station& station, std::int64_t
     }
 }
 
-std::int64_t whole_samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
+std::int64_t parse_samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
                            double min_ns, std::int64_t sample_period_ps) {
     const double time_ns = section.number(key, fallback_ns, min_ns, kLongestNs);
     const double exact = time_ns * 1000.0 / static_cast<double>(sample_period_ps);

@@ -17,7 +17,7 @@ namespace alleycat {
 void parse_features(ConfigSection& trigger, const Station& station, std::int64_t trace_samples, TriggerConfig& config);
 
 /// A time of the station file as whole samples. What is not whole, or less than `at_least` samples, is a problem.
-[[nodiscard]] std::int64_t whole_samples(ConfigSection& section, std::string_view key, double fallback_ns,
+[[nodiscard]] std::int64_t parse_samples(ConfigSection& section, std::string_view key, double fallback_ns,
                                          std::int64_t at_least, double min_ns, std::int64_t sample_period_ps);
 
 }  // namespace alleycat

@@ -169,10 +169,11 @@ double FeatureStage::measure_one(const FeatureRecipe& recipe, const WindowInfo& 
 }
 
 void FeatureStage::measure(const WindowInfo& window, std::int64_t arrival, Trace& signal,
-                           std::span<const Peak> signal_peaks, WindowEvent& result) noexcept {
+                           std::span<const Peak> signal_peaks, double gain, WindowEvent& result) noexcept {
     for (std::size_t i = 0; i < config_.recipes.size(); ++i) {
-        result.value[kCoreFeatures + i] =
-            measure_one(config_.recipes[i], window, arrival, signal, signal_peaks, result);
+        const FeatureRecipe& recipe = config_.recipes[i];
+        const double value = measure_one(recipe, window, arrival, signal, signal_peaks, result);
+        result.value[kCoreFeatures + i] = recipe.in_counts_of_signal() ? gain * value : value;
     }
 }
 

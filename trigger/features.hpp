@@ -88,6 +88,13 @@ struct FeatureRecipe {
     std::size_t channel = kSignal;  ///< measured on: the signal, or an index of FeatureConfig::others
     bool local_baseline = true;     ///< the mean before the gate's origin is subtracted; else only the median
     bool needs_arrival = true;      ///< a window without an arrival has no value: NaN, or 0 peaks
+
+    /// Measured on the signal in ADC counts, not made of other features.
+    [[nodiscard]] bool in_counts_of_signal() const noexcept {
+        const bool of_features =
+            std::holds_alternative<LinearFeature>(kind) || std::holds_alternative<RatioFeature>(kind);
+        return channel == kSignal && !of_features && info.unit.starts_with("adc");
+    }
 };
 
 /// Another channel that features look at.
@@ -125,9 +132,12 @@ class FeatureStage {
     /// Looks at the other channels of a trigger: their baselines and peaks. One that is absent measures nothing.
     void open(const Trigger& trigger);
 
-    /// Writes the features of one window, after the core ones. arrival -1: there is none.
+    /// Writes the features of one window, after the core ones.
+    ///
+    /// arrival  -1: there is none
+    /// gain     by which what is in ADC counts is multiplied: the signal's, measured in a channel of lower gain
     void measure(const WindowInfo& window, std::int64_t arrival, Trace& signal, std::span<const Peak> signal_peaks,
-                 WindowEvent& result) noexcept;
+                 double gain, WindowEvent& result) noexcept;
 
     /// The same for a trigger without its signal.
     void measure_nothing(WindowEvent& result) const noexcept;

@@ -146,7 +146,7 @@ class TriggerParser {
     /// A time in ns as whole samples of the signal channel.
     std::int64_t samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
                          double min_ns) {
-        return whole_samples(section, key, fallback_ns, at_least, min_ns, config_.sample_period_ps);
+        return parse_samples(section, key, fallback_ns, at_least, min_ns, config_.sample_period_ps);
     }
     std::int64_t samples(std::string_view key, double fallback_ns, std::int64_t at_least) {
         return samples(section_, key, fallback_ns, at_least, 0);

@@ -189,7 +189,7 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
     } else {
         result.cuts = arrival >= 0 || !inside ? kCutDoesNotFit : kCutNoPeak;
     }
-    features_.measure(window, fits ? arrival : -1, trace_, peaks_, result);
+    features_.measure(window, fits ? arrival : -1, trace_, peaks_, 1, result);
     result.cuts |= failed_cuts(config_.cuts, result, event.flags, fits);
 }
 
