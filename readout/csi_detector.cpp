@@ -5,14 +5,12 @@
 #include <vector>
 
 #include "readout/csi_spectra.hpp"
+#include "readout/neutrino_times.hpp"
 
 namespace alleycat {
 namespace {
 
 enum Purpose : std::uint64_t { kBeamPulses = 4, kSteadyPulses, kVetoAndGate, kDarkRate, kLight = 101, kDark };
-
-constexpr double kPionLifetimeNs = 26.03;
-constexpr double kMuonLifetimeNs = 2196.98;
 
 std::vector<double> background_spectrum(const SimulatorConfig& config) {
     const std::size_t first = config.background_min_pe;

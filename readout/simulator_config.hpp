@@ -8,6 +8,9 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/time.hpp"
+#include "readout/germanium_detector.hpp"
+#include "readout/lar_detector.hpp"
+#include "readout/mars_detector.hpp"
 
 namespace alleycat {
 
@@ -16,7 +19,7 @@ enum class Pacing : std::uint8_t {
     fast,      ///< as fast as asked for
 };
 
-enum class SimulatedDetector : std::uint8_t { csi };
+enum class SimulatedDetector : std::uint8_t { csi, lar, germanium, mars };
 
 /// Defaults are those of the CsI[Na] detector of 2015-17. Heights and levels are ADC counts with the PCI-5153's holes
 /// closed; "share" is the share of triggers; rates are nature's, before rate_boost.
@@ -100,6 +103,11 @@ struct SimulatorConfig {
     double baseline_drift_period_s = 3'600;
     double baseline_wander_adc = 0.2;  ///< amplitude inside a trace
     double baseline_wander_period_ns = 60'000;
+
+    // of one detector only
+    LarConfig lar;
+    GermaniumConfig germanium;
+    MarsConfig mars;
 };
 
 /// Reads [simulator] of a station file; every key is optional. Problems are reported, not thrown.

@@ -31,7 +31,8 @@ struct BeamTruth {
 struct PlannedPulse {
     TruthPulse truth;
     double onset_ns = 0;    ///< truth.onset_ns before it was rounded
-    double height_adc = 0;  ///< veto pulses only
+    double height_adc = 0;  ///< of veto pulses and of germanium's steps (negative: a reset)
+    double rise_ns = 0;     ///< germanium only: 10 to 90 % of the charge collection
 };
 
 struct TickPlan {
