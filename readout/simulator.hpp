@@ -1,6 +1,6 @@
 #pragma once
-// A CsI[Na] channel and a muon-veto channel as the digitizer would deliver them, with the truth of what was put in.
-// SIMULATOR.md says what is modelled; the numbers and their sources stand at the configuration below.
+// A detector's channels as the digitizer would deliver them, with the truth of what was put in. SIMULATOR.md says what
+// is modelled; the numbers and their sources stand in simulator_config.hpp.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,15 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "daq/core/config.hpp"
 #include "daq/core/source.hpp"
-#include "daq/core/time.hpp"
+#include "readout/simulator_config.hpp"
 #include "readout/simulator_plan.hpp"
 
 namespace alleycat {
-
-/// Reads [simulator] of a station file; every key is optional. Problems are reported, not thrown.
-[[nodiscard]] SimulatorConfig parse_simulator(ConfigSection& root);
 
 /// Generates the records of one board. The content of tick k is a pure function of (configuration, board, k); several
 /// boards of a station with the same configuration see the same beam and the same events.
@@ -43,8 +39,8 @@ class Simulator final : public RecordSource {
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override;
     [[nodiscard]] std::optional<double> fraction_done() const override;
 
-    /// What is put into a tick: the same whenever and however often it is asked.
-    [[nodiscard]] TickPlan plan(std::int64_t tick) const;
+    /// What is put into a tick, or into the strobe after it: the same whenever and however often it is asked.
+    [[nodiscard]] TickPlan plan(std::int64_t tick, bool strobe = false) const;
 
   private:
     struct State;

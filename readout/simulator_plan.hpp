@@ -1,105 +1,16 @@
 #pragma once
 // What happens in a tick: time, beam, and the pulses to inject. A pure function of (configuration, tick).
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "daq/core/beam.hpp"
 #include "daq/core/record.hpp"
-#include "daq/core/time.hpp"
-#include "readout/csi_spectra.hpp"
+#include "readout/simulator_config.hpp"
 #include "readout/simulator_random.hpp"
 
 namespace alleycat {
-
-enum class Pacing : std::uint8_t {
-    realtime,  ///< a tick is delivered when its time has come
-    fast,      ///< as fast as asked for
-};
-
-/// Defaults are those of the CsI[Na] detector of 2015-17. Heights and levels are ADC counts with the PCI-5153's holes
-/// closed; "share" is the share of triggers; rates are nature's, before rate_boost.
-struct SimulatorConfig {
-    std::uint64_t seed = 1;
-    Pacing pacing = Pacing::realtime;
-    std::optional<UtcTime> start_utc;  ///< of tick 0; absent: when the simulator is made
-    double rate_boost = 1;  ///< multiplies signal, prompt neutrons and steady background; expectations scale with it
-
-    // board
-    std::vector<std::string> signal_channels{"csi"};  ///< light is shared evenly among those that the board has
-    std::string veto_channel = "veto";
-    int adc_bits = 0;                            ///< resolution inside the sample type; 0: all of its bits
-    std::int64_t clock_start_ticks = 1'000'000;  ///< what the board's 31-bit clock shows at tick 0
-
-    // timing signal
-    double tick_period_ns = 16'666'200;
-    double tick_period_swing_ns = 100;  ///< the mains move the period by this much, to and fro
-    double missed_tick_share = 0;       ///< ticks whose record never arrives; the board's counter counts them
-
-    // beam
-    double beam_power_w = 1.01e6;      ///< while on
-    double beam_power_spread = 0.01;   ///< relative sigma from second to second
-    double beam_charge_spread = 0.01;  ///< relative sigma from pulse to pulse
-    double proton_energy_gev = 0.957;
-    double beam_on_s = 1800;          ///< length of a period with beam
-    double beam_off_s = 300;          ///< and of the trip after it; 0: no trips
-    double beam_unknown_every_s = 0;  ///< distance of the periods in which power and charge are not reported; 0: none
-    double beam_unknown_s = 0;        ///< length of such a period; beam goes on in it
-    int frame_index_shift = 0;        ///< frame of tick k holds the charge of pulse k + shift
-    int flavor_index_shift = 0;       ///< the same for its flavor
-
-    // beam-related pulses
-    double trigger_position_ns = 54'950;  ///< from the first sample: start of the C region
-    double pulse_delay_ns = 690;          ///< from there to the middle of the proton pulse
-    double proton_pulse_sigma_ns = 144;
-    double timing_offset_ns = 0;  ///< constant over a run
-    double timing_jitter_ns = 5;  ///< sigma from tick to tick
-    double cevns_strength = 1;    ///< 1: Standard Model
-    double neutron_strength = 1;  ///< 1: as published
-
-    // pulses that come at any time
-    double background_rate_hz = 0.45;  ///< steady scintillation pulses per second of live trace
-    std::uint32_t background_min_pe = 3, background_max_pe = 60;
-    double background_flat_share = 0.32;  ///< uniform between min and max; the others fall exponentially
-    double background_exponential_pe = 5;
-    double cherenkov_share = 0.002;
-    double cherenkov_mean_pe = 10;
-    double cherenkov_width_ns = 20;    ///< exponential time constant of a burst
-    double big_pulse_share = 0.00315;  ///< deposits that saturate the digitizer
-    double big_pulse_min_pe = 3'000, big_pulse_max_pe = 30'000;
-    double big_pulse_afterglow_hz_per_pe = 100;  ///< single photoelectrons after a big pulse: rate / (1 + t / time)
-    double big_pulse_afterglow_time_ns = 10'000;
-    double linear_gate_share = 0.00809;
-    double linear_gate_length_ns = 100'000;  ///< longer than the trace: a gate that opened and closed in it is not seen
-    double linear_gate_level_adc = 8;        ///< where the signal stands while gated
-    double veto_share = 0.01095;
-    double veto_min_adc = 20, veto_mean_adc = 60;  ///< height of a veto pulse: exponential from min on
-    double veto_rise_ns = 3, veto_fall_ns = 15;    ///< Gaussian sigmas
-
-    // light
-    double spe_charge_adc = 70;                   ///< mean charge of a photoelectron [ADC counts x sample]
-    double spe_theta = 6;                         ///< Polya parameter
-    double spe_rise_ns = 4.5, spe_fall_ns = 6.5;  ///< Gaussian sigmas of its pulse
-    double gain_drift = 0.03;                     ///< relative amplitude
-    double gain_drift_period_s = 86'400;
-    double scintillation_fast_recoil_ns = 589, scintillation_fast_electron_ns = 527;
-    double scintillation_slow_ns = 5'600;
-    double scintillation_slow_over_fast = 0.41;
-    double dark_rate_hz = 46'000;        ///< single photoelectrons of most triggers
-    double afterglow_share = 0.36;       ///< triggers that follow a large deposit: their rate is drawn
-    double afterglow_rate_hz = 151'500;  ///< exponentially with this mean
-
-    // electronics
-    double noise_sigma_adc = 0.9;
-    double baseline_adc = 100;
-    double veto_baseline_adc = 21;
-    double baseline_drift_adc = 1;  ///< amplitude over baseline_drift_period_s
-    double baseline_drift_period_s = 3'600;
-    double baseline_wander_adc = 0.2;  ///< amplitude inside a trace
-    double baseline_wander_period_ns = 60'000;
-};
 
 /// What the accelerator really did at a tick, and whether anybody is told.
 struct BeamTruth {
@@ -120,11 +31,17 @@ struct BeamTruth {
 struct PlannedPulse {
     TruthPulse truth;
     double onset_ns = 0;    ///< truth.onset_ns before it was rounded
-    double height_adc = 0;  ///< veto pulses only
+    double height_adc = 0;  ///< of veto pulses and of germanium's steps (negative: a reset)
+    double rise_ns = 0;     ///< germanium only: 10 to 90 % of the charge collection
 };
 
 struct TickPlan {
+    /// No tick can hold more: detectors refuse expectations that come near.
+    static constexpr std::size_t kMaxPulses = 400;
+
     std::int64_t tick = 0;
+    bool strobe = false;       ///< not the tick but the strobe half a period after it
+    std::int64_t stream = 0;   ///< what RandomStreams of this trigger start from: the tick; of a strobe -1 - tick
     std::int64_t time_ps = 0;  ///< since tick 0
     bool missed = false;       ///< its record never arrives
     BeamTruth beam;
@@ -132,35 +49,55 @@ struct TickPlan {
     double spe_charge_adc = 0;  ///< mean at this time
     double baseline_drift_adc = 0;
     std::vector<PlannedPulse> pulses;
+
+    void add(TruthKind kind, double onset_ns, std::uint32_t photoelectrons, double height_adc = 0) noexcept;
 };
 
-/// Makes the plan of any tick.
+/// Time and beam of any tick; what the detector sees of it is for its DetectorModel to add.
 class TickPlanner {
   public:
-    /// No tick can hold more: expectations that come near are refused.
-    static constexpr std::size_t kMaxPulses = 400;
-
-    /// trace_ns: length of the trace. Throws UsageError when the configuration asks for what a trace cannot hold.
+    /// trace_ns: length of the trace. Throws UsageError when the beam comes behind it.
     TickPlanner(const SimulatorConfig& config, double trace_ns);
 
-    /// Overwrites `plan`, whose vector is reused: no allocation once it has kMaxPulses of capacity.
-    void plan(std::int64_t tick, TickPlan& plan) const noexcept;
+    /// Overwrites `plan`, without pulses. Its vector is reused: no allocation once it has kMaxPulses of capacity.
+    void plan(std::int64_t tick, bool strobe, TickPlan& plan) const noexcept;
     [[nodiscard]] std::int64_t time_ps(std::int64_t tick) const noexcept;
+    /// Of the strobe after a tick: half a period later.
+    [[nodiscard]] std::int64_t strobe_ps(std::int64_t tick) const noexcept;
+    /// What the board's trigger counter shows at a tick: it counts ticks (missed ones too) and strobes.
+    [[nodiscard]] std::uint64_t counter(std::int64_t tick) const noexcept;
     [[nodiscard]] BeamTruth beam(std::int64_t tick) const noexcept;
     /// What the host is told at a tick.
     [[nodiscard]] BeamFrame frame(std::int64_t tick, std::int64_t start_utc_ns) const noexcept;
 
   private:
-    void add(TickPlan& plan, TruthKind kind, double onset_ns, std::uint32_t photoelectrons,
-             double height_adc = 0) const noexcept;
-    void add_beam_pulses(TickPlan& plan) const noexcept;
-    void add_steady_pulses(TickPlan& plan) const noexcept;
-    void add_vetoes_and_gates(TickPlan& plan) const noexcept;
-
     SimulatorConfig config_;
-    double trace_ns_;
-    double lead_in_ns_;  // background pulses that began before the trace still shine into it
-    PhotoelectronDice prompt_dice_, delayed_dice_, neutron_dice_, background_dice_;
 };
+
+/// When the protons of one pulse reach the target, in the trace.
+class ProtonPulse {
+  public:
+    /// The jitter of this tick is drawn at once.
+    ProtonPulse(const SimulatorConfig& config, RandomStream& random) noexcept
+        : middle_ns_{config.trigger_position_ns + config.pulse_delay_ns + config.timing_offset_ns +
+                     config.timing_jitter_ns * random.gaussian()},
+          sigma_ns_{config.proton_pulse_sigma_ns} {}
+    [[nodiscard]] double draw_ns(RandomStream& random) const noexcept {
+        return middle_ns_ + sigma_ns_ * random.gaussian();
+    }
+
+  private:
+    double middle_ns_, sigma_ns_;
+};
+
+/// Beam energy of one pulse of this charge, or of one at nominal power. [GWh]
+[[nodiscard]] double beam_energy_gwh(const SimulatorConfig& config, double charge_pc) noexcept;
+[[nodiscard]] double mean_beam_energy_gwh(const SimulatorConfig& config) noexcept;
+
+/// Mean number of pulses that gives at least one in this share of the triggers.
+[[nodiscard]] double mean_of_share(double share) noexcept;
+
+/// Throws UsageError when rate_boost makes this the expected number of pulses in every trace and that is too many.
+void check_pulses_per_trace(const SimulatorConfig& config, double expected);
 
 }  // namespace alleycat

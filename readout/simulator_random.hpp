@@ -34,6 +34,11 @@ class RandomStream {
         for (double product = uniform(); product > end; product *= uniform()) ++n;
         return n;
     }
+    /// Any mean: above 500 a rounded Gaussian.
+    [[nodiscard]] std::uint32_t poisson_any(double mean) noexcept {
+        if (mean <= 500) return mean > 0 ? poisson(mean) : 0;
+        return static_cast<std::uint32_t>(std::lround(std::fmax(0, mean + std::sqrt(mean) * gaussian())));
+    }
 
   private:
     static constexpr std::uint64_t kStep = 0x9E3779B97F4A7C15;

@@ -3,26 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+
+#include "trigger/feature_config.hpp"
+#include "trigger/signal_sum.hpp"
 
 namespace alleycat {
 namespace {
 
 constexpr double kLongest_ns = 1e12;
-
-std::optional<std::size_t> find_feature(const std::string& name) {
-    const std::vector<FeatureInfo> known = core_features();
-    for (std::size_t i = 0; i < known.size(); ++i) {
-        if (known[i].name == name) return i;
-    }
-    return std::nullopt;
-}
-
-std::string feature_names() {
-    std::string names;
-    for (const FeatureInfo& feature : core_features()) names += (names.empty() ? "" : ", ") + feature.name;
-    return names;
-}
 
 ChannelRef parse_channel_ref(ConfigSection& section, std::string_view key, const Station& station) {
     const std::string name = section.text(key, "");
@@ -33,7 +21,8 @@ ChannelRef parse_channel_ref(ConfigSection& section, std::string_view key, const
 
 PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
     PeakFinding peaks;
-    peaks.threshold_adc = static_cast<std::int32_t>(section.integer("threshold_adc", fallback.threshold_adc, 1, 65'535));
+    peaks.threshold_adc =
+        static_cast<std::int32_t>(section.integer("threshold_adc", fallback.threshold_adc, 1, 65'535));
     peaks.min_samples = static_cast<std::int32_t>(section.integer("min_samples", fallback.min_samples, 1, 10'000));
     peaks.margin_samples =
         static_cast<std::int32_t>(section.integer("margin_samples", fallback.margin_samples, 0, 10'000));
@@ -43,23 +32,23 @@ PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
 }
 
 /// One range of a cut: feature, min, max, below. Describes itself for files and screens.
-std::optional<CutRange> parse_range(ConfigSection& section, std::string& meaning) {
+std::optional<CutRange> parse_range(ConfigSection& section, const TriggerConfig& config, std::string& meaning) {
     const std::string name = section.text("feature", "");
-    const std::optional<std::size_t> feature = find_feature(name);
+    const std::optional<std::size_t> feature = find_feature(config, name);
     constexpr double infinity = std::numeric_limits<double>::infinity();
     CutRange range;
     range.min = section.number("min", -infinity, -1e15, 1e15);
     range.max = section.number("max", infinity, -1e15, 1e15);
     const std::string below = section.text("below", "");
     if (!feature) {
-        section.problem("feature", fmt::format("'{}' is not a feature: {}", name, feature_names()));
+        section.problem("feature", fmt::format("'{}' is not a feature: {}", name, feature_names(config)));
         return std::nullopt;
     }
     range.feature = *feature;
     if (!below.empty()) {
-        range.below_feature = find_feature(below);
+        range.below_feature = find_feature(config, below);
         if (!range.below_feature) {
-            section.problem("below", fmt::format("'{}' is not a feature: {}", below, feature_names()));
+            section.problem("below", fmt::format("'{}' is not a feature: {}", below, feature_names(config)));
         }
     }
     if (range.min > range.max) section.problem("min", fmt::format("{} is above max {}", range.min, range.max));
@@ -74,7 +63,7 @@ std::optional<CutRange> parse_range(ConfigSection& section, std::string& meaning
     return range;
 }
 
-Cut parse_cut(ConfigSection& section) {
+Cut parse_cut(ConfigSection& section, const TriggerConfig& config) {
     Cut cut;
     cut.name = section.required_text("name");
     if (section.has("name") && !usable_name(cut.name)) {
@@ -94,9 +83,9 @@ Cut parse_cut(ConfigSection& section) {
         cut.meaning = "not " + flag;
     }
     const auto add = [&](ConfigSection& range_section) {
-        if (const std::optional<CutRange> range = parse_range(range_section, cut.meaning)) {
+        if (const std::optional<CutRange> range = parse_range(range_section, config, cut.meaning)) {
             cut.any_of.push_back(*range);
-            without_arrival = without_arrival && !needs_arrival(range->feature);
+            without_arrival = without_arrival && !feature_needs_arrival(config, range->feature);
         }
     };
     if (section.has("feature")) add(section);
@@ -118,14 +107,14 @@ class TriggerParser {
     TriggerParser(ConfigSection section, const Station& station) : section_{std::move(section)}, station_{station} {}
 
     TriggerConfig parse() {
-        config_.signal = parse_channel_ref(section_, "signal", station_);
-        if (!section_.has("signal")) section_.problem("signal", "is missing: the name of the signal channel");
+        parse_signal();
         config_.veto = parse_channel_ref(section_, "veto", station_);
         if (config_.signal.present) {
             const BoardInfo& board = station_.boards[config_.signal.board];
             config_.sample_period_ps = board.sample_period_ps;
             trace_samples_ = board.samples;
             set_code_range(board.sample_type);
+            check_sum(board);
         }
         config_.tick_sample = samples("tick_position_ns", 0, 0);
         config_.baseline_samples = samples("baseline_ns", 40'000, 1);
@@ -136,9 +125,11 @@ class TriggerParser {
         parse_linear_gate();
         parse_local_baseline();
         parse_spe_calibration();
+        parse_reset();
         parse_windows();
+        parse_features(section_, station_, trace_samples_, config_);
         for (ConfigSection& cut : section_.sections("cut")) {
-            Cut parsed = parse_cut(cut);
+            Cut parsed = parse_cut(cut, config_);
             const auto same = [&](const CutInfo& other) { return other.name == parsed.name; };
             const std::vector<CutInfo> before = cut_infos(config_);
             if (std::any_of(before.begin(), before.end(), same)) cut.problem("name", "two cuts have this name");
@@ -156,18 +147,64 @@ class TriggerParser {
     /// A time in ns as whole samples of the signal channel.
     std::int64_t samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t at_least,
                          double min_ns) {
-        const double time_ns = section.number(key, fallback_ns, min_ns, kLongest_ns);
-        const double exact = time_ns * 1000.0 / static_cast<double>(config_.sample_period_ps);
-        const std::int64_t whole = std::llround(exact);
-        if (std::abs(exact - static_cast<double>(whole)) > 1e-6) {
-            section.problem(key, fmt::format("{} ns is not a whole number of samples of {} ps", time_ns,
-                                             config_.sample_period_ps));
-        }
-        if (whole < at_least) section.problem(key, fmt::format("{} ns is less than {} sample", time_ns, at_least));
-        return whole;
+        return parse_samples(section, key, fallback_ns, at_least, min_ns, config_.sample_period_ps);
     }
     std::int64_t samples(std::string_view key, double fallback_ns, std::int64_t at_least) {
         return samples(section_, key, fallback_ns, at_least, 0);
+    }
+
+    /// One channel, or several of one board that add up.
+    void parse_signal() {
+        const std::vector<std::string> names = section_.text_list("signal", {});
+        if (names.empty()) section_.problem("signal", "is missing: the name of the signal channel");
+        for (const std::string& name : names) {
+            const ChannelRef channel = station_.find_channel(name);
+            if (!channel.present) {
+                section_.problem("signal", "no board has a channel '" + name + "'");
+                continue;
+            }
+            if (!config_.signal.present) config_.signal = channel;
+            if (names.size() == 1) continue;
+            const std::vector<std::uint16_t>& before = config_.summed_channels;
+            if (channel.board != config_.signal.board) {
+                section_.problem("signal", "'" + name + "' is on another board: only channels of one board add up");
+            } else if (std::find(before.begin(), before.end(), channel.channel) != before.end()) {
+                section_.problem("signal", "'" + name + "' stands there twice");
+            } else {
+                config_.summed_channels.push_back(channel.channel);
+            }
+        }
+    }
+
+    /// Channels that add up must be alike, and their sum must fit 16 bits.
+    void check_sum(const BoardInfo& board) {
+        const ChannelInfo& first = board.channels[config_.signal.channel];
+        for (const std::uint16_t index : config_.summed_channels) {
+            const ChannelInfo& channel = board.channels[index];
+            if (channel.negative_pulses != first.negative_pulses || channel.code_map != "plain") {
+                section_.problem("signal", "channels that add up need the same polarity, and plain codes");
+                return;
+            }
+        }
+        const std::size_t n = config_.summed_channels.size();
+        if (!sum_fits(board.sample_type, n, config_.overflow_low_code, config_.overflow_high_code)) {
+            section_.problem("signal", fmt::format("the sum of {} channels does not fit 16 bits: overflow_low_code and "
+                                                   "overflow_high_code must say what the ADC's codes are",
+                                                   n));
+        }
+    }
+
+    void parse_reset() {
+        ConfigSection reset = section_.section("reset");
+        if (!reset.present()) return;
+        PreampReset values;
+        values.min_drop_adc = static_cast<std::int32_t>(reset.required_integer("min_drop_adc", 1, 65'535));
+        values.within_samples = samples(reset, "within_ns", 1'000, 1, 0);
+        if (trace_samples_ != 0 && values.within_samples >= trace_samples_) {
+            reset.problem("within_ns", "is longer than the trace");
+        }
+        reset.finish();
+        config_.reset = values;
     }
 
     void set_code_range(SampleType type) {
@@ -219,9 +256,9 @@ class TriggerParser {
             for (const WindowInfo& other : config_.windows) {
                 if (other.name == info.name) window.problem("name", "two windows have this name");
             }
-            info.role = window.choice("role", WindowRole::coincident,
-                                      {{"coincident", WindowRole::coincident},
-                                       {"anticoincident", WindowRole::anticoincident}});
+            info.role =
+                window.choice("role", WindowRole::coincident,
+                              {{"coincident", WindowRole::coincident}, {"anticoincident", WindowRole::anticoincident}});
             info.roi_start = config_.tick_sample + samples(window, "start_ns", 0, -(1ll << 40), -kLongest_ns);
             const std::int64_t length = samples(window, "length_ns", 0, 1, 0);
             info.roi_end = info.roi_start + length;
@@ -231,8 +268,8 @@ class TriggerParser {
                 window.problem("pretrace_ns", "the pretrace starts before the trace");
             }
             if (trace_samples_ != 0 && info.roi_end > trace_samples_) {
-                window.problem("length_ns", fmt::format("the window ends at sample {}, after the trace of {}", info.roi_end,
-                                                        trace_samples_));
+                window.problem("length_ns", fmt::format("the window ends at sample {}, after the trace of {}",
+                                                        info.roi_end, trace_samples_));
             }
             if (info.integration > length) {
                 window.problem("integration_ns", "the integration is longer than the window: nothing would fit");
@@ -253,6 +290,31 @@ class TriggerParser {
 TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
     if (!root.has("trigger")) root.problem("trigger", "is missing: what to look for in the traces");
     return TriggerParser{root.section("trigger"), station}.parse();
+}
+
+std::vector<FeatureInfo> feature_infos(const TriggerConfig& config) {
+    std::vector<FeatureInfo> infos = core_features();
+    for (const FeatureRecipe& recipe : config.features.recipes) infos.push_back(recipe.info);
+    return infos;
+}
+
+std::optional<std::size_t> find_feature(const TriggerConfig& config, std::string_view name) {
+    const std::vector<FeatureInfo> known = feature_infos(config);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (known[i].name == name) return i;
+    }
+    return std::nullopt;
+}
+
+std::string feature_names(const TriggerConfig& config) {
+    std::string names;
+    for (const FeatureInfo& feature : feature_infos(config)) names += (names.empty() ? "" : ", ") + feature.name;
+    return names;
+}
+
+bool feature_needs_arrival(const TriggerConfig& config, std::size_t feature) {
+    return feature < kCoreFeatures ? needs_arrival(feature)
+                                   : config.features.recipes[feature - kCoreFeatures].needs_arrival;
 }
 
 std::vector<CutInfo> cut_infos(const TriggerConfig& config) {

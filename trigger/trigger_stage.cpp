@@ -1,20 +1,23 @@
 #include "trigger/trigger_stage.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include "trigger/charge.hpp"
 #include "trigger/cuts.hpp"
+#include "trigger/record_channel.hpp"
+#include "trigger/shape.hpp"
 
 namespace alleycat {
 namespace {
 
-/// Where channel `index` of the board stands in the payload; kMaxChannels when the record does not have it.
-std::size_t position_of(const RecordHeader& header, std::uint16_t index) noexcept {
-    const std::uint64_t bit = std::uint64_t{1} << index;
-    if ((header.channel_mask & bit) == 0) return kMaxChannels;
-    return static_cast<std::size_t>(std::popcount(header.channel_mask & (bit - 1)));
+FeatureSettings feature_settings(const TriggerConfig& config) {
+    return {.peaks = config.peaks,
+            .baseline_samples = config.baseline_samples,
+            .baseline_band_adc = config.baseline_band_adc,
+            .local_baseline_samples = config.local_baseline_samples,
+            .local_baseline_band_adc = config.local_baseline_band_adc,
+            .sample_period_ps = config.sample_period_ps};
 }
 
 /// Start of the first peak's integration at or after the region's start; -1 when no peak starts in the region.
@@ -32,12 +35,14 @@ constexpr std::uint32_t kSpoilsSinglePeaks =
 
 }  // namespace
 
-TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards) : config_{std::move(config)} {
+TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards)
+    : config_{std::move(config)}, features_{config_.features, feature_settings(config_), boards} {
     std::size_t longest = 65'536;
     for (const BoardInfo& board : boards) longest = std::max<std::size_t>(longest, board.samples);
     make_room(longest);
     std::int64_t integration = 1;
     for (const WindowInfo& window : config_.windows) integration = std::max(integration, window.integration);
+    summed_.reserve(config_.summed_channels.size());
     curve_.resize(static_cast<std::size_t>(integration));
     if (config_.signal.present) signal_channel_ = boards.at(config_.signal.board).channels.at(config_.signal.channel);
     if (config_.veto.present) veto_channel_ = boards.at(config_.veto.board).channels.at(config_.veto.channel);
@@ -46,6 +51,8 @@ TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& b
 void TriggerStage::make_room(std::size_t samples) {
     room_ = samples;
     trace_.make_room(samples);
+    if (!config_.summed_channels.empty()) sum_.make_room(samples);
+    features_.make_room(samples);
     peaks_.reserve(samples / static_cast<std::size_t>(config_.peaks.min_samples + 1) + 1);
     veto_peaks_.reserve(samples / static_cast<std::size_t>(config_.veto_peaks.min_samples + 1) + 1);
 }
@@ -60,7 +67,7 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     event.tick = trigger.tick;
     event.since_tick_ps = trigger.since_tick_ps;
     event.window_count = static_cast<std::uint8_t>(config_.windows.size());
-    event.feature_count = static_cast<std::uint8_t>(kCoreFeatures);
+    event.feature_count = static_cast<std::uint8_t>(kCoreFeatures + features_.count());
     event.spe_charge_adc = spe_charge_adc;
     peaks_.clear();
 
@@ -70,13 +77,13 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     }
 
     const RecordView* const signal = trigger.of_board(config_.signal.board);
-    const std::size_t position =
-        signal == nullptr ? kMaxChannels : position_of(signal->header(), config_.signal.channel);
+    const std::size_t position = signal == nullptr ? kMaxChannels : find_signal(signal->header());
     if (position == kMaxChannels) {
         event.flags |= trigger_flag::missing_channel;
         for (std::size_t w = 0; w < event.window_count; ++w) {
             event.window[w].set(Feature::arrival_sample, -1);
             event.window[w].set(Feature::arrival_ns, std::numeric_limits<double>::quiet_NaN());
+            features_.measure_nothing(event.window[w]);
             event.window[w].cuts = kCutNoPeak | failed_cuts(config_.cuts, event.window[w], event.flags, false);
         }
         return;
@@ -91,7 +98,17 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
             event.flags |= trigger_flag::muon_veto;
         }
     }
+    features_.open(trigger);
     measure_signal(*signal, position, event);
+}
+
+std::size_t TriggerStage::find_signal(const RecordHeader& header) noexcept {
+    summed_.clear();
+    for (const std::uint16_t channel : config_.summed_channels) {
+        summed_.push_back(position_of(header, channel));
+        if (summed_.back() == kMaxChannels) return kMaxChannels;
+    }
+    return position_of(header, config_.signal.channel);
 }
 
 void TriggerStage::open(const RecordView& record, std::size_t position, const ChannelInfo& channel) {
@@ -108,9 +125,18 @@ bool TriggerStage::has_veto_peak(const RecordView& record, std::size_t position)
     return !veto_peaks_.empty();
 }
 
+bool TriggerStage::open_signal(const RecordView& record, std::size_t position) {
+    if (summed_.empty()) {
+        open(record, position, signal_channel_);
+        return trace_.overflows(config_.overflow_low_code, config_.overflow_high_code);
+    }
+    const RecordView sum = sum_.add(record, summed_, config_.overflow_low_code, config_.overflow_high_code);
+    open(sum, 0, signal_channel_);
+    return sum_.overflows();
+}
+
 void TriggerStage::measure_signal(const RecordView& record, std::size_t position, Event& event) {
-    open(record, position, signal_channel_);
-    if (trace_.overflows(config_.overflow_low_code, config_.overflow_high_code)) event.flags |= trigger_flag::overflow;
+    if (open_signal(record, position)) event.flags |= trigger_flag::overflow;
     if (trace_.samples() < config_.baseline_samples) {
         event.flags |= trigger_flag::short_trace;
         trace_.close();  // no baseline, so no heights: every window is outside
@@ -120,6 +146,10 @@ void TriggerStage::measure_signal(const RecordView& record, std::size_t position
         event.baseline_mean_adc = baseline.mean;
         event.baseline_sigma_adc = baseline.sigma;
         if (config_.linear_gate && trace_.gate_closed(*config_.linear_gate)) event.flags |= trigger_flag::linear_gate;
+        if (config_.reset &&
+            has_drop(trace_.heights(0, trace_.samples()), config_.reset->min_drop_adc, config_.reset->within_samples)) {
+            event.flags |= trigger_flag::preamp_reset;
+        }
         trace_.find_peaks(config_.peaks, peaks_);
         for (const WindowInfo& window : config_.windows) {
             if (window.roi_end > trace_.samples()) event.flags |= trigger_flag::short_trace;
@@ -175,6 +205,7 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
     } else {
         result.cuts = arrival >= 0 || !inside ? kCutDoesNotFit : kCutNoPeak;
     }
+    features_.measure(window, fits ? arrival : -1, trace_, peaks_, 1, result);
     result.cuts |= failed_cuts(config_.cuts, result, event.flags, fits);
 }
 

@@ -8,7 +8,9 @@
 #include "daq/core/event.hpp"
 #include "daq/core/trigger.hpp"
 #include "trigger/calibration/single_peaks.hpp"
+#include "trigger/features.hpp"
 #include "trigger/peaks.hpp"
+#include "trigger/signal_sum.hpp"
 #include "trigger/trace.hpp"
 #include "trigger/trigger_config.hpp"
 
@@ -33,7 +35,11 @@ class TriggerStage {
     [[nodiscard]] const TriggerConfig& config() const noexcept { return config_; }
 
   private:
+    /// Where the signal stands in the record; kMaxChannels when it, or a part of its sum, is not there.
+    [[nodiscard]] std::size_t find_signal(const RecordHeader& header) noexcept;
     void measure_signal(const RecordView& record, std::size_t position, Event& event);
+    /// Returns whether it overflows.
+    bool open_signal(const RecordView& record, std::size_t position);
     void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
     [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
     void open(const RecordView& record, std::size_t position, const ChannelInfo& channel);
@@ -43,6 +49,9 @@ class TriggerStage {
     ChannelInfo signal_channel_;
     ChannelInfo veto_channel_;
     Trace trace_;
+    SignalSum sum_;
+    std::vector<std::size_t> summed_;  // where the channels of the sum stand in the record
+    FeatureStage features_;
     std::size_t room_ = 0;  // longest trace the scratch memory holds
     std::vector<Peak> peaks_;
     std::vector<Peak> veto_peaks_;

@@ -182,6 +182,7 @@ std::string ConfigSection::required_text(std::string_view key) {
 std::vector<std::string> ConfigSection::text_list(std::string_view key, std::vector<std::string> fallback) {
     const toml::node* const node = find(key);
     if (node == nullptr) return fallback;
+    if (node->is_string()) return {node->as_string()->get()};
     if (!node->is_array()) {
         report(node, key, fmt::format("must be a list of texts, not {}", kind_of(*node)));
         return fallback;
