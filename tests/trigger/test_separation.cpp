@@ -59,12 +59,17 @@ double expected_f90(double singlet_share) {
 
 /// Its spread: binomial, each photoelectron with a charge that scatters by 1 / sqrt(1 + theta), and the noise of two
 /// tubes in the gates (1500 samples, and the baseline of 1000 taken off all of them).
-double expected_sigma(double f90, double photoelectrons) {
+double sigma_at(double f90, double photoelectrons) {
     const double light = f90 * (1 - f90) / photoelectrons * (1 + 1 / 7.0);
     const double noise_per_sample = std::sqrt(2 * (1.0 + 1 / 12.0));
     const double total_noise = noise_per_sample * std::sqrt(1'500 + 1'500.0 * 1'500 / 1'000) / 30;
     const double noise = f90 * total_noise / photoelectrons;  // of the denominator: the numerator's is 1/8 of it
     return std::sqrt(light + noise * noise);
+}
+double expected_sigma(double f90, const std::vector<double>& photoelectrons) {
+    double variance = 0;
+    for (const double n : photoelectrons) variance += sigma_at(f90, n) * sigma_at(f90, n);
+    return std::sqrt(variance / static_cast<double>(photoelectrons.size()));
 }
 
 }  // namespace
@@ -80,8 +85,8 @@ TEST_CASE("F90 tells nuclear recoils in argon from electrons as well as photoele
     // place between samples and the rise of the pulse move a little light across the gate.
     CHECK(mean(electron.f90) == Approx(expected_f90(0.3)).margin(0.02));
     CHECK(mean(recoil.f90) == Approx(expected_f90(0.7)).margin(0.02));
-    const double electron_sigma = expected_sigma(expected_f90(0.3), mean(electron.photoelectrons));
-    const double recoil_sigma = expected_sigma(expected_f90(0.7), mean(recoil.photoelectrons));
+    const double electron_sigma = expected_sigma(expected_f90(0.3), electron.photoelectrons);
+    const double recoil_sigma = expected_sigma(expected_f90(0.7), recoil.photoelectrons);
     CHECK(sigma(electron.f90) < 1.3 * electron_sigma);
     CHECK(sigma(recoil.f90) < 1.3 * recoil_sigma);
 
@@ -90,7 +95,7 @@ TEST_CASE("F90 tells nuclear recoils in argon from electrons as well as photoele
     CHECK(figure_of_merit(electron.f90, recoil.f90) > 0.8 * possible);
 
     // The profile's cut at 0.5, 2.3 sigma from the electrons at 60 photoelectrons: at most one in 90 leaks.
-    const double away = (0.5 - expected_f90(0.3)) / expected_sigma(expected_f90(0.3), 60);
+    const double away = (0.5 - expected_f90(0.3)) / sigma_at(expected_f90(0.3), 60);
     const double leakage = 0.5 * std::erfc(away / std::sqrt(2.0));
     const auto n = static_cast<double>(electron.f90.size());
     CHECK(share_above(electron.f90, 0.5) * n <= leakage * n + 3 * std::sqrt(leakage * n) + 2);
