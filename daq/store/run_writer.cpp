@@ -231,13 +231,18 @@ class RunWriter::Folder {
         guarded([&] { close_settled_parts(); });
     }
 
-    /// Of the calibrations only the one in force and those announced are of use to the next part.
+    /// Of the calibrations only those in force (one per detector) and those announced are of use to the next part.
     void prune_calibrations() {
         auto& all = run_->calibrations;
-        const auto in_force = std::find_if(all.rbegin(), all.rend(), [&](const CalibrationFrame& c) {
+        const auto applies = [&](const CalibrationFrame& c) {
             return c.calibration.from_sequence <= run_->appended.sequence;
-        });
-        if (in_force != all.rend()) all.erase(all.begin(), std::prev(in_force.base()));
+        };
+        for (auto c = all.begin(); c != all.end();) {
+            const bool superseded = applies(*c) && std::any_of(std::next(c), all.end(), [&](const CalibrationFrame& o) {
+                return applies(o) && o.calibration.detector == c->calibration.detector;
+            });
+            c = superseded ? all.erase(c) : std::next(c);
+        }
     }
 
     void tell_waiting_parts(const FrameView& frame) {
