@@ -131,6 +131,7 @@ class TriggerParser {
         config_.baseline_samples = samples("baseline_ns", 40'000, 1);
         config_.baseline_band_adc = static_cast<std::int32_t>(section_.integer("baseline_band_adc", 5, 1, 65'535));
         config_.spe_charge_adc = section_.number("spe_charge_adc", 70, 1e-6, 1e9);
+        parse_charge_unit();
         config_.peaks = parse_peaks(section_.section("peaks"), config_.peaks);
         config_.veto_peaks = parse_peaks(section_.section("veto_peaks"), config_.veto_peaks);
         parse_linear_gate();
@@ -177,6 +178,15 @@ class TriggerParser {
         config_.overflow_high_code = static_cast<std::int32_t>(section_.integer("overflow_high_code", high, low, high));
         if (config_.overflow_low_code >= config_.overflow_high_code) {
             section_.problem("overflow_low_code", "is not below overflow_high_code");
+        }
+    }
+
+    void parse_charge_unit() {
+        config_.charge_unit = section_.text("charge_unit", config_.charge_unit);
+        const auto printable = [](char c) { return c > ' ' && c <= '~'; };
+        if (config_.charge_unit.empty() || config_.charge_unit.size() > 16 ||
+            !std::all_of(config_.charge_unit.begin(), config_.charge_unit.end(), printable)) {
+            section_.problem("charge_unit", "must be 1 to 16 ASCII characters without blanks");
         }
     }
 
@@ -244,6 +254,12 @@ class TriggerParser {
 TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
     if (!root.has("trigger")) root.problem("trigger", "is missing: what to look for in the traces");
     return TriggerParser{root.section("trigger"), station}.parse();
+}
+
+std::vector<FeatureInfo> feature_infos(const TriggerConfig& config) {
+    std::vector<FeatureInfo> features = core_features();
+    features[static_cast<std::size_t>(Feature::charge_pe)].unit = config.charge_unit;
+    return features;
 }
 
 std::vector<CutInfo> cut_infos(const TriggerConfig& config) {

@@ -38,6 +38,7 @@ struct TriggerConfig {
     std::int64_t local_baseline_samples = 500;
     std::int32_t local_baseline_band_adc = 3;
     double spe_charge_adc = 70;  ///< [ADC counts x sample]
+    std::string charge_unit = "pe";  ///< what charge_adc / spe_charge_adc is called: the unit of charge_pe
     std::int64_t sample_period_ps = 2'000;
     std::vector<WindowInfo> windows;
     std::vector<Cut> cuts;
@@ -45,6 +46,9 @@ struct TriggerConfig {
 
 /// Reads [trigger]; everything that can be checked without the data is checked here.
 [[nodiscard]] TriggerConfig parse_trigger(ConfigSection& root, const Station& station);
+
+/// The schema of the run: the core features, the charge in this station's unit.
+[[nodiscard]] std::vector<FeatureInfo> feature_infos(const TriggerConfig& config);
 
 /// The cuts as files and screens name them: no_peak and does_not_fit first.
 [[nodiscard]] std::vector<CutInfo> cut_infos(const TriggerConfig& config);

@@ -132,7 +132,7 @@ RunDescription describe_run(const StationSetup& setup, std::uint64_t run,
     description.signal = setup.trigger.signal;
     description.veto = setup.trigger.veto;
     description.windows = setup.trigger.windows;
-    description.features = core_features();
+    description.features = feature_infos(setup.trigger);
     description.cuts = cut_infos(setup.trigger);
     description.box = setup.analysis;
     if (sources.size() != setup.station.boards.size()) {
