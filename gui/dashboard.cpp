@@ -15,6 +15,8 @@
 #include "daq/core/error.hpp"
 #include "gui/alarm_list.hpp"
 #include "gui/cut_flow_table.hpp"
+#include "gui/detector_panel.hpp"
+#include "gui/discriminant_panel.hpp"
 #include "gui/excess_panel.hpp"
 #include "gui/format.hpp"
 #include "gui/plot.hpp"
@@ -50,6 +52,8 @@ Dashboard::Dashboard(const SnapshotBox<FeedState>& box)
       strip_{new StatusStrip},
       scope_{new Scope},
       trends_{new Trends},
+      discriminant_{new DiscriminantPanel},
+      detectors_{new DetectorPanel},
       excess_{new ExcessPanel},
       cut_flow_{new CutFlowTable},
       alarms_{new AlarmList},
@@ -57,8 +61,7 @@ Dashboard::Dashboard(const SnapshotBox<FeedState>& box)
     const auto pe = choices(&Snapshot::pe_on, &Snapshot::pe_off, &Snapshot::pe_loose);
     const auto arrival = choices(&Snapshot::arrival_on, &Snapshot::arrival_off, &Snapshot::arrival_loose);
     spectra_ = {new SpectrumPanel{QStringLiteral("Charge"), pe, 0}, new SpectrumPanel{QStringLiteral("Charge"), pe, 2},
-                new SpectrumPanel{QStringLiteral("Arrival"), arrival, 0},
-                new SpectrumPanel{QStringLiteral("Arrival"), arrival, 2}};
+                new SpectrumPanel{QStringLiteral("Arrival"), arrival, 0}};
     lay_out();
     make_menus();
     resize(1600, 1000);
@@ -73,25 +76,36 @@ void Dashboard::lay_out() {
     column->setSpacing(6);
     column->addWidget(strip_);
 
+    const auto take = [this](QSplitter* into, Panel* panel) {
+        into->addWidget(panel);
+        panels_.push_back(panel);
+        panel->on_enlarge = [this, panel] { enlarge(panel); };
+    };
+    // A station of several detectors has them above its alarms, which are few.
+    auto* corner = new QSplitter{Qt::Vertical};
+    corner->setChildrenCollapsible(false);
+    for (Panel* panel : {static_cast<Panel*>(detectors_), static_cast<Panel*>(alarms_)}) take(corner, panel);
+    corner->setSizes({170, 100});
+
     auto* rows = new QSplitter{Qt::Vertical};
     const std::vector<std::vector<Panel*>> grid{
-        {scope_, spectra_[0], spectra_[1]}, {trends_, spectra_[2], spectra_[3]}, {excess_, cut_flow_, alarms_}};
+        {scope_, spectra_[0], spectra_[1]}, {trends_, spectra_[2], discriminant_}, {excess_, cut_flow_}};
     for (const std::vector<Panel*>& line : grid) {
         auto* row = new QSplitter{Qt::Horizontal};
         row->setChildrenCollapsible(false);
-        for (Panel* panel : line) {
-            row->addWidget(panel);
-            panels_.push_back(panel);
-            panel->on_enlarge = [this, panel] { enlarge(panel); };
-        }
-        row->setSizes({600, 480, 480});
+        for (Panel* panel : line) take(row, panel);
         rows->addWidget(row);
-        rows_.push_back(row);
+        splitters_.push_back(row);
     }
+    splitters_.back()->addWidget(corner);
+    for (QSplitter* row : splitters_) row->setSizes({600, 480, 480});
+    splitters_.push_back(corner);
     rows->setChildrenCollapsible(false);
     rows->setSizes({290, 275, 275});
     column->addWidget(rows, 1);
     setCentralWidget(all);
+
+    show_panels();
 
     scope_->on_freeze = [this](bool frozen) { set_frozen(frozen); };
     scope_->on_save = [this] { save_here(*scope_, QStringLiteral("scope")); };
@@ -156,6 +170,12 @@ void Dashboard::refresh(UtcTime now) {
     scope_->show_snapshot(snapshot);
     trends_->show_snapshot(snapshot);
     for (SpectrumPanel* panel : spectra_) panel->show_snapshot(drawn_, hide_residual_);
+    discriminant_->show_snapshot(drawn_, hide_residual_);
+    if (several_detectors_ != !snapshot.detectors.empty()) {
+        several_detectors_ = !snapshot.detectors.empty();
+        show_panels();
+    }
+    detectors_->show_snapshot(snapshot);
     excess_->show_snapshot(snapshot, hide_residual_);
     cut_flow_->show_snapshot(snapshot, hide_residual_);
     alarms_->show_snapshot(snapshot);
@@ -172,14 +192,24 @@ void Dashboard::set_hide_residual(bool hide) {
     hide_action_->setChecked(hide);
     if (!drawn_) return;
     for (SpectrumPanel* panel : spectra_) panel->show_snapshot(drawn_, hide);
+    discriminant_->show_snapshot(drawn_, hide);
     excess_->show_snapshot(*drawn_, hide);
     cut_flow_->show_snapshot(*drawn_, hide);
 }
 
 void Dashboard::enlarge(Panel* panel) {
     enlarged_ = enlarged_ == panel ? nullptr : panel;
-    for (Panel* other : panels_) other->setVisible(enlarged_ == nullptr || other == enlarged_);
-    for (QSplitter* row : rows_) row->setVisible(enlarged_ == nullptr || row->indexOf(enlarged_) >= 0);
+    show_panels();
+}
+
+void Dashboard::show_panels() {
+    for (Panel* panel : panels_) {
+        const bool exists = panel != detectors_ || several_detectors_;
+        panel->setVisible(enlarged_ == nullptr ? exists : panel == enlarged_);
+    }
+    for (QSplitter* splitter : splitters_) {
+        splitter->setVisible(enlarged_ == nullptr || splitter->isAncestorOf(enlarged_));
+    }
 }
 
 void Dashboard::save_screenshot(const QString& path) {

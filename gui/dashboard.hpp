@@ -16,6 +16,8 @@ namespace alleycat::gui {
 
 class AlarmList;
 class CutFlowTable;
+class DetectorPanel;
+class DiscriminantPanel;
 class ExcessPanel;
 class Panel;
 class Scope;
@@ -47,13 +49,17 @@ class Dashboard : public QMainWindow {
     [[nodiscard]] CutFlowTable& cut_flow() noexcept { return *cut_flow_; }
     [[nodiscard]] AlarmList& alarms() noexcept { return *alarms_; }
     [[nodiscard]] StatusStrip& strip() noexcept { return *strip_; }
-    /// PE selected, PE loose, arrival selected, arrival loose.
+    [[nodiscard]] DiscriminantPanel& discriminant() noexcept { return *discriminant_; }
+    [[nodiscard]] DetectorPanel& detectors() noexcept { return *detectors_; }
+    /// Charge selected, charge loose, arrival selected.
     [[nodiscard]] SpectrumPanel& spectrum(std::size_t k) { return *spectra_.at(k); }
 
   private:
     void make_menus();
     void lay_out();
     void enlarge(Panel* panel);
+    /// Which panels are to be seen: the enlarged one, or all that have something to show in this station.
+    void show_panels();
     /// Saves under a new name in the current folder and says so, or why not, in the status bar.
     void save_here(QWidget& what, const QString& name);
 
@@ -66,12 +72,15 @@ class Dashboard : public QMainWindow {
     Scope* scope_;
     Trends* trends_;
     std::vector<SpectrumPanel*> spectra_;
+    DiscriminantPanel* discriminant_;
+    DetectorPanel* detectors_;
     ExcessPanel* excess_;
     CutFlowTable* cut_flow_;
     AlarmList* alarms_;
-    std::vector<QSplitter*> rows_;
+    std::vector<QSplitter*> splitters_;  ///< all but the outermost
     std::vector<Panel*> panels_;
     Panel* enlarged_ = nullptr;
+    bool several_detectors_ = false;
     QAction* freeze_action_ = nullptr;
     QAction* hide_action_ = nullptr;
     QLabel* source_;

@@ -2,6 +2,7 @@
 
 #include <QBoxLayout>
 #include <QLabel>
+#include <cmath>
 #include <utility>
 
 #include "gui/format.hpp"
@@ -15,19 +16,21 @@ bool same(const ExcessPoint& a, const ExcessPoint& b) {
            a.control == b.control && a.control_error == b.control_error;
 }
 
-QString significance(double sigma) { return QString::number(sigma, 'f', 1) + QStringLiteral(" σ"); }
+QString significance(double sigma) {
+    return std::isfinite(sigma) ? QString::number(sigma, 'f', 1) + QStringLiteral(" σ") : kUnknown;
+}
 
 QString row(const QString& name, const QString& value) {
     return QStringLiteral("<tr><td style=\"padding-right:8px\">%1</td><td align=\"right\">%2</td></tr>")
         .arg(theme::coloured(name, theme::kMuted), value);
 }
 
-QString box_text(const AnalysisBox& box) {
+QString box_text(const AnalysisBox& box, const std::string& charge_unit) {
     const auto us = [](double ns) { return plain_text(ns / 1000); };
-    return QStringLiteral("%1 ≤ PE &lt; %2, %3 ≤ t &lt; %4 µs")
+    return QStringLiteral("%1 ≤ %5 &lt; %2, %3 ≤ t &lt; %4 µs")
         .arg(box.min_pe)
         .arg(box.max_pe)
-        .arg(us(box.min_arrival_ns), us(box.max_arrival_ns));
+        .arg(us(box.min_arrival_ns), us(box.max_arrival_ns), text(charge_unit).toHtmlEscaped());
 }
 
 QString sentences(const Snapshot& snapshot, bool hidden) {
@@ -51,6 +54,9 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     text += row(QStringLiteral("α"), number_text(on.alpha));
     text += row(QStringLiteral("beam off"), theme::coloured(value_error_text(off.excess, off.error), theme::kControl));
     text += row(QString{}, theme::coloured(significance(off.li_ma), theme::kControl));
+    if (snapshot.background == Background::strobe) {
+        text += row(QStringLiteral("strobes"), count_text(exposure.strobes));
+    }
     text += row(QStringLiteral("live on"), duration_text(exposure.live_on_s));
     text += row(QStringLiteral("live off"), duration_text(exposure.live_off_s));
     text += row(QStringLiteral("pending / unknown"),
@@ -67,8 +73,9 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
 ExcessPanel::ExcessPanel()
     : Panel{QStringLiteral("Beam excess"),
             QStringLiteral(
-                "Counts in the coincident window minus alpha times those in the anticoincident window, inside "
-                "the analysis box, against the beam energy on target; with beam off the same must be null. "
+                "Counts in the coincident window minus alpha times those in the anticoincident window, or in the "
+                "coincident window of strobe triggers, inside the analysis box, against the beam energy on target; "
+                "with beam off the same must be null. "
                 "Pending: ticks whose beam state is not known yet; unknown: whose state never will be; no "
                 "power: with beam, but missing from the beam energy.")},
       plot_{new Plot{std::chrono::seconds{1}}},
@@ -114,12 +121,17 @@ void ExcessPanel::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
     if (words_->text() != now) words_->setText(now);
     QString legend = theme::coloured(QStringLiteral("━ beam on"), theme::kDifference) + QStringLiteral("&nbsp; ") +
                      theme::coloured(QStringLiteral("━ beam off"), theme::kControl);
-    if (snapshot.run) legend += QStringLiteral("&nbsp; ") + theme::coloured(box_text(snapshot.run->box), theme::kMuted);
+    if (snapshot.run)
+        legend += QStringLiteral("&nbsp; ") +
+                  theme::coloured(box_text(snapshot.run->box, snapshot.charge_unit), theme::kMuted);
     set_legend(legend);
 
     const std::vector<ExcessPoint>& history = snapshot.excess_history;
+    label(*plot_->yAxis, QStringLiteral("C − α %1 [events]").arg(short_name(snapshot.background)));
+    const bool no_background = snapshot.background == Background::strobe && snapshot.exposure.ticks_on > 0;
     plot_->set_message(!history.empty()       ? QString{}
                        : snapshot.events == 0 ? QStringLiteral("waiting for the first event")
+                       : no_background        ? why_not_comparable(snapshot)
                                               : QStringLiteral("no beam data yet"));
     const ExcessPoint last = history.empty() ? ExcessPoint{} : history.back();
     if (history.size() == drawn_points_ && same(last, drawn_last_) && hide_residual == drawn_hidden_) return;

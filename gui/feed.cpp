@@ -49,6 +49,12 @@ void LiveFeed::step() {
 
 FileFeed::FileFeed(const std::vector<std::filesystem::path>& files, SnapshotBox<FeedState>& box)
     : box_{box}, source_{open_events(files)} {
+    if (!files.empty()) {
+        const RecordedMonitorConfig recorded = monitor_config_of(AlleycatFile{files.front()}.run());
+        accumulator_ = Accumulator{recorded.config};
+        if (!recorded.problem.empty())
+            state_.remark = "shown with default binning, not the file's: " + recorded.problem;
+    }
     state_.source = names_of(files);
     state_.live = false;
     state_.connected = true;

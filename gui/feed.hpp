@@ -37,7 +37,7 @@ class LiveFeed {
     std::chrono::steady_clock::time_point due_;
 };
 
-/// Plays files from their start to their end.
+/// Plays files from their start to their end, with the binning and the limits of the station text in the first of them.
 class FileFeed {
   public:
     /// Throws Error naming the file that cannot be opened.

@@ -15,6 +15,7 @@ struct FeedState {
     bool live = true;                  ///< false: played from files
     bool connected = false;            ///< live: messages are coming; files: open
     std::string problem{};             ///< one sentence; "" when all is well
+    std::string remark{};              ///< what else to know about these plots; ""
     std::uint64_t holes = 0;           ///< holes met in the message numbers (each was healed by a fresh snapshot)
     std::optional<double> fraction{};  ///< of the files read, 0..1
     bool ended = false;                ///< nothing more will come

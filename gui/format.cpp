@@ -27,6 +27,15 @@ QDateTime utc(std::int64_t utc_ns) { return QDateTime::fromMSecsSinceEpoch(utc_n
 
 }  // namespace
 
+QString short_name(Background background) {
+    return background == Background::strobe ? QStringLiteral("strobe") : QStringLiteral("AC");
+}
+
+QString why_not_comparable(const Snapshot& snapshot) {
+    return snapshot.exposure.strobes == 0 ? QStringLiteral("no AC window, no strobe trigger: nothing to subtract")
+                                          : QStringLiteral("no tick of this beam state yet: nothing to compare");
+}
+
 QString count_text(std::uint64_t count) {
     QString digits = QString::number(count);
     for (qsizetype at = digits.size() - 3; at > 0; at -= 3) digits.insert(at, kThinSpace);

@@ -4,12 +4,19 @@
 #include <QString>
 #include <cstdint>
 
+#include "monitor/snapshot.hpp"
+
 namespace alleycat::gui {
 
 inline constexpr QChar kThinSpace{0x202F};
 inline const QString kUnknown = QStringLiteral("–");
 
 [[nodiscard]] inline QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
+
+/// What C is compared with, in as few letters as fit beside a curve: "AC", "strobe"
+[[nodiscard]] QString short_name(Background background);
+/// Why nothing can be subtracted while an exposure is zero.
+[[nodiscard]] QString why_not_comparable(const Snapshot& snapshot);
 
 /// "1 234 567" (narrow spaces)
 [[nodiscard]] QString count_text(std::uint64_t count);

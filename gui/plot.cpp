@@ -68,27 +68,29 @@ void Plot::resizeEvent(QResizeEvent* event) {
 
 void Plot::place_message() { message_->setGeometry(rect().adjusted(12, 4, -12, -4)); }
 
-void style_axes(QCPAxisRect& rect) {
-    rect.setMinimumMargins(QMargins{6, 4, 8, 2});
+void style_axis(QCPAxis& axis) {
     QFont ticks{QStringLiteral("DejaVu Sans")};
     ticks.setPixelSize(10);
     QFont words = ticks;
     words.setPixelSize(11);
-    for (QCPAxis* axis : rect.axes()) {
-        axis->setBasePen(QPen{theme::kAxis});
-        axis->setTickPen(QPen{theme::kAxis});
-        axis->setSubTickPen(QPen{theme::kGrid});
-        axis->setTickLabelColor(theme::kMuted);
-        axis->setLabelColor(theme::kMuted);
-        axis->setTickLabelFont(ticks);
-        axis->setLabelFont(words);
-        axis->setLabelPadding(1);
-        axis->setTickLabelPadding(3);
-        axis->setTickLengthIn(4);
-        axis->setSubTicks(false);
-        axis->grid()->setPen(QPen{theme::kGrid, 1, Qt::DotLine});
-        axis->grid()->setZeroLinePen(QPen{theme::kGrid.lighter(150)});
-    }
+    axis.setBasePen(QPen{theme::kAxis});
+    axis.setTickPen(QPen{theme::kAxis});
+    axis.setSubTickPen(QPen{theme::kGrid});
+    axis.setTickLabelColor(theme::kMuted);
+    axis.setLabelColor(theme::kMuted);
+    axis.setTickLabelFont(ticks);
+    axis.setLabelFont(words);
+    axis.setLabelPadding(1);
+    axis.setTickLabelPadding(3);
+    axis.setTickLengthIn(4);
+    axis.setSubTicks(false);
+    axis.grid()->setPen(QPen{theme::kGrid, 1, Qt::DotLine});
+    axis.grid()->setZeroLinePen(QPen{theme::kGrid.lighter(150)});
+}
+
+void style_axes(QCPAxisRect& rect) {
+    rect.setMinimumMargins(QMargins{6, 4, 8, 2});
+    for (QCPAxis* axis : rect.axes()) style_axis(*axis);
 }
 
 void label(QCPAxis& axis, const QString& text) {

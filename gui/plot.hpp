@@ -40,7 +40,8 @@ class Plot : public QCustomPlot {
     std::uint64_t redraws_ = 0;
 };
 
-/// Colours, small fonts and a discreet grid for one rectangle of axes.
+/// Colours, small fonts and a discreet grid, for one axis and for a rectangle of them.
+void style_axis(QCPAxis& axis);
 void style_axes(QCPAxisRect& rect);
 void label(QCPAxis& axis, const QString& text);
 

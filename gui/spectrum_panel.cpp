@@ -3,6 +3,7 @@
 #include <QBoxLayout>
 #include <QComboBox>
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "gui/format.hpp"
@@ -68,7 +69,6 @@ SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> c
     upper_->axis(QCPAxis::atBottom)->setTickLabels(false);
     lower_->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
     label(*upper_->axis(QCPAxis::atLeft), QStringLiteral("events / bin"));
-    label(*lower_->axis(QCPAxis::atLeft), QStringLiteral("C − AC"));
 
     anticoincident_ = make_curve(*upper_, theme::kAnticoincident, true, false);
     coincident_ = make_curve(*upper_, theme::kCoincident, false, false);
@@ -80,13 +80,21 @@ SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> c
     hidden_->position->setCoords(0.5, 0.5);
     hidden_->setClipAxisRect(lower_);
     hidden_->setColor(theme::kMuted);
-    hidden_->setText(QStringLiteral("C and the difference are hidden (blind)"));
     hidden_->setVisible(false);
-
-    set_legend(theme::coloured(QStringLiteral("━ C"), theme::kCoincident) + QStringLiteral("&nbsp; ") +
-               theme::coloured(QStringLiteral("━ AC"), theme::kAnticoincident) + QStringLiteral("&nbsp; ") +
-               theme::coloured(QStringLiteral("● C − AC"), theme::kDifference));
+    name_background({}, 1);
     plot_->set_message(QStringLiteral("waiting for the first event"));
+}
+
+/// C is compared with its background at the same exposure; where that took a factor, the factor is shown.
+void SpectrumPanel::name_background(Background background, double alpha) {
+    const QString off = short_name(background);
+    const QString factor = alpha == 1          ? QString{}
+                           : std::isnan(alpha) ? QStringLiteral("? ")
+                                               : number_text(alpha) + QStringLiteral(" ");
+    set_legend(theme::coloured(QStringLiteral("━ C"), theme::kCoincident) + QStringLiteral("&nbsp; ") +
+               theme::coloured(QStringLiteral("━ ") + factor + off, theme::kAnticoincident) +
+               QStringLiteral("&nbsp; ") + theme::coloured(QStringLiteral("● C − ") + off, theme::kDifference));
+    label(*lower_->axis(QCPAxis::atLeft), QStringLiteral("C − ") + off);
 }
 
 void SpectrumPanel::choose(int choice) { choice_->setCurrentIndex(choice); }
@@ -153,6 +161,11 @@ void SpectrumPanel::show_snapshot(std::shared_ptr<const Snapshot> snapshot, bool
         plot_->set_message(QStringLiteral("waiting for the first event"));
         return;
     }
+    name_background(snapshot_->background, spectra.alpha);
+    const bool comparable = !std::isnan(spectra.alpha);
+    hidden_->setVisible(hidden || !comparable);
+    hidden_->setText(hidden ? QStringLiteral("C and the difference are hidden (blind)")
+                            : why_not_comparable(*snapshot_));
     const bool empty = all_zero(spectra.anticoincident) && (hidden || all_zero(spectra.coincident));
     plot_->set_message(empty ? choice.empty : QString{});
     if (k == shown_choice_ && hidden == shown_hidden_ && same(spectra.coincident, shown_.coincident) &&
@@ -168,7 +181,6 @@ void SpectrumPanel::show_snapshot(std::shared_ptr<const Snapshot> snapshot, bool
     fill(coincident_, hidden ? nothing : spectra.coincident, -0.06);
     fill(anticoincident_, spectra.anticoincident, hidden ? 0 : 0.06);
     fill(difference_, hidden ? nothing : spectra.difference, 0);
-    hidden_->setVisible(hidden);
 
     const QCPRange x{spectra.anticoincident.edges.front(), spectra.anticoincident.edges.back()};
     QCPRange upper{0, 0}, lower{0, 0};

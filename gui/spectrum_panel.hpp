@@ -40,7 +40,7 @@ class SpectrumPanel : public Panel {
     };
     [[nodiscard]] Curve make_curve(QCPAxisRect& axes, const QColor& colour, bool filled, bool points);
     static void fill(Curve& curve, const Spectrum& spectrum, double shift);
-    static void set_visible(Curve& curve, bool visible);
+    void name_background(Background background, double alpha);
 
     std::vector<SpectrumChoice> choices_;
     Plot* plot_;
@@ -48,7 +48,7 @@ class SpectrumPanel : public Panel {
     QCPAxisRect* upper_;
     QCPAxisRect* lower_;
     Curve coincident_, anticoincident_, difference_;
-    QCPItemText* hidden_;  ///< "hidden" in place of the difference
+    QCPItemText* hidden_;  ///< why there is no difference
 
     // What is on the screen: drawn again only when it differs.
     std::shared_ptr<const Snapshot> snapshot_;

@@ -398,6 +398,7 @@ Banner status_banner(const FeedState& feed) {
         const Alarm& worst = feed.snapshot->alarms.front();
         if (worst.level != AlarmLevel::info) return {text(worst.text), tone_of(worst.level)};
     }
+    if (!feed.remark.empty()) return {text(feed.remark), Tone::warning};
     return {feed.snapshot ? QStringLiteral("no active alarm") : QStringLiteral("waiting for data"), Tone::plain};
 }
 

@@ -15,10 +15,13 @@
 #include "daq/core/error.hpp"
 #include "daq/core/frame.hpp"
 #include "daq/core/log.hpp"
+#include "monitor/detector_table.hpp"
+#include "monitor/discriminant.hpp"
 #include "monitor/excess.hpp"
 #include "monitor/excess_history.hpp"
 #include "monitor/histogram.hpp"
 #include "monitor/pending_events.hpp"
+#include "monitor/spectra.hpp"
 #include "monitor/status_bytes.hpp"
 #include "monitor/trend_table.hpp"
 #include "monitor/window_alpha.hpp"
@@ -27,7 +30,7 @@ namespace alleycat {
 namespace {
 
 constexpr std::uint32_t kStateMagic = 0x53594C41;  // "ALYS"
-constexpr std::uint32_t kStateVersion = 2;
+constexpr std::uint32_t kStateVersion = 3;
 constexpr std::size_t kAlarmLogLength = 200;
 constexpr double kGwhPerJoule = 1 / 3.6e12;
 
@@ -83,49 +86,13 @@ std::string_view difference(const RunDescription& a, const RunDescription& b) {
     if (a.profile != b.profile) return "profile";
     if (a.windows != b.windows) return "windows";
     if (a.features != b.features) return "features";
+    if (a.detectors != b.detectors) return "detectors";
     if (a.cuts != b.cuts) return "cuts";
     if (a.box != b.box) return "analysis box";
     if (a.tick_rate_hz != b.tick_rate_hz) return "tick rate";
     if (a.rate_boost != b.rate_boost) return "rate boost";
     if (simulated(a) != simulated(b)) return "kind of source (simulated or real)";
     return {};
-}
-
-/// `scale`: from the unit of the histogram to that of the axis.
-Spectrum spectrum(const CountHistogram& histogram, std::string title, std::string axis, double scale) {
-    Spectrum s;
-    s.title = std::move(title);
-    s.axis = std::move(axis);
-    for (std::uint32_t i = 0; i <= histogram.bins(); ++i) s.edges.push_back(histogram.edge(i) * scale);
-    for (std::uint32_t i = 0; i < histogram.bins(); ++i) {
-        const auto n = static_cast<double>(histogram.count(i));
-        s.value.push_back(n);
-        s.error.push_back(std::sqrt(n));
-    }
-    s.below = static_cast<double>(histogram.below());
-    s.above = static_cast<double>(histogram.above());
-    s.undefined = static_cast<double>(histogram.undefined());
-    return s;
-}
-
-SpectrumTriple triple(const std::array<CountHistogram, 2>& histograms, const std::string& what, const std::string& axis,
-                      double scale, double alpha) {
-    SpectrumTriple t;
-    t.coincident = spectrum(histograms[0], "coincident, " + what, axis, scale);
-    t.anticoincident = spectrum(histograms[1], "anticoincident, " + what, axis, scale);
-    t.difference = t.coincident;
-    t.difference.title = "coincident - anticoincident, " + what;
-    const auto subtract = [&](double& value, double background) { value -= alpha * background; };
-    for (std::size_t i = 0; i < t.difference.value.size(); ++i) {
-        const double c = t.coincident.value[i];
-        const double ac = t.anticoincident.value[i];
-        t.difference.value[i] = c - alpha * ac;
-        t.difference.error[i] = std::sqrt(c + alpha * alpha * ac);
-    }
-    subtract(t.difference.below, t.anticoincident.below);
-    subtract(t.difference.above, t.anticoincident.above);
-    subtract(t.difference.undefined, t.anticoincident.undefined);
-    return t;
 }
 
 }  // namespace
@@ -136,20 +103,24 @@ struct Accumulator::Impl {
           on{config},
           off{config},
           loose{config},
+          discriminant{config.discriminant},
           trends{config.trend_interval_s, config.trend_points},
-          history{config.history_step_kwh * 1e-6, config.history_points} {}
+          history{config.history_step_kwh * 1e-6, config.history_points},
+          detectors{config.trend_interval_s} {}
 
     MonitorConfig config;
     std::shared_ptr<const RunDescription> run;
 
     // the campaign
-    Selection on, off, loose;
+    Selection on, off, loose;  ///< the background of each is AC, or strobe
+    Discriminant discriminant;
     BoxCounts box;
     std::array<CutCounts, kMaxWindows> cut_counts{};
     std::uint64_t events = 0;
     std::uint64_t skipped_events = 0;
     std::uint64_t unmatched_beam_states = 0;
     std::uint64_t ticks_on = 0, ticks_off = 0, ticks_no_beam_cycle = 0, ticks_unknown = 0, ticks_on_without_power = 0;
+    std::uint64_t strobes = 0;
     double beam_energy_j = 0;
     std::uint64_t refused_triggers = 0;
     double dead_time_s = 0;
@@ -160,6 +131,7 @@ struct Accumulator::Impl {
 
     // the present run
     PendingEvents pending;
+    DetectorTable detectors;
     std::uint64_t next_sequence = 0;       ///< events below it are out of order
     std::uint64_t next_dead_sequence = 0;  ///< dead time below it has been counted
     std::int64_t newest_event_utc_ns = 0;
@@ -171,14 +143,27 @@ struct Accumulator::Impl {
     // what follows from the run description
     std::uint32_t known_cuts = 0;  ///< bits that have a name
     std::uint32_t loose_cuts = 0;  ///< no_peak and does_not_fit
+    Background background = Background::anticoincident;
 
     void adopt(const RunDescription& description);
     void begin_run();
     [[nodiscard]] bool acceptable(const Event& event) const noexcept;
     void resolve(const PendingEvents::Resolved& event, BeamState state, double power_w);
     void count_tick(BeamState state, double power_w);
+    void count_window(const Event& event, const WindowEvent& window, WindowRole role);
     void fill(Selection& selection, std::array<std::uint64_t*, 2> in_box, std::span<const AcceptedWindow> windows);
+    void fill_on(std::span<const AcceptedWindow> windows);
+    void fill_off(std::span<const AcceptedWindow> windows);
     [[nodiscard]] double beam_energy_gwh() const noexcept { return beam_energy_j * kGwhPerJoule; }
+    [[nodiscard]] ExcessTotals totals() const noexcept {
+        return {box, ticks_on, ticks_off + ticks_no_beam_cycle, strobes};
+    }
+    [[nodiscard]] ExposureRatio ratio_of(const ExcessTotals& totals) const;
+    [[nodiscard]] double loose_ratio() const;
+    [[nodiscard]] std::vector<DetectorState> detector_states() const {
+        if (run == nullptr) return {};
+        return detectors.states(run->detectors, config.alarms.silent_detector_events);
+    }
 
     void put(ByteWriter& out) const;
     [[nodiscard]] bool get(ByteReader& in);
@@ -195,6 +180,9 @@ void Accumulator::Impl::adopt(const RunDescription& description) {
         known_cuts |= bit;
         if (run->cuts[i].name == "no_peak" || run->cuts[i].name == "does_not_fit") loose_cuts |= bit;
     }
+    background = background_of(run.get());
+    discriminant.adopt(*run);
+    if (detectors.size() != run->detectors.size()) detectors.start_run(run->detectors.size());
 }
 
 void Accumulator::Impl::begin_run() {
@@ -207,6 +195,7 @@ void Accumulator::Impl::begin_run() {
     last_dead_time.reset();
     waveform.reset();
     trends.start_run();
+    detectors.start_run(run->detectors.size());
 }
 
 bool Accumulator::Impl::acceptable(const Event& event) const noexcept {
@@ -229,6 +218,18 @@ void Accumulator::Impl::fill(Selection& selection, std::array<std::uint64_t*, 2>
     }
 }
 
+void Accumulator::Impl::fill_on(std::span<const AcceptedWindow> windows) {
+    fill(on, {&box.coincident_on, &box.background_on}, windows);
+    for (const AcceptedWindow& window : windows) {
+        if (inside(window.arrival_ns, run->box.min_arrival_ns, run->box.max_arrival_ns))
+            discriminant.add_analysis(window.role, window.point);
+    }
+}
+
+void Accumulator::Impl::fill_off(std::span<const AcceptedWindow> windows) {
+    fill(off, {&box.coincident_off, &box.background_off}, windows);
+}
+
 void Accumulator::Impl::resolve(const PendingEvents::Resolved& event, BeamState state, double power_w) {
     if (std::isfinite(power_w) && power_w >= 0) trends.add_beam_power(event.trend_row, power_w);
     const bool is_tick = event.trigger_class == TriggerClass::beam_tick;
@@ -236,13 +237,50 @@ void Accumulator::Impl::resolve(const PendingEvents::Resolved& event, BeamState 
     if (is_tick) count_tick(state, power_w);
     switch (state) {
         case BeamState::on:
-            fill(on, {&box.coincident_on, &box.anticoincident_on}, event.accepted);
-            history.advance(beam_energy_gwh(), box);
+            fill_on(event.accepted);
+            history.advance(beam_energy_gwh(), totals());
             break;
         case BeamState::off:
-        case BeamState::no_beam_cycle: fill(off, {&box.coincident_off, &box.anticoincident_off}, event.accepted); break;
+        case BeamState::no_beam_cycle: fill_off(event.accepted); break;
         case BeamState::unknown: break;
     }
+}
+
+ExposureRatio Accumulator::Impl::ratio_of(const ExcessTotals& t) const {
+    if (background == Background::strobe) {
+        return {exposure_ratio(t.ticks_on, t.strobes), exposure_ratio(t.ticks_off, t.strobes)};
+    }
+    const AnalysisBox range = run != nullptr ? run->box : AnalysisBox{};
+    const double windows = window_alpha(run.get(), range.min_arrival_ns, range.max_arrival_ns);
+    return {windows, windows};
+}
+
+/// The same for the loose selection, which takes ticks of every beam state, and whole windows.
+double Accumulator::Impl::loose_ratio() const {
+    if (background == Background::strobe) {
+        return exposure_ratio(ticks_on + ticks_off + ticks_no_beam_cycle + ticks_unknown + pending.beam_ticks(),
+                              strobes);
+    }
+    return window_alpha(run.get(), 0, std::numeric_limits<double>::infinity());
+}
+
+/// `role` anticoincident: of the background, whose own beam state does not matter where it is a strobe's.
+void Accumulator::Impl::count_window(const Event& event, const WindowEvent& window, WindowRole role) {
+    const AcceptedWindow measured{window[Feature::charge_pe], window[Feature::arrival_ns], role,
+                                  discriminant.point(window, event.feature_count)};
+    if ((window.cuts & loose_cuts) == 0 && window[Feature::arrival_sample] >= 0) {
+        loose.charge[index(role)].fill(measured.charge_pe);
+        loose.arrival[index(role)].fill(measured.arrival_ns);
+        discriminant.add_loose(role, measured.point);
+        if (role == WindowRole::coincident) detectors.add_charge(event.detector, measured.charge_pe);
+    }
+    if (!window.accepted()) return;
+    if (event.trigger_class != TriggerClass::strobe) {
+        pending.add_accepted(measured);
+        return;
+    }
+    fill_on({&measured, 1});
+    fill_off({&measured, 1});
 }
 
 /// The exposure: every recorded tick, before any cut.
@@ -273,6 +311,7 @@ Accumulator& Accumulator::operator=(Accumulator&&) noexcept = default;
 void Accumulator::on_run(const RunDescription& run) {
     Impl& m = *impl_;
     if (m.run != nullptr) {
+        if (*m.run == run) return;  // announced again
         const std::string_view what = difference(*m.run, run);
         if (!what.empty()) {
             log::monitor().warn(
@@ -310,18 +349,14 @@ void Accumulator::on_event(const Event& event) {
     }
     const std::uint64_t row = m.trends.add(event, pretrace_peaks);
     m.pending.add(event.sequence, event.trigger_class, row);
+    m.detectors.add(event);
+    const bool is_strobe = event.trigger_class == TriggerClass::strobe;
+    const bool is_background = is_strobe && m.background == Background::strobe;
+    m.strobes += is_strobe;
     for (std::size_t w = 0; w < event.window_count; ++w) {
-        const WindowEvent& window = event.window[w];
-        m.cut_counts[w].add(window.cuts);
-        if (!of_a_tick || !measured) continue;
-        const WindowRole role = m.run->windows[w].role;
-        const double charge_pe = window[Feature::charge_pe];
-        const double arrival_ns = window[Feature::arrival_ns];
-        if ((window.cuts & m.loose_cuts) == 0 && window[Feature::arrival_sample] >= 0) {
-            m.loose.charge[index(role)].fill(charge_pe);
-            m.loose.arrival[index(role)].fill(arrival_ns);
-        }
-        if (window.accepted()) m.pending.add_accepted({charge_pe, arrival_ns, role});
+        m.cut_counts[w].add(event.window[w].cuts);
+        if ((!of_a_tick && !is_background) || !measured) continue;
+        m.count_window(event, event.window[w], is_background ? WindowRole::anticoincident : m.run->windows[w].role);
     }
     while (const auto late = m.pending.take_older(event.sequence, m.config.pending_events)) {
         m.resolve(*late, BeamState::unknown, -1);
@@ -341,7 +376,7 @@ void Accumulator::on_ticks(std::span<const TickRecord> ticks) {
     Impl& m = *impl_;
     if (m.run == nullptr) return;
     for (const TickRecord& tick : ticks) m.count_tick(tick.state, static_cast<double>(tick.power_w));
-    m.history.advance(m.beam_energy_gwh(), m.box);
+    m.history.advance(m.beam_energy_gwh(), m.totals());
 }
 
 void Accumulator::on_dead_time(const DeadTime& interval) {
@@ -359,7 +394,11 @@ void Accumulator::on_dead_time(const DeadTime& interval) {
     m.next_dead_sequence = interval.last_sequence + 1;
 }
 
-void Accumulator::on_calibration(const Calibration& calibration) { impl_->calibration = calibration; }
+void Accumulator::on_calibration(const Calibration& calibration) {
+    impl_->calibration = calibration;
+    impl_->detectors.calibrate(calibration);
+}
+
 void Accumulator::on_waveform(const Waveform& waveform) {
     impl_->waveform = std::make_shared<const Waveform>(waveform);
 }
@@ -378,11 +417,16 @@ const MonitorConfig& Accumulator::config() const noexcept { return impl_->config
 Conditions Accumulator::conditions() const {
     Conditions c;
     c.newest_event_utc_ns = impl_->newest_event_utc_ns;
+    for (const DetectorState& detector : impl_->detector_states()) {
+        if (detector.silent) c.silent_detectors.push_back(detector.name);
+    }
     const TrendRow* const row = impl_->trends.newest_complete();
     if (row == nullptr) return c;
     c.events = row->events;
-    c.trigger_rate_span_s = row->seconds;
-    c.trigger_rate_hz = row->seconds > 0 ? row->triggers / row->seconds : 0;
+    if (row->seconds > 0 && row->others < row->events) {
+        c.tick_rate_span_s = row->seconds;
+        c.tick_rate_hz = (row->triggers - static_cast<double>(row->others)) / row->seconds;
+    }
     c.baseline_median_adc = row->baseline_median_adc.value().value_or(std::numeric_limits<double>::quiet_NaN());
     c.baseline_sigma_adc = row->baseline_sigma_adc.value().value_or(std::numeric_limits<double>::quiet_NaN());
     c.spe_charge_adc = row->spe_charge_adc.value().value_or(0);
@@ -406,26 +450,33 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
     s.calibration = m.calibration;
     s.last_dead_time = m.last_dead_time;
 
-    const AnalysisBox range = m.run != nullptr ? m.run->box : AnalysisBox{};
     const double tick_rate_hz = m.run != nullptr ? m.run->tick_rate_hz : 0;
-    const double alpha = window_alpha(m.run.get(), range.min_arrival_ns, range.max_arrival_ns);
-    const double loose_alpha = window_alpha(m.run.get(), 0, std::numeric_limits<double>::infinity());
-    const auto charge = [](const Selection& selection, const char* what, double a) {
-        return triple(selection.charge, what, "charge [PE]", 1, a);
+    const ExposureRatio alpha = m.ratio_of(m.totals());
+    const double loose_alpha = m.loose_ratio();
+    s.background = m.background;
+    s.charge_unit = charge_unit(m.run.get());
+    const std::string charge_axis = axis_of(m.run.get(), "charge_pe", "");
+    const auto charge = [&](const Selection& selection, const char* what, double a) {
+        return compare(spectrum(selection.charge[0], charge_axis, 1), spectrum(selection.charge[1], charge_axis, 1),
+                       m.background, what, a);
     };
-    const auto arrival = [](const Selection& selection, const char* what, double a) {
-        return triple(selection.arrival, what, "arrival [us]", 1e-3, a);
+    const auto arrival = [&](const Selection& selection, const char* what, double a) {
+        return compare(spectrum(selection.arrival[0], "arrival [us]", 1e-3),
+                       spectrum(selection.arrival[1], "arrival [us]", 1e-3), m.background, what, a);
     };
-    s.pe_on = charge(m.on, "beam on", alpha);
-    s.pe_off = charge(m.off, "beam off", alpha);
+    s.pe_on = charge(m.on, "beam on", alpha.on);
+    s.pe_off = charge(m.off, "beam off", alpha.off);
     s.pe_loose = charge(m.loose, "loose", loose_alpha);
-    s.arrival_on = arrival(m.on, "beam on", alpha);
-    s.arrival_off = arrival(m.off, "beam off", alpha);
+    s.arrival_on = arrival(m.on, "beam on", alpha.on);
+    s.arrival_off = arrival(m.off, "beam off", alpha.off);
     s.arrival_loose = arrival(m.loose, "loose", loose_alpha);
+    s.discriminant = m.discriminant.view(m.run.get(), alpha.on, loose_alpha);
+    s.detectors = m.detector_states();
 
-    s.excess = excess(m.box.coincident_on, m.box.anticoincident_on, alpha);
-    s.control = excess(m.box.coincident_off, m.box.anticoincident_off, alpha);
-    s.excess_history = m.history.points(alpha, m.beam_energy_gwh(), m.box);
+    s.excess = compared(m.box.coincident_on, m.box.background_on, alpha.on);
+    s.control = compared(m.box.coincident_off, m.box.background_off, alpha.off);
+    s.excess_history =
+        m.history.points([&m](const ExcessTotals& t) { return m.ratio_of(t); }, m.beam_energy_gwh(), m.totals());
 
     s.exposure.ticks_on = m.ticks_on;
     s.exposure.ticks_off = m.ticks_off;
@@ -433,6 +484,7 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
     s.exposure.ticks_unknown = m.ticks_unknown;
     s.exposure.ticks_pending = m.pending.beam_ticks();
     s.exposure.ticks_on_without_power = m.ticks_on_without_power;
+    s.exposure.strobes = m.strobes;
     if (tick_rate_hz > 0) {
         s.exposure.live_on_s = static_cast<double>(m.ticks_on) / tick_rate_hz;
         s.exposure.live_off_s = static_cast<double>(m.ticks_off + m.ticks_no_beam_cycle) / tick_rate_hz;
@@ -488,10 +540,12 @@ void Accumulator::Impl::put(ByteWriter& out) const {
     put_config(out, config);
     put_run(out);
     for (const Selection* selection : {&on, &off, &loose}) selection->put(out);
+    discriminant.put(out);
     out.put(box);
     for (const CutCounts& counts : cut_counts) out.put(counts);
-    for (const std::uint64_t n : {events, skipped_events, unmatched_beam_states, ticks_on, ticks_off,
-                                  ticks_no_beam_cycle, ticks_unknown, ticks_on_without_power, refused_triggers}) {
+    for (const std::uint64_t n :
+         {events, skipped_events, unmatched_beam_states, ticks_on, ticks_off, ticks_no_beam_cycle, ticks_unknown,
+          ticks_on_without_power, strobes, refused_triggers}) {
         out.put(n);
     }
     out.put(beam_energy_j);
@@ -503,6 +557,7 @@ void Accumulator::Impl::put(ByteWriter& out) const {
     out.put(static_cast<std::uint32_t>(alarm_log.size()));
     for (const Alarm& alarm : alarm_log) put_alarm(out, alarm);
     pending.put(out);
+    detectors.put(out);
     out.put(next_sequence);
     out.put(next_dead_sequence);
     out.put(newest_event_utc_ns);
@@ -517,10 +572,12 @@ void Accumulator::Impl::put(ByteWriter& out) const {
 bool Accumulator::Impl::get(ByteReader& in) {
     if (!get_run(in)) return false;
     for (Selection* selection : {&on, &off, &loose}) selection->get(in);
+    discriminant.get(in);
     box = in.get<BoxCounts>();
     for (CutCounts& counts : cut_counts) counts = in.get<CutCounts>();
-    for (std::uint64_t* n : {&events, &skipped_events, &unmatched_beam_states, &ticks_on, &ticks_off,
-                             &ticks_no_beam_cycle, &ticks_unknown, &ticks_on_without_power, &refused_triggers}) {
+    for (std::uint64_t* n :
+         {&events, &skipped_events, &unmatched_beam_states, &ticks_on, &ticks_off, &ticks_no_beam_cycle, &ticks_unknown,
+          &ticks_on_without_power, &strobes, &refused_triggers}) {
         *n = in.get<std::uint64_t>();
     }
     beam_energy_j = in.get<double>();
@@ -533,6 +590,7 @@ bool Accumulator::Impl::get(ByteReader& in) {
     alarm_log.resize(in.get_count(18));
     for (Alarm& alarm : alarm_log) alarm = get_alarm(in);
     if (alarms.size() > kAlarmLogLength || alarm_log.size() > kAlarmLogLength || !pending.get(in)) return false;
+    if (!detectors.get(in) || detectors.size() != (run != nullptr ? run->detectors.size() : 0)) return false;
     next_sequence = in.get<std::uint64_t>();
     next_dead_sequence = in.get<std::uint64_t>();
     newest_event_utc_ns = in.get<std::int64_t>();

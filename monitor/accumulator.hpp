@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "daq/core/event_sink.hpp"
@@ -17,10 +18,11 @@ namespace alleycat {
 struct Conditions {
     std::uint64_t events = 0;  ///< behind the means; 0: nothing is known yet
     std::int64_t newest_event_utc_ns = 0;
-    double trigger_rate_hz = 0;  ///< by the board's clock, refused triggers included; 0: not known
-    double trigger_rate_span_s = 0;
+    double tick_rate_hz = 0;      ///< by the board's clock, refused triggers included, strobes not
+    double tick_rate_span_s = 0;  ///< of time behind it; 0: not known, and no judgement
     double baseline_median_adc = 0, baseline_sigma_adc = 0;
-    double spe_charge_adc = 0;  ///< 0: not known
+    double spe_charge_adc = 0;                  ///< 0: not known
+    std::vector<std::string> silent_detectors;  ///< their names
 };
 
 /// Accumulates what comes in the order of an EventSink, over all runs of a campaign.

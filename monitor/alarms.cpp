@@ -105,6 +105,7 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
     watch_ledger(look);
     watch_writer(look);
     watch_signal(look);
+    watch_detectors(look);
     watch_beam(look);
     watch_buffer(look);
     return std::move(look.changed);
@@ -143,8 +144,10 @@ void AlarmWatch::watch_rate(Look& look) {
         judge(look, "stale_data", std::nullopt, "the age of the data is not judged now");
         return;
     }
-    // By the host's clock, from what was counted some looks ago: blind to 0.1 Hz, but it shows a stall at once.
-    rate_samples_.push_back({look.now_ns, status.ledger.triggers});
+    // By the host's clock, from what was counted some looks ago: blind to 0.1 Hz, but it shows a stall at once. Where
+    // ticks are counted apart, strobes do not hide a missing one.
+    const std::uint64_t ticks = status.ledger.has_ticks ? status.ledger.ticks_seen : status.ledger.triggers;
+    rate_samples_.push_back({look.now_ns, ticks});
     while (rate_samples_.size() > 2 && seconds_between(rate_samples_[1].utc_ns, look.now_ns) >= kHostSpanS) {
         rate_samples_.erase(rate_samples_.begin());
     }
@@ -152,14 +155,14 @@ void AlarmWatch::watch_rate(Look& look) {
     const double span_s = seconds_between(rate_samples_.front().utc_ns, look.now_ns);
     const double nominal_hz = look.in.tick_rate_hz;
     double host_rate_hz = nominal_hz;
-    if (span_s >= kHostSpanS && status.ledger.triggers >= rate_samples_.front().triggers) {
-        host_rate_hz = static_cast<double>(status.ledger.triggers - rate_samples_.front().triggers) / span_s;
+    if (span_s >= kHostSpanS && ticks >= rate_samples_.front().ticks) {
+        host_rate_hz = static_cast<double>(ticks - rate_samples_.front().ticks) / span_s;
     }
     const double host_off_hz = std::abs(host_rate_hz - nominal_hz);
     // By the board's clock, from the times of the triggers themselves: exact, but an interval late.
     const Conditions& conditions = look.in.conditions;
-    const bool board_known = conditions.trigger_rate_span_s >= kBoardSpanS;
-    const double board_off_hz = board_known ? std::abs(conditions.trigger_rate_hz - nominal_hz) : 0;
+    const bool board_known = conditions.tick_rate_span_s >= kBoardSpanS;
+    const double board_off_hz = board_known ? std::abs(conditions.tick_rate_hz - nominal_hz) : 0;
     const double silent_s = seconds_between(std::max(status.last_trigger_utc_ns, status.run_start_utc_ns), look.now_ns);
 
     const Level by_host = above("trigger_rate", host_off_hz, kNever, config_.rate_alarm_hz);
@@ -167,12 +170,11 @@ void AlarmWatch::watch_rate(Look& look) {
     if (silent_s > config_.silence_s) {
         judge(look, "trigger_rate", AlarmLevel::alarm, fmt::format("no trigger for {:.0f} s", silent_s));
     } else if (by_host >= by_board && by_host) {
-        judge(look, "trigger_rate", by_host,
-              fmt::format("{:.2f} triggers/s, nominal {:g} Hz", host_rate_hz, nominal_hz));
+        judge(look, "trigger_rate", by_host, fmt::format("{:.2f} ticks/s, nominal {:g} Hz", host_rate_hz, nominal_hz));
     } else {
         judge(look, "trigger_rate", by_board,
               fmt::format("{:.3f} Hz by the board's clock, nominal {:g} Hz",
-                          board_known ? conditions.trigger_rate_hz : host_rate_hz, nominal_hz));
+                          board_known ? conditions.tick_rate_hz : host_rate_hz, nominal_hz));
     }
     // Silence has its own alarm: here triggers come and their events do not.
     const double age_s =
@@ -246,6 +248,15 @@ void AlarmWatch::watch_signal(Look& look) {
     judge(look, "spe_charge", above("spe_charge", spe_off, kNever, 1),
           fmt::format("SPE charge {:.1f} ADC x sample, range {:g} to {:g}", c.spe_charge_adc, config_.spe_min_adc,
                       config_.spe_max_adc));
+}
+
+void AlarmWatch::watch_detectors(Look& look) {
+    const std::vector<std::string>& silent = look.in.conditions.silent_detectors;
+    const bool any = look.running && !silent.empty();
+    judge(look, "detector_silent", any ? Level{AlarmLevel::alarm} : std::nullopt,
+          any ? fmt::format("no event from {} while the other detectors had some: {:g} each would have been due",
+                            fmt::join(silent, ", "), config_.silent_detector_events)
+              : "every detector has events");
 }
 
 void AlarmWatch::watch_beam(Look& look) {

@@ -27,13 +27,14 @@ struct AlarmInput {
 /// (of the limit) back inside, or its condition absent, for clear_after_s. Names are stable:
 ///
 ///   run_error        the state machine is in error
-///   trigger_rate     rate off its nominal value, or silence
+///   trigger_rate     rate of ticks off its nominal value, or silence
 ///   stale_data       triggers come, but the newest event is old
 ///   refused_triggers triggers were refused for want of space
 ///   ledger           counts do not balance
 ///   writer_away      no writer connected; writer: the writer reports a problem
 ///   disk_low         hours until the disk is full
 ///   baseline, baseline_sigma, spe_charge
+///   detector_silent  one of several detectors gives nothing, the others do
 ///   beam_unknown     no beam state, or one far behind
 ///   retransmit_buffer
 ///
@@ -71,6 +72,7 @@ class AlarmWatch {
     void watch_ledger(Look& look);
     void watch_writer(Look& look);
     void watch_signal(Look& look);
+    void watch_detectors(Look& look);
     void watch_beam(Look& look);
     void watch_buffer(Look& look);
 
@@ -82,7 +84,7 @@ class AlarmWatch {
     std::optional<std::int64_t> refused_last_ns_;
     struct RateSample {
         std::int64_t utc_ns = 0;
-        std::uint64_t triggers = 0;
+        std::uint64_t ticks = 0;
     };
     std::vector<RateSample> rate_samples_;  ///< of the last few looks, oldest first
 };

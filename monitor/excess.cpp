@@ -119,4 +119,14 @@ Excess excess(std::uint64_t n_on, std::uint64_t n_off, double alpha) {
     return result;
 }
 
+Excess compared(std::uint64_t n_on, std::uint64_t n_off, double alpha) {
+    if (!std::isnan(alpha)) return excess(n_on, n_off, alpha);
+    return {n_on, n_off, alpha, alpha, alpha, alpha, alpha, alpha, alpha};
+}
+
+double exposure_ratio(std::uint64_t on, std::uint64_t off) noexcept {
+    if (on == 0 || off == 0) return std::numeric_limits<double>::quiet_NaN();
+    return static_cast<double>(on) / static_cast<double>(off);
+}
+
 }  // namespace alleycat

@@ -19,6 +19,12 @@ inline constexpr double kDelta90 = 2.705543454095404;
 /// Throws Error when alpha is not a positive number.
 [[nodiscard]] Excess excess(std::uint64_t n_on, std::uint64_t n_off, double alpha);
 
+/// The same, or the counts alone and NaN for all else while alpha is NaN: one of the exposures is zero.
+[[nodiscard]] Excess compared(std::uint64_t n_on, std::uint64_t n_off, double alpha);
+
+/// alpha from two exposures; NaN while one of them is zero.
+[[nodiscard]] double exposure_ratio(std::uint64_t on, std::uint64_t off) noexcept;
+
 /// Significance of n_on against n_off with the sign of the excess (Li & Ma, ApJ 272 (1983) 317, eq. 17). A count of 0
 /// contributes 0 to its term; two zeros give 0.
 [[nodiscard]] double li_ma(std::uint64_t n_on, std::uint64_t n_off, double alpha);

@@ -5,7 +5,7 @@
 
 namespace alleycat {
 
-void ExcessHistory::advance(double beam_energy_gwh, const BoxCounts& totals) {
+void ExcessHistory::advance(double beam_energy_gwh, const ExcessTotals& totals) {
     if (beam_energy_gwh < next_gwh_) return;
     if (points_.size() >= max_points_) thin();
     points_.push_back({beam_energy_gwh, totals});
@@ -23,21 +23,28 @@ void ExcessHistory::thin() {
     }
 }
 
-std::vector<ExcessPoint> ExcessHistory::points(double alpha, double beam_energy_gwh, const BoxCounts& totals) const {
+std::vector<ExcessPoint> ExcessHistory::points(const RatioOf& ratio_of, double beam_energy_gwh,
+                                               const ExcessTotals& totals) const {
     std::vector<ExcessPoint> all;
     all.reserve(points_.size() + 1);
-    const auto add = [&](double gwh, const BoxCounts& c) {
-        const auto difference = [&](std::uint64_t on, std::uint64_t off) {
-            return static_cast<double>(on) - alpha * static_cast<double>(off);
-        };
-        const auto error = [&](std::uint64_t on, std::uint64_t off) {
-            return std::sqrt(static_cast<double>(on) + alpha * alpha * static_cast<double>(off));
-        };
-        all.push_back({gwh, difference(c.coincident_on, c.anticoincident_on),
-                       error(c.coincident_on, c.anticoincident_on), difference(c.coincident_off, c.anticoincident_off),
-                       error(c.coincident_off, c.anticoincident_off)});
+    const auto difference = [](std::uint64_t on, std::uint64_t off, double alpha) {
+        return static_cast<double>(on) - alpha * static_cast<double>(off);
     };
-    for (const Point& p : points_) add(p.beam_energy_gwh, p.counts);
+    const auto error = [](std::uint64_t on, std::uint64_t off, double alpha) {
+        return std::sqrt(static_cast<double>(on) + alpha * alpha * static_cast<double>(off));
+    };
+    const auto add = [&](double gwh, const ExcessTotals& t) {
+        const ExposureRatio alpha = ratio_of(t);
+        if (std::isnan(alpha.on)) return;
+        const BoxCounts& n = t.box;
+        // Without any tick with beam off the control is nothing, known exactly.
+        const double off = std::isnan(alpha.off) ? 0 : alpha.off;
+        all.push_back({gwh, difference(n.coincident_on, n.background_on, alpha.on),
+                       error(n.coincident_on, n.background_on, alpha.on),
+                       difference(n.coincident_off, n.background_off, off),
+                       error(n.coincident_off, n.background_off, off)});
+    };
+    for (const Point& p : points_) add(p.beam_energy_gwh, p.totals);
     add(beam_energy_gwh, totals);
     return all;
 }

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace alleycat {
 namespace {
 
 constexpr std::uint32_t kMaxBins = 10'000;
+constexpr std::uint64_t kMaxCells = 40'000;  // of the discriminant's map: four of them are kept
+constexpr std::size_t kMaxText = 64;         // characters of a feature's name or a title
 
 /// One numeric key: where it is, what it may be. One table serves reading and checking.
 template <class Config>
@@ -35,6 +38,7 @@ constexpr NumberKey<AlarmConfig> kAlarmKeys[]{
     {"spe_min_adc", &AlarmConfig::spe_min_adc, 0, 1e9},
     {"spe_max_adc", &AlarmConfig::spe_max_adc, 0, 1e9},
     {"beam_unknown_s", &AlarmConfig::beam_unknown_s, 0, 86400},
+    {"silent_detector_events", &AlarmConfig::silent_detector_events, 0, 1e9},
     {"buffer_warning_percent", &AlarmConfig::buffer_warning_percent, 0, 100},
     {"buffer_alarm_percent", &AlarmConfig::buffer_alarm_percent, 0, 100},
 };
@@ -60,27 +64,79 @@ bool plausible(const Binning& b) noexcept {
            b.bins >= 1 && b.bins <= kMaxBins;
 }
 
-/// Three keys <name>_min_<unit>, <name>_max_<unit>, <name>_bin_<unit>; the range must be whole bins.
-Binning parse_binning(ConfigSection& section, std::string_view name, std::string_view unit, const Binning& fallback) {
-    const auto key = [&](std::string_view what) { return fmt::format("{}_{}_{}", name, what, unit); };
-    const double low = section.number(key("min"), fallback.low, -1e9, 1e9);
-    const double high = section.number(key("max"), fallback.high(), -1e9, 1e9);
-    const double width = section.number(key("bin"), fallback.width, 1e-6, 1e9);
+/// The three keys of one axis, and the word for its unit in messages.
+struct AxisKeys {
+    std::string min, max, bin;
+    std::string unit;
+};
+
+/// The range must be whole bins.
+Binning parse_binning(ConfigSection& section, const AxisKeys& key, const Binning& fallback) {
+    const double low = section.number(key.min, fallback.low, -1e9, 1e9);
+    const double high = section.number(key.max, fallback.high(), -1e9, 1e9);
+    const double width = section.number(key.bin, fallback.width, 1e-6, 1e9);
     if (!(high > low)) {
-        section.problem(key("max"), fmt::format("{} is not above {} = {}", high, key("min"), low));
+        section.problem(key.max, fmt::format("{} is not above {} = {}", high, key.min, low));
         return fallback;
     }
     const double bins = std::round((high - low) / width);
     if (bins > kMaxBins) {
-        section.problem(key("bin"), fmt::format("{} {} makes more than {} bins", width, unit, kMaxBins));
+        section.problem(key.bin, fmt::format("{}{} makes more than {} bins", width, key.unit, kMaxBins));
         return fallback;
     }
     if (bins < 1 || std::abs(bins * width - (high - low)) > 1e-9 * (high - low)) {
-        section.problem(key("bin"),
-                        fmt::format("{} {} does not divide {} to {} {} into whole bins", width, unit, low, high, unit));
+        section.problem(key.bin, fmt::format("{}{} does not divide {} to {}{} into whole bins", width, key.unit, low,
+                                             high, key.unit));
         return fallback;
     }
     return {low, width, static_cast<std::uint32_t>(bins)};
+}
+
+AxisKeys axis_keys(std::string_view name, std::string_view unit) {
+    const auto key = [&](std::string_view what) { return fmt::format("{}_{}_{}", name, what, unit); };
+    return {key("min"), key("max"), key("bin"), fmt::format(" {}", unit)};
+}
+
+bool plausible(const DiscriminantConfig& d) noexcept {
+    const auto fits = [](const std::string& text) { return text.size() <= kMaxText; };
+    return fits(d.feature) && fits(d.against) && fits(d.title) && fits(d.against_title) && plausible(d.bins) &&
+           plausible(d.against_bins) && std::uint64_t{d.bins.bins} * d.against_bins.bins <= kMaxCells;
+}
+
+std::string short_text(ConfigSection& section, std::string_view key, std::string_view fallback = "") {
+    std::string text = section.text(key, fallback);
+    if (text.size() <= kMaxText) return text;
+    section.problem(key, fmt::format("is longer than {} characters", kMaxText));
+    return std::string{fallback};
+}
+
+/// The charge has a binning already; any other axis must be given one.
+Binning parse_against(ConfigSection& section, const std::string& against, const Binning& charge) {
+    const AxisKeys keys{"against_min", "against_max", "against_bin", ""};
+    if (against == "charge_pe") return parse_binning(section, keys, charge);
+    for (const std::string& key : {keys.min, keys.max, keys.bin}) {
+        if (!section.has(key)) section.problem("against", fmt::format("needs {}: it is not charge_pe", key));
+    }
+    return parse_binning(section, keys, charge);
+}
+
+DiscriminantConfig parse_discriminant(ConfigSection section, const Binning& charge) {
+    DiscriminantConfig config;
+    config.against_bins = charge;
+    if (!section.present()) return {};
+    config.feature = short_text(section, "feature");
+    if (!section.has("feature")) section.problem("feature", "is missing: the column that is drawn");
+    config.bins = parse_binning(section, {"min", "max", "bin", ""}, config.bins);
+    config.title = short_text(section, "title");
+    config.against = short_text(section, "against", config.against);
+    config.against_bins = parse_against(section, config.against, charge);
+    config.against_title = short_text(section, "against_title");
+    if (config.bins.bins > kMaxCells / config.against_bins.bins) {
+        section.problem(
+            "bin", fmt::format("{} x {} bins are more than {}", config.bins.bins, config.against_bins.bins, kMaxCells));
+    }
+    section.finish();
+    return config;
 }
 
 AlarmConfig parse_alarms(ConfigSection section) {
@@ -105,16 +161,44 @@ AlarmConfig parse_alarms(ConfigSection section) {
 MonitorConfig parse_monitor(ConfigSection& root) {
     ConfigSection section = root.section("monitor");
     MonitorConfig config;
-    config.charge_pe = parse_binning(section, "charge", "pe", config.charge_pe);
-    config.arrival_ns = parse_binning(section, "arrival", "ns", config.arrival_ns);
+    config.charge_pe = parse_binning(section, axis_keys("charge", "pe"), config.charge_pe);
+    config.arrival_ns = parse_binning(section, axis_keys("arrival", "ns"), config.arrival_ns);
     for (const auto& key : kMonitorKeys)
         config.*key.field = section.number(key.name, config.*key.field, key.min, key.max);
     for (const CountKey& key : kCountKeys) {
         config.*key.field = static_cast<std::uint32_t>(section.integer(key.name, config.*key.field, key.min, key.max));
     }
+    config.discriminant = parse_discriminant(section.section("discriminant"), config.charge_pe);
     config.alarms = parse_alarms(section.section("alarms"));
     section.finish();
     return config;
+}
+
+void check_features(ConfigSection& root, const MonitorConfig& config, const std::vector<FeatureInfo>& schema) {
+    const DiscriminantConfig& discriminant = config.discriminant;
+    if (discriminant.feature.empty()) return;
+    ConfigSection section = root.section("monitor").section("discriminant");
+    std::vector<std::string_view> names;
+    for (const FeatureInfo& feature : schema) names.push_back(feature.name);
+    const auto check = [&](std::string_view key, const std::string& name) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) return;
+        section.problem(key, fmt::format("'{}' is not a feature: {}", name, fmt::join(names, ", ")));
+    };
+    check("feature", discriminant.feature);
+    check("against", discriminant.against);
+}
+
+RecordedMonitorConfig monitor_config_of(const RunDescription& run) {
+    try {
+        const ConfigFile station = ConfigFile::parse(run.config_text, run.config_name);
+        ConfigProblems problems;
+        ConfigSection root{station, problems};
+        const MonitorConfig config = parse_monitor(root);
+        if (problems.empty()) return {config, {}};
+        return {{}, problems.lines().front()};
+    } catch (const Error& error) {
+        return {{}, error.what()};
+    }
 }
 
 bool plausible(const MonitorConfig& config) noexcept {
@@ -130,7 +214,7 @@ bool plausible(const MonitorConfig& config) noexcept {
         const std::uint32_t value = config.*key.field;
         if (value < key.min || value > key.max) return false;
     }
-    return plausible(config.charge_pe) && plausible(config.arrival_ns);
+    return plausible(config.charge_pe) && plausible(config.arrival_ns) && plausible(config.discriminant);
 }
 
 }  // namespace alleycat

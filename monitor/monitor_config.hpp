@@ -3,8 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "daq/core/config.hpp"
+#include "daq/core/event.hpp"
+#include "daq/core/run_description.hpp"
 
 namespace alleycat {
 
@@ -37,15 +41,29 @@ struct AlarmConfig {
     double spe_min_adc = 50;  ///< SPE charge [ADC x sample]
     double spe_max_adc = 100;
     double beam_unknown_s = 60;          ///< 0: a station without beam information
+    double silent_detector_events = 50;  ///< of the others, each on average, since its last one; 0: never
     double buffer_warning_percent = 50;  ///< retransmit buffer
     double buffer_alarm_percent = 90;
 
     friend bool operator==(const AlarmConfig&, const AlarmConfig&) = default;
 };
 
+/// [monitor.discriminant]: the feature that tells one kind of pulse from another (F90, tail over total, a rise time),
+/// and the one it is drawn against. Both are columns of the run's schema, which only the run knows.
+struct DiscriminantConfig {
+    std::string feature;  ///< "": the station names none
+    std::string against = "charge_pe";
+    Binning bins{0, 0.02, 50};         ///< in the feature's unit
+    Binning against_bins{0, 2, 25};    ///< in the other's
+    std::string title, against_title;  ///< of the axes, without the unit; "": the feature's name
+
+    friend bool operator==(const DiscriminantConfig&, const DiscriminantConfig&) = default;
+};
+
 struct MonitorConfig {
     Binning charge_pe{0, 2, 25};
     Binning arrival_ns{0, 500, 24};
+    DiscriminantConfig discriminant;
     double trend_interval_s = 10;         ///< one point of a trend [s of event time]
     std::uint32_t trend_points = 2000;    ///< at most, per trend
     double history_step_kwh = 1;          ///< first step of the cumulative excess [kWh of beam energy]
@@ -57,8 +75,19 @@ struct MonitorConfig {
     friend bool operator==(const MonitorConfig&, const MonitorConfig&) = default;
 };
 
-/// Reads [monitor] and [monitor.alarms]; problems go to the section's ConfigProblems.
+/// Reads [monitor] and the tables in it; problems go to the section's ConfigProblems. Whether a feature exists is not
+/// known here: check_features() asks for it where the schema is.
 [[nodiscard]] MonitorConfig parse_monitor(ConfigSection& root);
+
+/// Reports at its place every feature of [monitor.discriminant] that is not a column of `schema`.
+void check_features(ConfigSection& root, const MonitorConfig& config, const std::vector<FeatureInfo>& schema);
+
+/// [monitor] of the station text that stands in a recorded run; other tables are left alone.
+struct RecordedMonitorConfig {
+    MonitorConfig config;  ///< the defaults where the text cannot be used
+    std::string problem;   ///< why it cannot: its first problem; "": it can
+};
+[[nodiscard]] RecordedMonitorConfig monitor_config_of(const RunDescription& run);
 
 /// True when every number is within the range that parse_monitor() accepts: for configurations that came as bytes.
 [[nodiscard]] bool plausible(const MonitorConfig& config) noexcept;

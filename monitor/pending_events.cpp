@@ -63,8 +63,10 @@ void PendingEvents::put(ByteWriter& out) const {
     out.put(static_cast<std::uint32_t>(accepted_.size()));
     for (const Accepted& a : accepted_) {
         out.put(a.sequence);
-        out.put(a.window.charge_pe);
-        out.put(a.window.arrival_ns);
+        for (const double x :
+             {a.window.charge_pe, a.window.arrival_ns, a.window.point.feature, a.window.point.against}) {
+            out.put(x);
+        }
         out.put(a.window.role);
     }
 }
@@ -75,16 +77,18 @@ bool PendingEvents::get(ByteReader& in) {
     for (std::size_t i = 0; i < events && !in.failed(); ++i) {
         const auto sequence = in.get<std::uint64_t>();
         const auto trend_row = in.get<std::uint64_t>();
-        const auto trigger_class = in.get_enum(TriggerClass::random);
+        const auto trigger_class = in.get_enum(TriggerClass::hit);
         if (!waiting_.empty() && sequence <= waiting_.back().sequence) return false;
         add(sequence, trigger_class, trend_row);
     }
-    const std::size_t accepted = in.get_count(25);
+    const std::size_t accepted = in.get_count(41);
     for (std::size_t i = 0; i < accepted && !in.failed(); ++i) {
         Accepted a;
         a.sequence = in.get<std::uint64_t>();
-        a.window.charge_pe = in.get<double>();
-        a.window.arrival_ns = in.get<double>();
+        for (double* x :
+             {&a.window.charge_pe, &a.window.arrival_ns, &a.window.point.feature, &a.window.point.against}) {
+            *x = in.get<double>();
+        }
         a.window.role = in.get_enum(WindowRole::anticoincident);
         const bool waits =
             std::binary_search(waiting_.begin(), waiting_.end(), Waiting{a.sequence},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -12,11 +13,18 @@
 
 namespace alleycat {
 
+/// Where a window stands on the discriminant's map; NaN: nowhere.
+struct DiscriminantPoint {
+    double feature = std::numeric_limits<double>::quiet_NaN();
+    double against = std::numeric_limits<double>::quiet_NaN();
+};
+
 /// A window that passed all cuts: all that the analysis selection needs of it.
 struct AcceptedWindow {
     double charge_pe = 0;
     double arrival_ns = 0;
     WindowRole role = WindowRole::coincident;
+    DiscriminantPoint point;
 };
 
 /// Events of one run in the order of their sequence. Nearly all of them have no accepted window, so the few that have

@@ -63,6 +63,20 @@ Binning get_binning(ByteReader& in) {
     return b;
 }
 
+void put_discriminant(ByteWriter& out, const DiscriminantConfig& d) {
+    for (const std::string* text : {&d.feature, &d.against, &d.title, &d.against_title}) out.put_text(*text);
+    put_binning(out, d.bins);
+    put_binning(out, d.against_bins);
+}
+
+DiscriminantConfig get_discriminant(ByteReader& in) {
+    DiscriminantConfig d;
+    for (std::string* text : {&d.feature, &d.against, &d.title, &d.against_title}) *text = in.get_text();
+    d.bins = get_binning(in);
+    d.against_bins = get_binning(in);
+    return d;
+}
+
 }  // namespace
 
 void put_status(ByteWriter& out, const Status& s) {
@@ -164,6 +178,7 @@ Alarm get_alarm(ByteReader& in) {
 void put_config(ByteWriter& out, const MonitorConfig& c) {
     put_binning(out, c.charge_pe);
     put_binning(out, c.arrival_ns);
+    put_discriminant(out, c.discriminant);
     out.put(c.trend_interval_s);
     out.put(c.trend_points);
     out.put(c.history_step_kwh);
@@ -176,6 +191,7 @@ MonitorConfig get_config(ByteReader& in) {
     MonitorConfig c;
     c.charge_pe = get_binning(in);
     c.arrival_ns = get_binning(in);
+    c.discriminant = get_discriminant(in);
     c.trend_interval_s = in.get<double>();
     c.trend_points = in.get<std::uint32_t>();
     c.history_step_kwh = in.get<double>();

@@ -39,11 +39,11 @@ void get_mean(ByteReader& in, Mean& m) {
     m.sum_of_squares = in.get<double>();
 }
 
-constexpr std::size_t kRowBytes = 8 * 9 + 24 * 5;
+constexpr std::size_t kRowBytes = 8 * 10 + 24 * 5;
 
 void put_row(ByteWriter& out, const TrendRow& r) {
     for (const std::int64_t n : {r.interval, r.first_utc_ns, r.last_utc_ns}) out.put(n);
-    for (const std::uint64_t n : {r.events, r.muon_veto, r.linear_gate, r.overflow}) out.put(n);
+    for (const std::uint64_t n : {r.events, r.others, r.muon_veto, r.linear_gate, r.overflow}) out.put(n);
     out.put(r.triggers);
     out.put(r.seconds);
     for (const Mean* m :
@@ -55,7 +55,8 @@ void put_row(ByteWriter& out, const TrendRow& r) {
 TrendRow get_row(ByteReader& in) {
     TrendRow r;
     for (std::int64_t* n : {&r.interval, &r.first_utc_ns, &r.last_utc_ns}) *n = in.get<std::int64_t>();
-    for (std::uint64_t* n : {&r.events, &r.muon_veto, &r.linear_gate, &r.overflow}) *n = in.get<std::uint64_t>();
+    for (std::uint64_t* n : {&r.events, &r.others, &r.muon_veto, &r.linear_gate, &r.overflow})
+        *n = in.get<std::uint64_t>();
     r.triggers = in.get<double>();
     r.seconds = in.get<double>();
     for (Mean* m :
@@ -72,8 +73,8 @@ constexpr std::int64_t kMaxUtcNs = std::int64_t{1} << 62;
 bool plausible(const TrendRow& r) {
     const auto in_range = [](std::int64_t ns) { return ns >= -kMaxUtcNs && ns <= kMaxUtcNs; };
     return in_range(r.interval) && in_range(r.first_utc_ns) && in_range(r.last_utc_ns) &&
-           r.first_utc_ns <= r.last_utc_ns && r.muon_veto <= r.events && r.linear_gate <= r.events &&
-           r.overflow <= r.events && r.seconds >= 0 && r.triggers >= 0;
+           r.first_utc_ns <= r.last_utc_ns && r.others <= r.events && r.muon_veto <= r.events &&
+           r.linear_gate <= r.events && r.overflow <= r.events && r.seconds >= 0 && r.triggers >= 0;
 }
 
 }  // namespace
@@ -107,6 +108,7 @@ void TrendRow::merge(const TrendRow& later) noexcept {
     first_utc_ns = std::min(first_utc_ns, later.first_utc_ns);
     last_utc_ns = std::max(last_utc_ns, later.last_utc_ns);
     events += later.events;
+    others += later.others;
     muon_veto += later.muon_veto;
     linear_gate += later.linear_gate;
     overflow += later.overflow;
@@ -174,6 +176,7 @@ std::uint64_t TrendTable::add(const Event& event, double pretrace_peaks) {
     row.first_utc_ns = std::min(row.first_utc_ns, utc_ns);
     row.last_utc_ns = std::max(row.last_utc_ns, utc_ns);
     ++row.events;
+    row.others += event.trigger_class != TriggerClass::beam_tick;
     row.muon_veto += (event.flags & trigger_flag::muon_veto) != 0;
     row.linear_gate += (event.flags & trigger_flag::linear_gate) != 0;
     row.overflow += (event.flags & trigger_flag::overflow) != 0;

@@ -30,6 +30,7 @@ struct TrendRow {
     std::int64_t interval = 0;  ///< utc_ns / interval length, rounded down
     std::int64_t first_utc_ns = 0, last_utc_ns = 0;
     std::uint64_t events = 0;
+    std::uint64_t others = 0;  ///< of them, no beam ticks: strobes, hits
     std::uint64_t muon_veto = 0, linear_gate = 0, overflow = 0;
     double triggers = 0;  ///< sequence numbers passed since the row before, refused ones included
     double seconds = 0;   ///< in this time of the board's clock

@@ -29,6 +29,13 @@ double covered(const RunDescription& run, WindowRole role, double from_ns, doubl
 
 }  // namespace
 
+Background background_of(const RunDescription* run) noexcept {
+    if (run == nullptr) return Background::anticoincident;
+    const bool has_ac = std::any_of(run->windows.begin(), run->windows.end(),
+                                    [](const WindowInfo& w) { return w.role == WindowRole::anticoincident; });
+    return has_ac ? Background::anticoincident : Background::strobe;
+}
+
 double window_alpha(const RunDescription* run, double from_ns, double to_ns) {
     if (run == nullptr) return 1;
     const double c = covered(*run, WindowRole::coincident, from_ns, to_ns);

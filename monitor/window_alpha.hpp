@@ -1,8 +1,12 @@
 #pragma once
 
 #include "daq/core/run_description.hpp"
+#include "monitor/snapshot.hpp"
 
 namespace alleycat {
+
+/// C windows are compared with AC windows where the station has some, else with strobe triggers.
+[[nodiscard]] Background background_of(const RunDescription* run) noexcept;
 
 /// Exposure of C over that of AC for arrivals between two times from the window's start [ns]. Both windows stand in
 /// every tick, so only their lengths count; 1 when nothing is known.

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -27,15 +27,13 @@ struct InfoOptions {
 };
 
 /// Exposure of what n_on counts over that of what n_off counts: C against AC by their lengths, or, without an AC window,
-/// ticks with beam against strobe triggers.
+/// ticks with beam against strobe triggers; NaN while there are none.
 double alpha_of(const FileInfo& file) {
-    const auto is_background = [](const WindowInfo& w) { return w.role == WindowRole::anticoincident; };
-    if (std::any_of(file.run.windows.begin(), file.run.windows.end(), is_background)) {
+    if (background_of(&file.run) == Background::anticoincident) {
         return window_alpha(&file.run, file.run.box.min_arrival_ns, file.run.box.max_arrival_ns);
     }
-    const auto strobes = file.summary.by_class[static_cast<std::size_t>(TriggerClass::strobe)];
-    const auto ticks = file.summary.ticks[index_of(BeamState::on)];
-    return strobes > 0 && ticks > 0 ? static_cast<double>(ticks) / static_cast<double>(strobes) : 1;
+    return exposure_ratio(file.summary.ticks[index_of(BeamState::on)],
+                          file.summary.by_class[static_cast<std::size_t>(TriggerClass::strobe)]);
 }
 
 /// The sum over all files: counts add, the excess is that of the sums, which needs one alpha for all.
@@ -87,7 +85,7 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
           {"refused", s.ledger.refused},
           {"lost_estimated", s.ledger.lost_estimated},
           {"closes", s.ledger.closes()}}},
-        {"excess", to_json(excess(file.n_on, file.n_off, alpha_of(file)))}};
+        {"excess", to_json(compared(file.n_on, file.n_off, alpha_of(file)))}};
     if (truth) {
         nlohmann::json injected = nlohmann::json::object();
         for (std::size_t k = 0; k < kTruthKindNames.size(); ++k)
@@ -123,7 +121,7 @@ void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
         fmt::print("\n");
     }
     if (s.ticks[index_of(BeamState::on)] > 0)
-        fmt::print("  excess in the box, beam on: {}\n", to_text(excess(file.n_on, file.n_off, alpha_of(file))));
+        fmt::print("  excess in the box, beam on: {}\n", to_text(compared(file.n_on, file.n_off, alpha_of(file))));
     if (truth) {
         fmt::print("  injected by the simulator: {} signal pulses, {} of them accepted in the box\n",
                    truth->signal_injected, truth->signal_in_box);
@@ -136,8 +134,10 @@ int print_info(const InfoOptions& options) {
     for (const std::filesystem::path& path : options.files) {
         const FileInfo file = info(path);
         const std::optional<TruthTally> truth = tally_truth(AlleycatFile{path});
-        sums.one_alpha = sums.one_alpha && (!sums.alpha || *sums.alpha == alpha_of(file));
-        sums.alpha = alpha_of(file);
+        const double alpha = alpha_of(file);
+        const bool same = !sums.alpha || *sums.alpha == alpha || (std::isnan(*sums.alpha) && std::isnan(alpha));
+        sums.one_alpha = sums.one_alpha && same;
+        sums.alpha = alpha;
         sums.triggers += file.summary.triggers;
         sums.n_on += file.n_on;
         sums.n_off += file.n_off;
@@ -154,7 +154,7 @@ int print_info(const InfoOptions& options) {
             print(file, truth);
         }
     }
-    const Excess all = excess(sums.n_on, sums.n_off, sums.alpha.value_or(1));
+    const Excess all = compared(sums.n_on, sums.n_off, sums.alpha.value_or(1));
     if (options.json) {
         nlohmann::json json{
             {"files", files},

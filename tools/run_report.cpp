@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "daq/core/error.hpp"
@@ -9,6 +10,10 @@
 namespace alleycat {
 
 std::string to_text(const Excess& excess) {
+    if (std::isnan(excess.alpha)) {
+        return fmt::format("not known (N_on {}, N_off {}): no anticoincident window, and no exposure to compare with",
+                           excess.n_on, excess.n_off);
+    }
     return fmt::format("{:.1f} +- {:.1f} (N_on {}, N_off {}, alpha {:.4g}, Li-Ma {:.2f})", excess.excess, excess.error,
                        excess.n_on, excess.n_off, excess.alpha, excess.li_ma);
 }

@@ -120,6 +120,7 @@ class TriggerParser {
         config_.baseline_samples = samples("baseline_ns", 40'000, 1);
         config_.baseline_band_adc = static_cast<std::int32_t>(section_.integer("baseline_band_adc", 5, 1, 65'535));
         config_.spe_charge_adc = section_.number("spe_charge_adc", 70, 1e-6, 1e9);
+        parse_charge_unit();
         config_.peaks = parse_peaks(section_.section("peaks"), config_.peaks);
         config_.veto_peaks = parse_peaks(section_.section("veto_peaks"), config_.veto_peaks);
         parse_linear_gate();
@@ -218,6 +219,15 @@ class TriggerParser {
         }
     }
 
+    void parse_charge_unit() {
+        config_.charge_unit = section_.text("charge_unit", config_.charge_unit);
+        const auto printable = [](char c) { return c > ' ' && c <= '~'; };
+        if (config_.charge_unit.empty() || config_.charge_unit.size() > 16 ||
+            !std::all_of(config_.charge_unit.begin(), config_.charge_unit.end(), printable)) {
+            section_.problem("charge_unit", "must be 1 to 16 ASCII characters without blanks");
+        }
+    }
+
     void parse_linear_gate() {
         ConfigSection gate = section_.section("linear_gate");
         if (!gate.present()) return;
@@ -294,6 +304,7 @@ TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
 
 std::vector<FeatureInfo> feature_infos(const TriggerConfig& config) {
     std::vector<FeatureInfo> infos = core_features();
+    infos[static_cast<std::size_t>(Feature::charge_pe)].unit = config.charge_unit;
     for (const FeatureRecipe& recipe : config.features.recipes) infos.push_back(recipe.info);
     return infos;
 }

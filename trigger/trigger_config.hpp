@@ -48,6 +48,7 @@ struct TriggerConfig {
     std::int64_t local_baseline_samples = 500;
     std::int32_t local_baseline_band_adc = 3;
     double spe_charge_adc = 70;  ///< [ADC counts x sample]; with a calibration: until its first good fit
+    std::string charge_unit = "pe";  ///< what charge_adc / spe_charge_adc is called: the unit of charge_pe
     CalibrationConfig calibration;
     std::int64_t sample_period_ps = 2'000;
     std::optional<PreampReset> reset;
@@ -59,7 +60,7 @@ struct TriggerConfig {
 /// Reads [trigger]; everything that can be checked without the data is checked here.
 [[nodiscard]] TriggerConfig parse_trigger(ConfigSection& root, const Station& station);
 
-/// The columns of every window: the core features, then the profile's own.
+/// The columns of every window: the core features, the charge in this station's unit, then the profile's own.
 [[nodiscard]] std::vector<FeatureInfo> feature_infos(const TriggerConfig& config);
 [[nodiscard]] std::optional<std::size_t> find_feature(const TriggerConfig& config, std::string_view name);
 /// All names so far, for a person to choose from.

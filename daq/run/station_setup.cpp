@@ -64,6 +64,7 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.store = parse_store(root);
     setup.wire = parse_wire(root);
     setup.monitor = parse_monitor(root);
+    check_features(root, setup.monitor, feature_infos(setup.trigger));
     root.finish();
     problems.throw_if_any();
     return setup;

@@ -57,6 +57,48 @@ SpectrumTriple arrival(Random& random, double background, double signal) {
                   counted(random, "anticoincident", "arrival [µs]", 0.5, 24, background, steady));
 }
 
+/// Two kinds of pulses, the smaller one at high values: `share` of `n`.
+Spectrum2D map(Random& random, std::string title, double n, double share) {
+    Spectrum2D m;
+    m.title = std::move(title);
+    m.x_axis = "charge [PE]";
+    m.y_axis = "F90";
+    for (int k = 0; k <= 25; ++k) m.x_edges.push_back(2 * k);
+    for (int k = 0; k <= 50; ++k) m.y_edges.push_back(0.02 * k);
+    for (int y = 0; y < 50; ++y) {
+        for (int x = 0; x < 25; ++x) {
+            const double width = 0.04 + 0.3 / (x + 1);
+            const auto band = [&](double centre) { return std::exp(-std::pow((0.02 * y - centre) / width, 2) / 2); };
+            m.counts.push_back(poisson(random, n * std::exp(-x / 8.0) * ((1 - share) * band(0.3) + share * band(0.7))));
+        }
+    }
+    m.outside = 12;
+    return m;
+}
+
+Spectrum rows_of(const Spectrum2D& m) {
+    Spectrum s{.title = m.title, .axis = m.y_axis, .edges = m.y_edges, .value = {}, .error = {}};
+    const std::size_t columns = m.x_edges.size() - 1;
+    for (std::size_t at = 0; at < m.counts.size(); at += columns) {
+        double n = 0;
+        for (std::size_t k = 0; k < columns; ++k) n += m.counts[at + k];
+        s.value.push_back(n);
+        s.error.push_back(std::sqrt(n));
+    }
+    return s;
+}
+
+DiscriminantMaps maps(Random& random, const std::string& what, double n, double share) {
+    DiscriminantMaps all;
+    all.coincident = map(random, "coincident, " + what, n, share);
+    all.anticoincident = map(random, "anticoincident, " + what, n, 0.02);
+    all.both = all.coincident;
+    all.both.title = "coincident and anticoincident, " + what;
+    for (std::size_t k = 0; k < all.both.counts.size(); ++k) all.both.counts[k] += all.anticoincident.counts[k];
+    all.projection = triple(rows_of(all.coincident), rows_of(all.anticoincident));
+    return all;
+}
+
 Waveform waveform(Random& random, std::uint64_t sequence) {
     Waveform w{
         .sequence = sequence, .utc_ns = kNoonNs - 150'000'000, .baseline_median_adc = 91, .channels = {}, .peaks = {}};
@@ -168,6 +210,10 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
     s->arrival_off = arrival(random, 22 * fill, 0);
     s->pe_loose = pe(random, 21'000, 0);
     s->arrival_loose = arrival(random, 26'000, 0);
+    s->discriminant.problem.clear();
+    s->discriminant.on = maps(random, "beam on", 0.6 * fill, 0.9);
+    s->discriminant.loose = maps(random, "loose", 400, 0.1);
+    s->discriminant.cuts = {{"recoils", CutLine::Along::y, 0.55}, {"threshold", CutLine::Along::x, 6}};
     s->excess = {.n_on = 547,
                  .n_off = 405,
                  .alpha = 1,
@@ -224,6 +270,24 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
         {"beam_unknown", AlarmLevel::warning, false, kNoonNs - 9'000'000'000'000, "beam data are back"},
         {"beam_unknown", AlarmLevel::warning, true, kNoonNs - 9'100'000'000'000, "no beam data for 64 s"}};
     return s;
+}
+
+std::vector<DetectorState> detectors(std::size_t n, std::size_t silent) {
+    std::vector<DetectorState> all;
+    for (std::size_t k = 0; k < n; ++k) {
+        DetectorState d;
+        d.name = "nai" + std::to_string(k + 1);
+        d.events = k == silent ? 0 : 4000 + 37 * k;
+        d.rate_hz = k == silent ? 0 : 8 + 0.1 * static_cast<double>(k % 7);
+        d.rate_error_hz = std::sqrt(d.rate_hz / 10);
+        d.mean_charge = k == silent ? NAN : 120 + static_cast<double>(k % 5);
+        d.mean_charge_error = 1.5;
+        d.spe_charge_adc = 64 + static_cast<double>(k % 9);
+        d.spe_charge_error_adc = 0.8;
+        d.silent = k == silent;
+        all.push_back(d);
+    }
+    return all;
 }
 
 gui::FeedState live(std::shared_ptr<const Snapshot> snapshot) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "gui/feed_state.hpp"
 #include "monitor/snapshot.hpp"
@@ -16,6 +17,9 @@ inline constexpr std::int64_t kNoonNs = 1'769'860'800'000'000'000;
 
 /// The state of the campaign after `gwh` of beam energy, with a trace of this sequence; `seed` varies the noise.
 [[nodiscard]] std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned seed = 1);
+
+/// So many detectors, one of them silent (none, if there is no such).
+[[nodiscard]] std::vector<DetectorState> detectors(std::size_t n, std::size_t silent);
 
 /// A feed that delivers it from a daemon.
 [[nodiscard]] gui::FeedState live(std::shared_ptr<const Snapshot> snapshot);

@@ -3,12 +3,15 @@
 #include <QTemporaryDir>
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "daq/core/error.hpp"
 #include "fake_snapshot.hpp"
 #include "gui/alarm_list.hpp"
 #include "gui/cut_flow_table.hpp"
 #include "gui/dashboard.hpp"
+#include "gui/detector_panel.hpp"
+#include "gui/discriminant_panel.hpp"
 #include "gui/excess_panel.hpp"
 #include "gui/format.hpp"
 #include "gui/scope.hpp"
@@ -158,7 +161,7 @@ TEST_CASE("every panel says in words why it is empty", "[gui][widget]") {
     const auto waits = [](Dashboard& window) {
         CHECK(window.scope().plot().message() == "waiting for the first waveform");
         CHECK(window.trends().plot().message() == "waiting for the first trend point");
-        for (std::size_t k = 0; k < 4; ++k) CHECK(window.spectrum(k).plot().message() == "waiting for the first event");
+        for (std::size_t k = 0; k < 3; ++k) CHECK(window.spectrum(k).plot().message() == "waiting for the first event");
         CHECK(window.cut_flow().legend().contains("waiting for the first event"));
     };
     SECTION("before the first snapshot") {
@@ -166,11 +169,13 @@ TEST_CASE("every panel says in words why it is empty", "[gui][widget]") {
         Dashboard window{box};
         waits(window);
         CHECK(window.excess().plot().message() == "no beam data yet");
+        CHECK(window.discriminant().plot().message() == "waiting for the first event");
     }
     SECTION("with an empty snapshot") {
         Shown shown{fake::live(std::make_shared<Snapshot>())};
         waits(shown.window);
         CHECK(shown.window.excess().plot().message() == "waiting for the first event");
+        CHECK(shown.window.discriminant().plot().message() == "no discriminant is named");
     }
     SECTION("while nothing has passed all cuts, beside a loose selection that is full") {
         auto snapshot = fake::snapshot(7.476, 1000);
@@ -187,12 +192,15 @@ TEST_CASE("every panel says in words why it is empty", "[gui][widget]") {
 TEST_CASE("blinding takes the residual out of every panel, and only the residual", "[gui][widget]") {
     Shown shown{fake::live(fake::snapshot(7.476, 1'728'430))};
     Dashboard& window = shown.window;
+    window.discriminant().choose(3);  // all cuts, beam on: C
     const auto see = [&](bool residual) {
         CHECK(window.spectrum(0).coincident_visible() == residual);
         CHECK(window.spectrum(0).difference_visible() == residual);
         CHECK(window.spectrum(2).coincident_visible() == residual);
         CHECK(window.spectrum(2).difference_visible() == residual);
         CHECK(window.spectrum(1).difference_visible());  // loose: no secret
+        CHECK((window.discriminant().filled_cells() > 0) == residual);
+        CHECK(window.discriminant().coincident_visible() == residual);
         CHECK(window.excess().excess_visible() == residual);
         CHECK(window.excess().control_visible());
         CHECK(window.excess().words().contains("142 ± 31") == residual);
@@ -209,6 +217,12 @@ TEST_CASE("blinding takes the residual out of every panel, and only the residual
     put(shown.box, fake::live(fake::snapshot(7.5, 1'728'500, 2)));  // it stays hidden when new data come
     window.refresh(kNow);
     see(false);
+    window.discriminant().choose(4);  // AC: no secret, but C is not beside it
+    CHECK(window.discriminant().filled_cells() > 0);
+    CHECK_FALSE(window.discriminant().coincident_visible());
+    window.discriminant().choose(1);  // loose
+    CHECK(window.discriminant().coincident_visible());
+    window.discriminant().choose(3);
     window.spectrum(0).choose(1);  // beam off is no secret either
     CHECK(window.spectrum(0).coincident_visible());
     window.spectrum(0).choose(0);
@@ -390,4 +404,117 @@ TEST_CASE("what did not change is not drawn again, nor what nobody sees", "[gui]
     QApplication::processEvents();
     CHECK(redraws()[0] == first[0] + 1);
     CHECK(redraws()[2] == first[2] + 1);
+}
+
+TEST_CASE("the discriminant colours the cells that hold something and draws the cuts", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 100);
+    const auto filled = [](const Spectrum2D& map) {
+        return static_cast<int>(std::count_if(map.counts.begin(), map.counts.end(), [](double n) { return n > 0; }));
+    };
+    Shown shown{fake::live(snapshot)};
+    DiscriminantPanel& panel = shown.window.discriminant();
+    CHECK(panel.filled_cells() == filled(snapshot->discriminant.loose.both));
+    CHECK(panel.cut_lines() == 2);
+    CHECK(panel.coincident_visible());
+    panel.choose(2);
+    CHECK(panel.filled_cells() == filled(snapshot->discriminant.loose.anticoincident));
+    panel.choose(3);
+    CHECK(panel.filled_cells() == filled(snapshot->discriminant.on.coincident));
+    CHECK(panel.filled_cells() < filled(snapshot->discriminant.loose.coincident));
+
+    // Its colours are on the screen: green cells, where counts are neither few nor most.
+    panel.choose(0);
+    QApplication::processEvents();
+    const QImage image = panel.grab().toImage();
+    int green = 0;
+    for (int y = 0; y < image.height(); ++y) {
+        for (int x = 0; x < image.width(); ++x) {
+            const QColor c = image.pixelColor(x, y);
+            green += c.green() > 150 && c.red() < 130 && c.blue() > 60 && c.blue() < 170;
+        }
+    }
+    CHECK(green > 300);
+}
+
+TEST_CASE("an empty discriminant says why", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 100);
+    snapshot->discriminant.problem = "the run has no feature 'f90'";
+    Shown shown{fake::live(snapshot)};
+    CHECK(shown.window.discriminant().plot().message() == "the run has no feature 'f90'");
+    auto nothing = fake::snapshot(7.476, 101);
+    for (double& n : nothing->discriminant.on.coincident.counts) n = 0;
+    put(shown.box, fake::live(nothing));
+    shown.window.refresh(kNow);
+    CHECK(shown.window.discriminant().plot().message().isEmpty());
+    shown.window.discriminant().choose(3);
+    CHECK(shown.window.discriminant().plot().message() == "no such window with beam on has passed all cuts yet");
+}
+
+TEST_CASE("a station of strobes calls its background so, and shows what one stands for", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 100);
+    snapshot->background = Background::strobe;
+    snapshot->exposure.strobes = 123'456;
+    snapshot->charge_unit = "keVee";
+    snapshot->excess.alpha = snapshot->pe_on.alpha = 4.5;
+    Shown shown{fake::live(snapshot)};
+    CHECK(shown.window.spectrum(0).legend().contains("4.500 strobe"));
+    CHECK(shown.window.spectrum(1).legend().contains("━ strobe"));
+    CHECK(shown.window.excess().words().contains("4.500"));
+    CHECK(shown.window.excess().words().contains(count_text(123'456)));
+    CHECK(shown.window.excess().legend().contains("6 ≤ keVee &lt; 30"));
+    CHECK(shown.window.discriminant().legend().contains("strobe"));
+
+    auto none = fake::snapshot(7.476, 101);
+    none->background = Background::strobe;
+    none->excess_history.clear();
+    for (double* x :
+         {&none->excess.alpha, &none->excess.excess, &none->excess.error, &none->excess.li_ma, &none->pe_on.alpha}) {
+        *x = NAN;
+    }
+    for (double& x : none->pe_on.difference.value) x = NAN;
+    put(shown.box, fake::live(none));
+    shown.window.refresh(kNow);
+    CHECK(shown.window.excess().plot().message() == "no AC window, no strobe trigger: nothing to subtract");
+    CHECK_FALSE(shown.window.excess().words().contains("nan"));
+    CHECK(shown.window.spectrum(0).legend().contains("? strobe"));
+}
+
+TEST_CASE("detectors are shown where there are several, and a silent one is named", "[gui][widget]") {
+    Shown shown{fake::live(fake::snapshot(7.476, 100))};
+    CHECK_FALSE(shown.window.detectors().isVisible());
+    CHECK(shown.window.alarms().isVisible());
+    auto snapshot = fake::snapshot(7.476, 101);
+    snapshot->detectors = fake::detectors(24, 6);
+    put(shown.box, fake::live(snapshot));
+    shown.window.refresh(kNow);
+    QApplication::processEvents();
+    CHECK(shown.window.detectors().isVisible());
+    CHECK(shown.window.alarms().isVisible());
+    CHECK(shown.window.detectors().legend().contains("silent: nai7"));
+    CHECK(shown.window.detectors().plot().toolTip().contains("nai7: 0 Hz, 0 events, mean charge –"));
+    CHECK(shown.window.detectors().plot().toolTip().contains("nai1: 8.000 Hz, " + count_text(4000) + " events"));
+
+    shown.window.detectors().on_enlarge();
+    CHECK(shown.window.detectors().isVisible());
+    CHECK_FALSE(shown.window.alarms().isVisible());
+    CHECK_FALSE(shown.window.scope().isVisible());
+    shown.window.detectors().on_enlarge();
+    CHECK(shown.window.scope().isVisible());
+
+    snapshot = fake::snapshot(7.476, 102);
+    snapshot->detectors = fake::detectors(24, 24);
+    put(shown.box, fake::live(snapshot));
+    shown.window.refresh(kNow);
+    CHECK(shown.window.detectors().legend().contains("24, none silent"));
+}
+
+TEST_CASE("what else is to be known about the plots stands in the line below the strip", "[gui][unit]") {
+    FeedState feed = fake::live(fake::snapshot(1, 100));
+    feed.live = false;
+    auto quiet = std::make_shared<Snapshot>(*feed.snapshot);
+    quiet->alarms.clear();
+    feed.snapshot = quiet;
+    feed.remark = "shown with default binning";
+    CHECK(status_banner(feed).text == "shown with default binning");
+    CHECK(status_banner(feed).tone == Tone::warning);
 }

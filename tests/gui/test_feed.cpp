@@ -101,8 +101,10 @@ MonitorClient::Config config_for(const ToyDaemon& daemon) {
 }
 
 /// A closed part with `n` triggers, beam on, without samples.
-void write_part(const std::filesystem::path& path, std::uint64_t n) {
-    const RunDescription run = run_of(12);
+void write_part(const std::filesystem::path& path, std::uint64_t n, const std::string& station = "") {
+    RunDescription run = run_of(12);
+    run.config_name = "csi.toml";
+    run.config_text = station;
     std::uint64_t ordinal = 0;
     const auto content = [&](std::vector<std::byte>& bytes) {
         FrameView view;
@@ -237,6 +239,37 @@ TEST_CASE("a file feed plays a part to its end", "[gui][feed]") {
     CHECK(end->snapshot->excess.n_on == 20);  // every tenth of 200 lies in the box
     CHECK(end->snapshot->excess.n_off == 0);
     CHECK(end->snapshot->exposure.ticks_on == 200);
+}
+
+TEST_CASE("a file is shown with the binning of its own station text", "[gui][feed]") {
+    const QTemporaryDir folder;
+    const std::filesystem::path path = std::filesystem::path{folder.path().toStdString()} / "run000012_part0000.h5";
+    const auto shown = [&](const std::string& station) {
+        write_part(path, 20, station);
+        SnapshotBox<FeedState> box;
+        FileFeed feed{{path}, box};
+        while (feed.step()) {
+        }
+        std::filesystem::remove(path);
+        return box.get();
+    };
+    const std::string good =
+        "[trigger]\nunknown_to_the_monitor = 1\n[monitor]\ncharge_max_pe = 20\ncharge_bin_pe = 0.5\n"
+        "[monitor.discriminant]\nfeature = \"t50_ns\"\nmax = 3000\nbin = 100\n";
+    std::shared_ptr<const FeedState> state = shown(good);
+    CHECK(state->snapshot->pe_on.coincident.value.size() == 40);
+    CHECK(state->snapshot->pe_on.coincident.value[24] == 2);  // 12 PE, twice in 20
+    CHECK(state->snapshot->discriminant.problem.empty());
+    CHECK(state->snapshot->discriminant.loose.both.y_axis == "t50 [ns]");
+    CHECK(state->remark.empty());
+
+    state = shown("[monitor]\ncharge_bin_pe = 7\n");
+    CHECK(state->snapshot->pe_on.coincident.value.size() == 25);
+    CHECK(state->snapshot->events == 20);
+    CHECK(state->remark ==
+          "shown with default binning, not the file's: csi.toml:2:17: monitor.charge_bin_pe: 7 pe does not divide 0 to "
+          "50 pe "
+          "into whole bins");
 }
 
 TEST_CASE("a file that is absent or no file of ours is named", "[gui][feed]") {

@@ -23,20 +23,21 @@ class Shift {
         status.buffers = {{"ring pci5153", 1000, 10, 20}, {"retransmit", 1000, 10, 20}};
         status.writer.connected = true;
         status.writer.disk_free_bytes = 2'000'000'000'000;
-        conditions.trigger_rate_hz = 60;
-        conditions.trigger_rate_span_s = 10;
+        conditions.tick_rate_hz = 60;
+        conditions.tick_rate_span_s = 10;
         conditions.events = 600;
         conditions.baseline_median_adc = 100;
         conditions.baseline_sigma_adc = 0.9;
         conditions.spe_charge_adc = 70;
     }
-    /// Another second passes, in which `triggers` came.
+    /// Another second passes, in which `triggers` came: ticks, and `strobes` besides.
     std::vector<Alarm> second(int triggers = 60) {
         now += kSecond;
         status.utc_ns = now;
-        status.ledger.triggers += static_cast<std::uint64_t>(triggers);
+        status.ledger.triggers += static_cast<std::uint64_t>(triggers + strobes);
         status.ledger.recorded = status.ledger.triggers - status.ledger.refused;
-        status.ledger.ticks_expected = status.ledger.ticks_seen = status.ledger.triggers;
+        status.ledger.ticks_seen += static_cast<std::uint64_t>(triggers);
+        status.ledger.ticks_expected = status.ledger.ticks_seen;
         if (spoil_ledger) --status.ledger.recorded;
         if (triggers > 0) {
             status.last_trigger_utc_ns = now;
@@ -60,6 +61,7 @@ class Shift {
     Status status;
     Conditions conditions;
     std::int64_t now = kStart;
+    int strobes = 0;  ///< per second
     bool spoil_ledger = false;
     bool events_follow = true;
     bool real_time = true;
@@ -101,25 +103,25 @@ TEST_CASE("silence is an alarm within three seconds and goes after triggers came
 TEST_CASE("a rate off by a tenth of a hertz is a warning, by one an alarm", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
-    shift.conditions.trigger_rate_hz = 60.09;
+    shift.conditions.tick_rate_hz = 60.09;
     REQUIRE(shift.second().empty());
-    shift.conditions.trigger_rate_hz = 59.85;
+    shift.conditions.tick_rate_hz = 59.85;
     auto changed = shift.second();
     REQUIRE(changed.size() == 1);
     CHECK(changed[0].level == AlarmLevel::warning);
-    shift.conditions.trigger_rate_hz = 58.5;
+    shift.conditions.tick_rate_hz = 58.5;
     changed = shift.second();
     REQUIRE(changed.size() == 1);
     CHECK(changed[0].level == AlarmLevel::alarm);
     // Within the hysteresis the level stays: 0.91 Hz off is below the limit of 1 but not 10 % below.
-    shift.conditions.trigger_rate_hz = 59.09;
+    shift.conditions.tick_rate_hz = 59.09;
     for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());
-    shift.conditions.trigger_rate_hz = 59.5;
+    shift.conditions.tick_rate_hz = 59.5;
     CHECK(shift.seconds_until_change(20) == 5);
     REQUIRE(shift.last.size() == 1);
     CHECK(shift.last[0].level == AlarmLevel::warning);
     CHECK(shift.last[0].active);
-    shift.conditions.trigger_rate_hz = 60;
+    shift.conditions.tick_rate_hz = 60;
     CHECK(shift.seconds_until_change(20) == 5);
     CHECK_FALSE(shift.last.at(0).active);
 }
@@ -301,4 +303,28 @@ TEST_CASE("a replay as fast as it goes is not judged by the host's clock", "[mon
     shift.status.state = RunState::draining;
     CHECK(shift.seconds_until_change(20) == 6);  // at its end the ledger must close
     CHECK(shift.last.at(0).name == "ledger");
+}
+
+TEST_CASE("strobes between the ticks neither raise an alarm nor hide missing ticks", "[monitor][alarms]") {
+    Shift shift;
+    shift.strobes = 6;
+    CHECK(shift.seconds_until_change(60) == 61);
+    shift.strobes = 12;
+    CHECK(shift.seconds_until_change(60, 54) <= 11);  // 54 ticks and 12 strobes: ten seconds of the host's clock
+    CHECK(shift.last.at(0).name == "trigger_rate");
+    CHECK(shift.last.at(0).active);
+}
+
+TEST_CASE("a detector that gives nothing is an alarm with its name", "[monitor][alarms]") {
+    Shift shift;
+    CHECK(shift.seconds_until_change(10) == 11);
+    shift.conditions.silent_detectors = {"nai7", "nai12"};
+    CHECK(shift.seconds_until_change(10) == 1);
+    CHECK(shift.last.at(0).name == "detector_silent");
+    CHECK(shift.last.at(0).level == AlarmLevel::alarm);
+    CHECK(shift.last.at(0).text ==
+          "no event from nai7, nai12 while the other detectors had some: 50 each would have been due");
+    shift.conditions.silent_detectors.clear();
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
 }

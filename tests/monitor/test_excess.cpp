@@ -160,3 +160,16 @@ TEST_CASE("huge counts lose no digits", "[monitor][unit]") {
 TEST_CASE("a ratio of exposures that is not positive is refused", "[monitor][unit]") {
     for (const double alpha : {0.0, -1.0, double(NAN), double(INFINITY)}) CHECK_THROWS_AS(excess(1, 1, alpha), Error);
 }
+
+TEST_CASE("while an exposure is zero only the counts are known", "[monitor][statistics]") {
+    CHECK(exposure_ratio(30, 6) == 5);
+    CHECK(std::isnan(exposure_ratio(0, 6)));
+    CHECK(std::isnan(exposure_ratio(30, 0)));
+    const Excess e = compared(7, 3, exposure_ratio(30, 0));
+    CHECK(e.n_on == 7);
+    CHECK(e.n_off == 3);
+    for (const double x : {e.alpha, e.excess, e.error, e.li_ma, e.interval_low, e.interval_high, e.upper_limit_90}) {
+        CHECK(std::isnan(x));
+    }
+    CHECK(compared(7, 3, 2).excess == 1);
+}

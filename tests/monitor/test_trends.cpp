@@ -138,16 +138,17 @@ TEST_CASE("beam power belongs to the interval of its event, however late it come
 
 TEST_CASE("the history of the excess keeps even steps of beam energy within its points", "[monitor][unit]") {
     ExcessHistory history{1e-6, 100};
-    BoxCounts totals;
+    ExcessTotals totals;
     double gwh = 0;
     for (int i = 0; i < 200'000; ++i) {
         gwh += 1e-7;
-        if (i % 1000 == 0) ++totals.coincident_on;
-        if (i % 2000 == 0) ++totals.anticoincident_on;
+        if (i % 1000 == 0) ++totals.box.coincident_on;
+        if (i % 2000 == 0) ++totals.box.background_on;
         history.advance(gwh, totals);
         REQUIRE(history.size() <= 100);
     }
-    const std::vector<ExcessPoint> points = history.points(1, gwh, totals);
+    const std::vector<ExcessPoint> points =
+        history.points([](const ExcessTotals&) { return ExposureRatio{}; }, gwh, totals);
     REQUIRE(points.size() >= 50);
     CHECK(points.back().beam_energy_gwh == Approx(0.02));
     CHECK(points.back().excess == 100);  // 200 - 100

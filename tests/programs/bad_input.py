@@ -117,7 +117,7 @@ def check_keys_are_documented(_):
     documented = (CONFIG / "README.md").read_text()
     simulator = set(re.findall(r"(?m)^(?:# )?(\w+) = .*#", CSI.read_text().split("[simulator]")[1].split("[builder]")[0]))
     sources = [path for folder in ("daq", "readout", "trigger", "monitor") for path in sorted((SOURCE / folder).rglob("*.cpp"))]
-    asked = re.compile(r"\b(?:required_)?(?:number|integer|boolean|text|text_list|number_list|name|choice|samples|count|power_of_two_mb|"
+    asked = re.compile(r"\b(?:required_)?(?:number|integer|boolean|text|short_text|text_list|number_list|name|choice|samples|count|power_of_two_mb|"
                        r"parse_channel_ref|section|sections)\((?:\w+, )?\"([a-z0-9_]+)\"")
     keys = set()
     assert len(simulator) > 50, simulator
@@ -127,6 +127,7 @@ def check_keys_are_documented(_):
             keys |= set(asked.findall(text)) | set(re.findall(r"(?m)^    \{\"(\w+)\", &\w+Config::", text))
     for name, unit in (("charge", "pe"), ("arrival", "ns")):  # parse_binning composes them
         keys |= {f"{name}_{what}_{unit}" for what in ("min", "max", "bin")}
+    keys |= {f"against_{what}" for what in ("min", "max", "bin")}
     assert len(keys) > 100, sorted(keys)
     absent = sorted(key for key in keys - simulator if not re.search(rf"`{key}`|\[{key}|\.{key}\]", documented))
     assert not absent, f"not in config/README.md: {absent}"

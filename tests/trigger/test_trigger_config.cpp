@@ -79,6 +79,20 @@ TEST_CASE("bad trigger parameters are refused with file, line and reason", "[tri
     REQUIRE(one_says(problems_of("[trigger]\n" + kWindow), "trigger.signal: is missing"));
 }
 
+TEST_CASE("the charge is called by the station's own unit", "[trigger][config]") {
+    const auto unit = [](const std::vector<FeatureInfo>& features) {
+        return features.at(static_cast<std::size_t>(Feature::charge_pe)).unit;
+    };
+    const std::string head = "[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\n";
+    CHECK(feature_infos(config_of(head + kWindow)) == core_features());
+    CHECK(unit(core_features()) == "pe");
+    CHECK(unit(feature_infos(config_of(head + "charge_unit = \"keVee\"\n" + kWindow))) == "keVee");
+    for (const char* bad : {"", "two words", "a_unit_of_17_char", "\\u00b5C"}) {
+        CHECK(one_says(problems_of(head + "charge_unit = \"" + bad + "\"\n" + kWindow),
+                       "trigger.charge_unit: must be 1 to 16 ASCII characters"));
+    }
+}
+
 TEST_CASE("cuts describe themselves for files and screens", "[trigger][config]") {
     const TriggerConfig config = config_of("[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\n" + kWindow + R"(
 [[trigger.cut]]
