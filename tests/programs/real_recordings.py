@@ -18,6 +18,17 @@ def decode_wavedump(path):
     return events
 
 
+def lower_median(codes):
+    """The smallest code with at least half of the codes at or below it."""
+    return int(numpy.sort(codes)[(len(codes) - 1) // 2])
+
+
+def runs(above, shortest):
+    """First samples of the runs of at least `shortest` samples that are true; one that the end cuts off has none."""
+    edges = numpy.flatnonzero(numpy.diff(numpy.concatenate([[0], above.astype(int)])))
+    return [int(first) for first, end in zip(edges[::2], edges[1::2]) if end - first >= shortest]
+
+
 def replayed(folder, config, *inputs):
     output = folder / "out.h5"
     alleycat("replay", *inputs, "--config", CONFIG / config, "--output", output)
@@ -49,6 +60,19 @@ def check_bgo(folder):
         # The largest sample of each trace lies behind the arrival, which lies behind the trigger's pretrace.
         largest = samples[:, 0].argmax(axis=1)
         assert (window["arrival_sample"] >= 400).all() and (window["arrival_sample"] <= largest).all()
+        # The coincidence profile, from the samples: light of both arrays in 3.5 us, and who has a peak from -0.3 to 1 us.
+        coincident = 0
+        for row, both in enumerate(samples.astype(int)):
+            heights = [codes - lower_median(codes[:300]) for codes in both]
+            arrival = int(window["arrival_sample"][row])
+            assert arrival == [onset - 2 for onset in runs(heights[0] >= 12, 4) if onset >= 402][0]
+            charges = [int(h[arrival:arrival + 3500].sum()) for h in heights]
+            assert [window["first_adc"][row], window["second_adc"][row]] == charges, row
+            assert numpy.isclose(window["balance"][row], charges[1] / charges[0], rtol=1e-14)
+            partner = any(arrival - 300 <= onset < arrival + 1000 for onset in runs(heights[1] >= 12, 4))
+            assert window["coincident_arrays"][row] == partner and window["accepted"][row] == partner
+            coincident += partner
+        assert coincident == 40 and len(samples) == 41  # in one record the first array fires long before the pulse
 
 
 def check_hpge(folder):
@@ -63,6 +87,26 @@ def check_hpge(folder):
         assert tags[:3].tolist() == [5918357, 130630223, 255343189] and tags[-1] == 878906347
         assert (file["windows/coincident/roi_peaks"][()] >= 1).all()
         assert (file["windows/coincident/charge_adc"][()] > 0).all()
+        # The germanium profile, from the samples: all eight are the same pulse, a step of some 252 counts in some 23 ns.
+        window = {name: column[()] for name, column in file["windows/coincident"].items()}
+        assert window["accepted"].tolist() == [1] * 8
+        for row, codes in enumerate(samples[:, 0].astype(float)):
+            step = int(numpy.argmax(numpy.diff(codes) > 20))
+            # As energy the difference of two long means around the step: noise of 0.9 counts makes it good to 0.04 and the
+            # trapezoid's maximum, over 4 us on either side, at most some 0.1 higher.
+            energy = codes[step + 20:step + 1770].mean() - codes[step - 1250:step - 5].mean()
+            assert energy - 0.2 < window["energy_adc"][row] < energy + 0.6, (row, energy, window["energy_adc"][row])
+            # Its definition: means over 1000 samples, 250 samples apart, largest between the arrival and 7 us later.
+            sums = numpy.concatenate([[0], codes.cumsum()])
+            arrival = int(window["arrival_sample"][row])
+            last = numpy.arange(arrival, arrival + 1750)
+            trapezoid = (sums[last + 1] - sums[last - 999] - sums[last - 1249] + sums[last - 2249]) / 1000
+            assert numpy.isclose(window["energy_adc"][row], trapezoid.max(), rtol=1e-12)
+            slope = (codes[5:] - codes[:-5])[arrival - 100:arrival + 495].max() / 20
+            assert numpy.isclose(window["current_adc_ns"][row], slope, rtol=1e-12)
+            assert numpy.isclose(window["a_over_e"][row], slope / trapezoid.max(), rtol=1e-12)
+        assert 251 < window["energy_adc"].min() and window["energy_adc"].max() < 254
+        assert 20 < window["rise_ns"].min() and window["rise_ns"].max() < 26
 
 
 def check_labview_minute(folder):
