@@ -334,6 +334,8 @@ class FeatureParser {
         if (names.empty()) section_.problem("channels", "is missing: the channels that may show a peak too");
         for (const std::string& name : names) {
             if (const std::optional<std::size_t> other = parse_other("channels", name, peaks, true)) {
+                const bool twice = std::find(f.others.begin(), f.others.end(), *other) != f.others.end();
+                if (twice) section_.problem("channels", "'" + name + "' stands there twice");
                 f.others.push_back(*other);
             }
         }

@@ -502,6 +502,8 @@ TEST_CASE("wrong features are refused with their place and a reason", "[trigger]
     CHECK_THAT(problem_of(feature("kind = \"coincidence\"\n" + gate)), Contains("channels: is missing"));
     CHECK_THAT(problem_of(feature("kind = \"coincidence\"\nchannels = [\"up\"]\n" + gate)),
                Contains("no board has a channel 'up'"));
+    CHECK_THAT(problem_of(feature("kind = \"coincidence\"\nchannels = [\"right\", \"right\"]\n" + gate)),
+               Contains("'right' stands there twice"));
     CHECK_THAT(problem_of(feature("kind = \"charge\"\nchannel = \"far\"\n")),
                Contains("another sample period than the signal"));
     CHECK_THAT(problem_of(feature("kind = \"linear\"\nof = \"energy\"\nslope = 1\n")),
