@@ -57,17 +57,36 @@ QCPColorGradient colours() {
     return gradient;
 }
 
+void logarithmic(QCPAxis& axis) {
+    axis.setScaleType(QCPAxis::stLogarithmic);
+    const QSharedPointer<QCPAxisTickerLog> ticker{new QCPAxisTickerLog};
+    ticker->setTickCount(3);
+    axis.setTicker(ticker);
+    axis.setNumberFormat(QStringLiteral("gb"));
+    axis.setNumberPrecision(0);
+}
+
 /// Centres of the first and the last bin, as QCustomPlot has it.
 QCPRange centres(const std::vector<double>& edges) {
     const std::size_t n = edges.size();
     return {(edges[0] + edges[1]) / 2, (edges[n - 2] + edges[n - 1]) / 2};
 }
 
-void fill(QCPGraph& graph, const Spectrum& spectrum) {
+/// `floor`: where an empty bin stands on a logarithmic axis.
+void fill(QCPGraph& graph, const Spectrum& spectrum, double floor) {
     QVector<QCPGraphData> steps;
-    for (std::size_t k = 0; k < spectrum.value.size(); ++k) steps.append({spectrum.edges[k], spectrum.value[k]});
-    if (!steps.isEmpty()) steps.append({spectrum.edges.back(), spectrum.value.back()});
+    for (std::size_t k = 0; k < spectrum.value.size(); ++k) {
+        steps.append({spectrum.edges[k], std::max(spectrum.value[k], floor)});
+    }
+    if (!steps.isEmpty()) steps.append({spectrum.edges.back(), steps.back().value});
     graph.data()->set(steps, true);
+}
+
+/// Adds the smallest and the largest value that is not zero to `range`.
+void reach(const Spectrum& spectrum, QCPRange& range) {
+    for (const double n : spectrum.value) {
+        if (n > 0) range.expand(n);
+    }
 }
 
 }  // namespace
@@ -107,17 +126,15 @@ DiscriminantPanel::DiscriminantPanel()
     plot_->plotLayout()->addElement(0, 1, projection_axes_);
     plot_->plotLayout()->addElement(0, 2, scale_);
     plot_->plotLayout()->setColumnStretchFactor(0, 2.6);
-    plot_->plotLayout()->setColumnSpacing(2);
+    plot_->plotLayout()->setColumnSpacing(10);
     projection_axes_->axis(QCPAxis::atLeft)->setTickLabels(false);
-    projection_axes_->axis(QCPAxis::atBottom)->ticker()->setTickCount(2);
+    logarithmic(*projection_axes_->axis(QCPAxis::atBottom));
     label(*projection_axes_->axis(QCPAxis::atBottom), QStringLiteral("events / bin"));
 
     scale_->setType(QCPAxis::atRight);
     scale_->setBarWidth(9);
     scale_->setDataScaleType(QCPAxis::stLogarithmic);
-    scale_->axis()->setTicker(QSharedPointer<QCPAxisTickerLog>{new QCPAxisTickerLog});
-    scale_->axis()->setNumberFormat(QStringLiteral("gb"));
-    scale_->axis()->setNumberPrecision(0);
+    logarithmic(*scale_->axis());
     style_axis(*scale_->axis());
     scale_->setGradient(colours());
 
@@ -200,14 +217,15 @@ void DiscriminantPanel::draw_map(const Spectrum2D& map, bool hidden) {
 }
 
 void DiscriminantPanel::draw_projection(const SpectrumTriple& projection, bool hidden) {
-    fill(*background_, projection.anticoincident);
-    fill(*coincident_, hidden ? Spectrum{} : projection.coincident);
-    double most = 0;
-    for (const double n : projection.anticoincident.value) most = std::max(most, n);
-    if (!hidden) {
-        for (const double n : projection.coincident.value) most = std::max(most, n);
-    }
-    projection_axes_->axis(QCPAxis::atBottom)->setRange(0, most > 0 ? 1.08 * most : 1);
+    const Spectrum nothing;
+    const Spectrum& coincident = hidden ? nothing : projection.coincident;
+    QCPRange range{1, 10};
+    reach(projection.anticoincident, range);
+    reach(coincident, range);
+    const double floor = 0.5 * range.lower;
+    fill(*background_, projection.anticoincident, floor);
+    fill(*coincident_, coincident, floor);
+    projection_axes_->axis(QCPAxis::atBottom)->setRange(floor, 2 * range.upper);
 }
 
 void DiscriminantPanel::draw_cuts(const std::vector<CutLine>& cuts) {

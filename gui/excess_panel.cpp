@@ -128,7 +128,7 @@ void ExcessPanel::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
 
     const std::vector<ExcessPoint>& history = snapshot.excess_history;
     label(*plot_->yAxis, QStringLiteral("C − α %1 [events]").arg(short_name(snapshot.background)));
-    const bool no_background = snapshot.background == Background::strobe && snapshot.exposure.ticks_on > 0;
+    const bool no_background = snapshot.background == Background::none && snapshot.exposure.ticks_on > 0;
     plot_->set_message(!history.empty()       ? QString{}
                        : snapshot.events == 0 ? QStringLiteral("waiting for the first event")
                        : no_background        ? why_not_comparable(snapshot)

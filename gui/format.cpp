@@ -28,12 +28,18 @@ QDateTime utc(std::int64_t utc_ns) { return QDateTime::fromMSecsSinceEpoch(utc_n
 }  // namespace
 
 QString short_name(Background background) {
-    return background == Background::strobe ? QStringLiteral("strobe") : QStringLiteral("AC");
+    switch (background) {
+        case Background::anticoincident: return QStringLiteral("AC");
+        case Background::strobe: return QStringLiteral("strobe");
+        case Background::none: break;
+    }
+    return QStringLiteral("background");
 }
 
 QString why_not_comparable(const Snapshot& snapshot) {
-    return snapshot.exposure.strobes == 0 ? QStringLiteral("no AC window, no strobe trigger: nothing to subtract")
-                                          : QStringLiteral("no tick of this beam state yet: nothing to compare");
+    return snapshot.background == Background::none
+               ? QStringLiteral("no AC window, no strobe trigger: nothing to subtract")
+               : QStringLiteral("no tick of this beam state yet: nothing to compare");
 }
 
 QString count_text(std::uint64_t count) {

@@ -13,7 +13,7 @@ inline const QString kUnknown = QStringLiteral("–");
 
 [[nodiscard]] inline QString text(const std::string& utf8) { return QString::fromStdString(utf8); }
 
-/// What C is compared with, in as few letters as fit beside a curve: "AC", "strobe"
+/// What C is compared with, in as few letters as fit beside a curve: "AC", "strobe", "background"
 [[nodiscard]] QString short_name(Background background);
 /// Why nothing can be subtracted while an exposure is zero.
 [[nodiscard]] QString why_not_comparable(const Snapshot& snapshot);

@@ -19,6 +19,7 @@ Plot::Plot(std::chrono::milliseconds at_most_every)
     plotLayout()->setRowSpacing(2);
     message_->setAlignment(Qt::AlignCenter);
     message_->setWordWrap(true);
+    message_->setMargin(8);
     message_->setAttribute(Qt::WA_TransparentForMouseEvents);
     message_->setStyleSheet(QStringLiteral("color: %1; font-size: 14px; background: %2;")
                                 .arg(theme::css(theme::kMuted), theme::css(theme::kPanel)));
@@ -66,7 +67,7 @@ void Plot::resizeEvent(QResizeEvent* event) {
     place_message();
 }
 
-void Plot::place_message() { message_->setGeometry(rect().adjusted(12, 4, -12, -4)); }
+void Plot::place_message() { message_->setGeometry(rect()); }
 
 void style_axis(QCPAxis& axis) {
     QFont ticks{QStringLiteral("DejaVu Sans")};

@@ -88,9 +88,8 @@ SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> c
 /// C is compared with its background at the same exposure; where that took a factor, the factor is shown.
 void SpectrumPanel::name_background(Background background, double alpha) {
     const QString off = short_name(background);
-    const QString factor = alpha == 1          ? QString{}
-                           : std::isnan(alpha) ? QStringLiteral("? ")
-                                               : number_text(alpha) + QStringLiteral(" ");
+    const bool plain = alpha == 1 || std::isnan(alpha);
+    const QString factor = plain ? QString{} : number_text(alpha) + QStringLiteral(" ");
     set_legend(theme::coloured(QStringLiteral("━ C"), theme::kCoincident) + QStringLiteral("&nbsp; ") +
                theme::coloured(QStringLiteral("━ ") + factor + off, theme::kAnticoincident) +
                QStringLiteral("&nbsp; ") + theme::coloured(QStringLiteral("● C − ") + off, theme::kDifference));

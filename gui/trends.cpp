@@ -132,6 +132,7 @@ void Trends::build(const std::vector<Trend>& trends) {
         QFont font = curve.words->font();
         font.setPixelSize(11);
         curve.words->setFont(font);
+        curve.words->setText({});
         percents += in_percent(trends[k]);
         curves_.push_back(curve);
     }

@@ -141,9 +141,9 @@ struct Accumulator::Impl {
     std::shared_ptr<const Waveform> waveform;  ///< not part of the state
 
     // what follows from the run description
-    std::uint32_t known_cuts = 0;  ///< bits that have a name
-    std::uint32_t loose_cuts = 0;  ///< no_peak and does_not_fit
-    Background background = Background::anticoincident;
+    std::uint32_t known_cuts = 0;    ///< bits that have a name
+    std::uint32_t loose_cuts = 0;    ///< no_peak and does_not_fit
+    bool has_anticoincident = true;  ///< else strobes are the background
 
     void adopt(const RunDescription& description);
     void begin_run();
@@ -180,7 +180,7 @@ void Accumulator::Impl::adopt(const RunDescription& description) {
         known_cuts |= bit;
         if (run->cuts[i].name == "no_peak" || run->cuts[i].name == "does_not_fit") loose_cuts |= bit;
     }
-    background = background_of(run.get());
+    has_anticoincident = background_of(run.get(), 0) == Background::anticoincident;
     discriminant.adopt(*run);
     if (detectors.size() != run->detectors.size()) detectors.start_run(run->detectors.size());
 }
@@ -247,7 +247,7 @@ void Accumulator::Impl::resolve(const PendingEvents::Resolved& event, BeamState 
 }
 
 ExposureRatio Accumulator::Impl::ratio_of(const ExcessTotals& t) const {
-    if (background == Background::strobe) {
+    if (!has_anticoincident) {
         return {exposure_ratio(t.ticks_on, t.strobes), exposure_ratio(t.ticks_off, t.strobes)};
     }
     const AnalysisBox range = run != nullptr ? run->box : AnalysisBox{};
@@ -257,7 +257,7 @@ ExposureRatio Accumulator::Impl::ratio_of(const ExcessTotals& t) const {
 
 /// The same for the loose selection, which takes ticks of every beam state, and whole windows.
 double Accumulator::Impl::loose_ratio() const {
-    if (background == Background::strobe) {
+    if (!has_anticoincident) {
         return exposure_ratio(ticks_on + ticks_off + ticks_no_beam_cycle + ticks_unknown + pending.beam_ticks(),
                               strobes);
     }
@@ -351,7 +351,7 @@ void Accumulator::on_event(const Event& event) {
     m.pending.add(event.sequence, event.trigger_class, row);
     m.detectors.add(event);
     const bool is_strobe = event.trigger_class == TriggerClass::strobe;
-    const bool is_background = is_strobe && m.background == Background::strobe;
+    const bool is_background = is_strobe && !m.has_anticoincident;
     m.strobes += is_strobe;
     for (std::size_t w = 0; w < event.window_count; ++w) {
         m.cut_counts[w].add(event.window[w].cuts);
@@ -453,16 +453,16 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
     const double tick_rate_hz = m.run != nullptr ? m.run->tick_rate_hz : 0;
     const ExposureRatio alpha = m.ratio_of(m.totals());
     const double loose_alpha = m.loose_ratio();
-    s.background = m.background;
+    s.background = background_of(m.run.get(), m.strobes);
     s.charge_unit = charge_unit(m.run.get());
     const std::string charge_axis = axis_of(m.run.get(), "charge_pe", "");
     const auto charge = [&](const Selection& selection, const char* what, double a) {
         return compare(spectrum(selection.charge[0], charge_axis, 1), spectrum(selection.charge[1], charge_axis, 1),
-                       m.background, what, a);
+                       s.background, what, a);
     };
     const auto arrival = [&](const Selection& selection, const char* what, double a) {
         return compare(spectrum(selection.arrival[0], "arrival [us]", 1e-3),
-                       spectrum(selection.arrival[1], "arrival [us]", 1e-3), m.background, what, a);
+                       spectrum(selection.arrival[1], "arrival [us]", 1e-3), s.background, what, a);
     };
     s.pe_on = charge(m.on, "beam on", alpha.on);
     s.pe_off = charge(m.off, "beam off", alpha.off);
@@ -470,7 +470,7 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
     s.arrival_on = arrival(m.on, "beam on", alpha.on);
     s.arrival_off = arrival(m.off, "beam off", alpha.off);
     s.arrival_loose = arrival(m.loose, "loose", loose_alpha);
-    s.discriminant = m.discriminant.view(m.run.get(), alpha.on, loose_alpha);
+    s.discriminant = m.discriminant.view(m.run.get(), s.background, alpha.on, loose_alpha);
     s.detectors = m.detector_states();
 
     s.excess = compared(m.box.coincident_on, m.box.background_on, alpha.on);

@@ -80,9 +80,8 @@ DiscriminantPoint Discriminant::point(const WindowEvent& window, std::size_t fea
     return point;
 }
 
-DiscriminantMaps Discriminant::ready(const Maps& maps, const RunDescription* run, std::string_view what,
-                                     double alpha) const {
-    const Background background = background_of(run);
+DiscriminantMaps Discriminant::ready(const Maps& maps, const RunDescription* run, Background background,
+                                     std::string_view what, double alpha) const {
     const auto map = [&](WindowRole role) {
         Spectrum2D s = counts(maps[static_cast<std::size_t>(role)]);
         s.title = fmt::format("{}, {}", name_of(role, background), what);
@@ -99,7 +98,8 @@ DiscriminantMaps Discriminant::ready(const Maps& maps, const RunDescription* run
     return all;
 }
 
-DiscriminantView Discriminant::view(const RunDescription* run, double alpha, double loose_alpha) const {
+DiscriminantView Discriminant::view(const RunDescription* run, Background background, double alpha,
+                                    double loose_alpha) const {
     DiscriminantView view;
     if (loose_.empty()) {
         view.problem = "the station file names no discriminant: [monitor.discriminant]";
@@ -109,8 +109,8 @@ DiscriminantView Discriminant::view(const RunDescription* run, double alpha, dou
     if (run != nullptr && !(feature_ && against_)) {
         view.problem = fmt::format("the run has no feature '{}'", feature_ ? config_.against : config_.feature);
     }
-    view.on = ready(analysis_, run, "beam on", alpha);
-    view.loose = ready(loose_, run, "loose", loose_alpha);
+    view.on = ready(analysis_, run, background, "beam on", alpha);
+    view.loose = ready(loose_, run, background, "loose", loose_alpha);
     view.cuts = cuts_;
     return view;
 }

@@ -29,7 +29,8 @@ class Discriminant {
     void add_analysis(WindowRole role, const DiscriminantPoint& point) { add(analysis_, role, point); }
 
     /// `run` as last adopted, or nullptr before.
-    [[nodiscard]] DiscriminantView view(const RunDescription* run, double alpha, double loose_alpha) const;
+    [[nodiscard]] DiscriminantView view(const RunDescription* run, Background background, double alpha,
+                                        double loose_alpha) const;
 
     void put(ByteWriter& out) const;
     void get(ByteReader& in);
@@ -37,8 +38,8 @@ class Discriminant {
   private:
     using Maps = std::vector<CountMap>;  ///< by role; empty without a discriminant
 
-    [[nodiscard]] DiscriminantMaps ready(const Maps& maps, const RunDescription* run, std::string_view what,
-                                         double alpha) const;
+    [[nodiscard]] DiscriminantMaps ready(const Maps& maps, const RunDescription* run, Background background,
+                                         std::string_view what, double alpha) const;
     void add(Maps& maps, WindowRole role, const DiscriminantPoint& point) {
         if (feature_ && against_) maps[static_cast<std::size_t>(role)].fill(point.against, point.feature);
     }

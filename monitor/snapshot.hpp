@@ -28,6 +28,7 @@ struct Spectrum {
 enum class Background : std::uint8_t {
     anticoincident,  ///< the AC windows of the same ticks
     strobe,          ///< the coincident windows of strobe triggers, in a station without AC windows
+    none,            ///< there is neither: no AC window, and no strobe trigger so far
 };
 
 /// C, its background and what is left.

@@ -16,10 +16,12 @@ const FeatureInfo* find_feature(const RunDescription* run, std::string_view name
     return found == run->features.end() ? nullptr : &*found;
 }
 
-/// Files say "pe" and "adc", people PE and ADC.
-std::string spoken(const std::string& unit) {
+/// Files say "pe" and "adc*sample", people PE and ADC·sample.
+std::string spoken(std::string unit) {
     if (unit == "pe") return "PE";
-    return unit.starts_with("adc") ? "ADC" + unit.substr(3) : unit;
+    if (unit.starts_with("adc")) unit.replace(0, 3, "ADC");
+    if (const std::size_t times = unit.find('*'); times != std::string::npos) unit.replace(times, 1, "·");
+    return unit;
 }
 
 /// "t50" of "t50_ns": the unit stands beside the name already.
@@ -32,7 +34,12 @@ std::string_view without_unit(std::string_view name, std::string_view unit) {
 
 std::string_view name_of(WindowRole role, Background background) noexcept {
     if (role == WindowRole::coincident) return "coincident";
-    return background == Background::strobe ? "strobe" : "anticoincident";
+    switch (background) {
+        case Background::anticoincident: return "anticoincident";
+        case Background::strobe: return "strobe";
+        case Background::none: break;
+    }
+    return "background";
 }
 
 std::string charge_unit(const RunDescription* run) {

@@ -11,7 +11,7 @@
 
 namespace alleycat {
 
-/// "coincident", "anticoincident", "strobe"
+/// "coincident", "anticoincident", "strobe", "background"
 [[nodiscard]] std::string_view name_of(WindowRole role, Background background) noexcept;
 
 /// Unit of charge_pe as people write it: "PE", "keVee". Without a run: "PE".

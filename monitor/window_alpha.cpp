@@ -29,11 +29,12 @@ double covered(const RunDescription& run, WindowRole role, double from_ns, doubl
 
 }  // namespace
 
-Background background_of(const RunDescription* run) noexcept {
+Background background_of(const RunDescription* run, std::uint64_t strobes) noexcept {
     if (run == nullptr) return Background::anticoincident;
     const bool has_ac = std::any_of(run->windows.begin(), run->windows.end(),
                                     [](const WindowInfo& w) { return w.role == WindowRole::anticoincident; });
-    return has_ac ? Background::anticoincident : Background::strobe;
+    if (has_ac) return Background::anticoincident;
+    return strobes > 0 ? Background::strobe : Background::none;
 }
 
 double window_alpha(const RunDescription* run, double from_ns, double to_ns) {

@@ -5,8 +5,8 @@
 
 namespace alleycat {
 
-/// C windows are compared with AC windows where the station has some, else with strobe triggers.
-[[nodiscard]] Background background_of(const RunDescription* run) noexcept;
+/// C windows are compared with AC windows where the station has some, else with strobe triggers, if any were recorded.
+[[nodiscard]] Background background_of(const RunDescription* run, std::uint64_t strobes) noexcept;
 
 /// Exposure of C over that of AC for arrivals between two times from the window's start [ns]. Both windows stand in
 /// every tick, so only their lengths count; 1 when nothing is known.

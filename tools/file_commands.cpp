@@ -29,7 +29,7 @@ struct InfoOptions {
 /// Exposure of what n_on counts over that of what n_off counts: C against AC by their lengths, or, without an AC window,
 /// ticks with beam against strobe triggers; NaN while there are none.
 double alpha_of(const FileInfo& file) {
-    if (background_of(&file.run) == Background::anticoincident) {
+    if (background_of(&file.run, 0) == Background::anticoincident) {
         return window_alpha(&file.run, file.run.box.min_arrival_ns, file.run.box.max_arrival_ns);
     }
     return exposure_ratio(file.summary.ticks[index_of(BeamState::on)],

@@ -465,7 +465,7 @@ TEST_CASE("a station of strobes calls its background so, and shows what one stan
     CHECK(shown.window.discriminant().legend().contains("strobe"));
 
     auto none = fake::snapshot(7.476, 101);
-    none->background = Background::strobe;
+    none->background = Background::none;
     none->excess_history.clear();
     for (double* x :
          {&none->excess.alpha, &none->excess.excess, &none->excess.error, &none->excess.li_ma, &none->pe_on.alpha}) {
@@ -476,7 +476,7 @@ TEST_CASE("a station of strobes calls its background so, and shows what one stan
     shown.window.refresh(kNow);
     CHECK(shown.window.excess().plot().message() == "no AC window, no strobe trigger: nothing to subtract");
     CHECK_FALSE(shown.window.excess().words().contains("nan"));
-    CHECK(shown.window.spectrum(0).legend().contains("? strobe"));
+    CHECK(shown.window.spectrum(0).legend().contains("━ background"));
 }
 
 TEST_CASE("detectors are shown where there are several, and a silent one is named", "[gui][widget]") {

@@ -157,6 +157,10 @@ TEST_CASE("charge is called by the unit of the run's schema", "[monitor][unit]")
     CHECK(a.snapshot()->charge_unit == "PE");
     CHECK(a.snapshot()->pe_loose.coincident.axis == "charge [PE]");
     r.run = 2;
+    r.features[static_cast<std::size_t>(Feature::charge_pe)].unit = "adc*sample";
+    a.on_run(r);
+    CHECK(a.snapshot()->charge_unit == "ADC·sample");
+    r.run = 3;
     r.features[static_cast<std::size_t>(Feature::charge_pe)].unit = "keVee";
     a.on_run(r);
     CHECK(a.snapshot()->charge_unit == "keVee");

@@ -114,6 +114,7 @@ TEST_CASE("without a strobe or without beam nothing is compared, and nothing loo
     Station lar;
     for (int i = 0; i < 10; ++i) lar.tick(BeamState::on, 11);
     auto s = lar.accumulator.snapshot();
+    CHECK(s->background == Background::none);
     CHECK(s->excess.n_on == 10);
     CHECK(s->excess.n_off == 0);
     for (const double x : {s->excess.alpha, s->excess.excess, s->excess.error, s->excess.li_ma, s->excess.interval_low,
