@@ -152,7 +152,7 @@ void Pipeline::trigger_loop() {
             if (wants_peaks) stage->measure_single_peaks(job.event, job.peaks);
         });
     }
-    OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_};
+    OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_, "trigger"};
 
     for (;;) {
         const std::uint32_t seen = bell_.value();
