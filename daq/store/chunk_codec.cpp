@@ -83,27 +83,30 @@ void unshuffle(std::span<const std::byte> shuffled, std::size_t item_bytes, std:
 
 std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
     // Sums modulo 65535 do not mind the order of bytes in a word: add little-endian words, turn the two sums at the
-    // end. Eight lanes run side by side. In a block of kRows x 8 words, word (k, j) counts 8 (kRows - k) - j times in
-    // the second sum: 8 times the lane's own second sum, less j times its first. 256 rows keep a lane's second sum
-    // below 2^32.
-    constexpr std::size_t kLanes = 8, kRows = 256, kBlock = kLanes * kRows;
-    using Words [[gnu::vector_size(2 * kLanes)]] = std::uint16_t;
-    using Sums [[gnu::vector_size(4 * kLanes)]] = std::uint32_t;
+    // end. A row of eight words is four lanes of two: the even words are their low halves, the odd ones their high
+    // halves, so that nothing has to be widened. In a block of kRows rows, word w of row k counts 8 (kRows - k) - w
+    // times in the second sum: 8 times its lane's own second sum, less w times its first. 256 rows keep a lane's second
+    // sum below 2^32.
+    constexpr std::size_t kLanes = 4, kRowWords = 2 * kLanes, kRows = 256, kBlock = kRowWords * kRows;
+    using Lanes [[gnu::vector_size(4 * kLanes)]] = std::uint32_t;
     const std::byte* at = bytes.data();
     std::size_t words = bytes.size() / 2;
     std::uint64_t sum1 = 0, sum2 = 0;
     for (; words >= kBlock; words -= kBlock) {
-        Sums first{}, second{};
-        for (std::size_t k = 0; k < kRows; ++k, at += sizeof(Words)) {
-            Words row;
+        Lanes first_even{}, first_odd{}, second_even{}, second_odd{};
+        for (std::size_t k = 0; k < kRows; ++k, at += sizeof(Lanes)) {
+            Lanes row;
             std::memcpy(&row, at, sizeof row);
-            first += __builtin_convertvector(row, Sums);
-            second += first;
+            first_even += row & 0xFFFFu;
+            first_odd += row >> 16;
+            second_even += first_even;
+            second_odd += first_odd;
         }
         std::uint64_t plain = 0, weighted = 0;
         for (std::size_t j = 0; j < kLanes; ++j) {
-            plain += first[j];
-            weighted += std::uint64_t{kLanes} * second[j] - j * std::uint64_t{first[j]};
+            const std::uint64_t even = first_even[j], odd = first_odd[j];
+            plain += even + odd;
+            weighted += kRowWords * (std::uint64_t{second_even[j]} + second_odd[j]) - 2 * j * even - (2 * j + 1) * odd;
         }
         sum2 = (sum2 + kBlock * sum1 + weighted) % 65535;
         sum1 = (sum1 + plain) % 65535;
