@@ -132,6 +132,18 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     return std::move(result_);
 }
 
+/// What the reader of the frames has a use for. A journal and another process get all there is: what they keep is
+/// theirs to say.
+RawData Daemon::samples_kept() const noexcept {
+    switch (options_.writer) {
+        case DaemonOptions::Writer::none: return RawData::none;
+        case DaemonOptions::Writer::single_file: return setup_.store.raw;
+        case DaemonOptions::Writer::embedded:
+        case DaemonOptions::Writer::stream: break;
+    }
+    return RawData::all;
+}
+
 /// The closed files of the last run.
 std::vector<std::filesystem::path> Daemon::files_of_run() const {
     std::vector<std::filesystem::path> files;
@@ -232,6 +244,7 @@ void Daemon::start_run() {
     Pipeline::Config config{.mode = options_.mode,
                             .run = setup_.run,
                             .builder = setup_.builder,
+                            .keep = samples_kept(),
                             .max_triggers = max_triggers,
                             .lost_since_utc_ns = interrupted_since_utc_ns_};
     config.builder.mode = options_.mode;
