@@ -398,6 +398,7 @@ void Pipeline::make_progress() {
     progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
     progress->last_time_ps = last_time_ps_;
+    progress->made_at = std::chrono::steady_clock::now();
     progress_.put(std::move(progress));
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ struct Progress {
     std::int64_t start_utc_ns = 0;  ///< of the first trigger; 0: none yet
     std::int64_t last_trigger_utc_ns = 0;
     std::int64_t last_time_ps = 0;
+    std::chrono::steady_clock::time_point made_at{};
 };
 
 /// One run: from its sources to the frames of the data stream and the monitor.

@@ -1,4 +1,6 @@
 """Live equals replay: one seed, several ways through the chain, the same events bit for bit."""
+import re
+
 import h5py
 import numpy
 
@@ -37,7 +39,8 @@ def check_replay_of_simulated(folder):
         original = simulated(place, station)
         for jobs in (1, 2, 3):
             again = place / f"jobs{jobs}.h5"
-            alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
+            done = alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
+            assert re.search(r"(?m)^rate: \d+ triggers/s, [\d.]+ MB/s of samples over [\d.]+ s$", done.stdout), done.stdout
             assert_same_tables(original, again, ["triggers", "windows", "raw/pci5153", "ticks", "truth"], but=RAW_TIME)
             ledger_closes(again)
 
