@@ -29,6 +29,12 @@ class DefectLog {
             ++unsaid_;
         }
     }
+    /// What another reader met, after what stands here.
+    void add(const DefectLog& other) {
+        for (const auto& [name, n] : other.counts_) count(name, n);
+        for (const std::string& sentence : other.sentences_) remark(sentence);
+        unsaid_ += other.unsaid_;
+    }
     [[nodiscard]] const std::vector<std::pair<std::string, std::uint64_t>>& counts() const noexcept { return counts_; }
     [[nodiscard]] std::vector<std::string> remarks() const {
         std::vector<std::string> all = sentences_;

@@ -158,12 +158,14 @@ InputKind recognise(const fs::path& path) {
 }
 
 std::unique_ptr<RecordSource> open_recorded(const std::vector<fs::path>& inputs, const BoardInfo& board,
-                                            std::uint16_t board_index, const FileSourceConfig& config) {
+                                            std::uint16_t board_index, const FileSourceConfig& config,
+                                            unsigned decode_threads) {
     if (inputs.empty()) throw UsageError{"no recorded file is given"};
     try {
         switch (kind_of_all(inputs, board.source == "wavedump" && !config.wavedump.header)) {
             case InputKind::labview:
-                return std::make_unique<LabviewSource>(minutes_of(inputs), board, board_index, config.labview);
+                return std::make_unique<LabviewSource>(minutes_of(inputs), board, board_index, config.labview,
+                                                       decode_threads);
             case InputKind::wavedump:
                 return std::make_unique<WaveDumpSource>(channel_files_of(inputs, config.wavedump), board, board_index,
                                                         config.wavedump);

@@ -33,9 +33,10 @@ enum class InputKind {
 
 /// The source for these files or folders, which must be of one kind. WaveDump files without headers look like nothing:
 /// they are taken when the board says source = "wavedump" and the file says [wavedump] header = false.
+/// decode_threads  decompress ahead of the reader's thread (LabVIEW minutes); 1: none. The records are the same.
 /// Throws Error naming the file that is absent, empty, of no known format or of another kind than the first.
 [[nodiscard]] std::unique_ptr<RecordSource> open_recorded(const std::vector<std::filesystem::path>& inputs,
                                                           const BoardInfo& board, std::uint16_t board_index,
-                                                          const FileSourceConfig& config);
+                                                          const FileSourceConfig& config, unsigned decode_threads = 1);
 
 }  // namespace alleycat

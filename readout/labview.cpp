@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <chrono>
-#include <cstring>
 
 #include "daq/core/error.hpp"
 
@@ -15,12 +12,6 @@ namespace fs = std::filesystem;
 
 namespace labview {
 namespace {
-
-std::int32_t big_endian_int32(const std::byte* at) noexcept {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value = value << 8 | std::to_integer<std::uint32_t>(at[i]);
-    return std::bit_cast<std::int32_t>(value);
-}
 
 bool six_digits(std::string_view text) {
     return text.size() == 6 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -35,47 +26,6 @@ void add_minutes_in(const fs::path& folder, std::vector<fs::path>& minutes) {
 }
 
 }  // namespace
-
-ChunkHeader decode_chunk_header(std::span<const std::byte, kChunkHeaderBytes> bytes) noexcept {
-    const std::int32_t columns = big_endian_int32(bytes.data());
-    const std::int32_t channels = big_endian_int32(bytes.data() + 4);
-    if (columns > static_cast<std::int32_t>(kMostColumns)) return {ChunkKind::leftovers, 0};
-    if (columns <= 0 || channels != static_cast<std::int32_t>(kChannels) ||
-        static_cast<std::size_t>(columns) % kColumns != 0) {
-        return {ChunkKind::bad, 0};
-    }
-    return {ChunkKind::waveforms, static_cast<std::size_t>(columns) / kColumns};
-}
-
-LocalTime decode_stamp(std::span<const std::byte, kStampColumns * kChannels> bytes) noexcept {
-    const auto column = [&](std::size_t i) { return std::to_integer<int>(bytes[2 * i + 1]); };
-    return {2000 + column(0), column(1), column(2), column(3), column(4), column(5), column(6)};
-}
-
-void deinterleave(std::span<const std::byte> pairs, std::span<std::byte> channels) noexcept {
-    const std::size_t samples = pairs.size() / kChannels;
-    std::byte* const signal = channels.data();
-    std::byte* const veto = channels.data() + samples;
-    // Eight pairs at a time in two words: their even bytes are pushed together in three steps.
-    const auto even_bytes = [](std::uint64_t word) noexcept {
-        word &= 0x00FF'00FF'00FF'00FFu;
-        word = (word | word >> 8) & 0x0000'FFFF'0000'FFFFu;
-        return (word | word >> 16) & 0x0000'0000'FFFF'FFFFu;
-    };
-    std::size_t i = 0;
-    for (; i + 8 <= samples; i += 8) {
-        std::array<std::uint64_t, 2> words;
-        std::memcpy(words.data(), pairs.data() + 2 * i, 16);
-        const std::uint64_t even = even_bytes(words[0]) | even_bytes(words[1]) << 32;
-        const std::uint64_t odd = even_bytes(words[0] >> 8) | even_bytes(words[1] >> 8) << 32;
-        std::memcpy(signal + i, &even, 8);
-        std::memcpy(veto + i, &odd, 8);
-    }
-    for (; i < samples; ++i) {
-        signal[i] = pairs[2 * i];
-        veto[i] = pairs[2 * i + 1];
-    }
-}
 
 std::vector<fs::path> find_minutes(const fs::path& input) {
     if (!fs::is_directory(input)) return {input};
@@ -107,24 +57,6 @@ void put_in_order(std::vector<fs::path>& minutes) {
     std::stable_sort(minutes.begin(), minutes.end(), [&](const fs::path& a, const fs::path& b) {
         return std::pair{day(a), a.stem()} < std::pair{day(b), b.stem()};
     });
-}
-
-bool is_minute(const fs::path& file, std::string& why_not) {
-    ZipStream zip{file};
-    std::string members;
-    while (zip.next_member()) {
-        std::array<std::byte, kChunkHeaderBytes> bytes{};
-        if (zip.read(bytes) == bytes.size() && decode_chunk_header(bytes).kind == ChunkKind::waveforms) return true;
-        members += (members.empty() ? "" : ", ") + zip.member();
-        if (members.size() > 200) break;
-    }
-    if (!members.empty()) {
-        why_not = "is a zip file, but no LabVIEW minute is in it (members: " + members + ")";
-    } else {
-        why_not = "is a zip file without members";
-    }
-    if (!zip.problem().empty()) why_not += "; " + zip.problem();
-    return false;
 }
 
 }  // namespace labview
@@ -163,12 +95,8 @@ void refuse_too_long_a_span(const fs::path& first, const fs::path& last) {
 }  // namespace
 
 LabviewSource::LabviewSource(std::vector<fs::path> minutes, const BoardInfo& board, std::uint16_t board_index,
-                             const LabviewConfig& config)
-    : board_{board},
-      board_index_{board_index},
-      config_{config},
-      minutes_{std::move(minutes)},
-      waveform_(labview::kWaveformBytes) {
+                             const LabviewConfig& config, unsigned unzip_threads)
+    : board_{board}, board_index_{board_index}, config_{config}, minutes_{std::move(minutes)} {
     if (board.channels.size() != labview::kChannels) {
         throw UsageError{fmt::format("board {}: LabVIEW minutes hold 2 channels, the configuration {}", board.name,
                                      board.channels.size())};
@@ -193,8 +121,13 @@ LabviewSource::LabviewSource(std::vector<fs::path> minutes, const BoardInfo& boa
 
     if (!minutes_.empty()) refuse_too_long_a_span(minutes_.front(), minutes_.back());
 
+    ahead_ = std::make_unique<labview::MinutesAhead>(minutes_, unzip_threads);
+    find_first_record();
+}
+
+void LabviewSource::find_first_record() {
     Step found = Step::again;
-    while (found == Step::again) found = step();
+    while (found == Step::again || found == Step::nothing) found = step(std::stop_token{});
     if (found == Step::end) {
         std::string reasons;
         for (const std::string& remark : log_.remarks()) {
@@ -207,12 +140,12 @@ LabviewSource::LabviewSource(std::vector<fs::path> minutes, const BoardInfo& boa
 }
 
 RecordSource::Next LabviewSource::next(RecordHeader& header, std::stop_token stop) {
-    // One step reads a waveform or a header, so stop is looked at often enough also where nothing is found.
     while (!have_record_) {
         if (stop.stop_requested()) return Next::idle;
-        switch (step()) {
+        switch (step(stop)) {
             case Step::again: break;
             case Step::record: have_record_ = true; break;
+            case Step::nothing: return Next::idle;
             case Step::end: return Next::end;
         }
     }
@@ -222,104 +155,43 @@ RecordSource::Next LabviewSource::next(RecordHeader& header, std::stop_token sto
 }
 
 void LabviewSource::fill(std::span<std::byte> payload) {
-    labview::deinterleave(std::span{waveform_}.subspan(labview::kStampColumns * labview::kChannels), payload);
+    labview::deinterleave(block_->waveform(next_waveform_ - 1).subspan<labview::kStampColumns * labview::kChannels>(),
+                          payload);
 }
 
-LabviewSource::Step LabviewSource::step() {
-    if (!zip_) return open_next_minute() ? Step::again : Step::end;
-    switch (where_) {
-        case Where::between_members:
-            if (zip_->next_member()) {
-                where_ = Where::between_chunks;
-                first_chunk_ = true;
-                skipped_bytes_ = 0;
-            } else {
-                end_minute();
-            }
-            return Step::again;
-        case Where::between_chunks: return begin_chunk();
-        case Where::in_chunk: return read_waveform();
-        case Where::skipping: skip_rest_of_member(); return Step::again;
-    }
-    return Step::end;
-}
-
-bool LabviewSource::open_next_minute() {
-    while (next_minute_ < minutes_.size()) {
-        if (next_minute_ != 0) done_bytes_ += bytes_[next_minute_ - 1];
-        ++next_minute_;
-        minute_triggers_ = 0;
-        minute_bad_stamps_ = 0;
-        minute_has_remark_ = false;
-        where_ = Where::between_members;
-        try {
-            zip_.emplace(minutes_[next_minute_ - 1]);
-            return true;
-        } catch (const Error& e) {
-            log_.count("unreadable_file");
-            log_.remark(e.what());
-        }
-    }
-    return false;
-}
-
-LabviewSource::Step LabviewSource::begin_chunk() {
-    std::array<std::byte, labview::kChunkHeaderBytes> bytes{};
-    const std::size_t got = zip_->read(bytes);
-    const labview::ChunkHeader chunk =
-        got == bytes.size() ? labview::decode_chunk_header(bytes) : labview::ChunkHeader{};
-    if (first_chunk_ && chunk.kind != labview::ChunkKind::waveforms) {
-        // Damage before the first chunk is said by end_member(); an empty member by end_minute().
-        if (got != 0 && zip_->damage() != ZipStream::Damage::torn) {
-            log_.count("foreign_member");
-            log_.remark(fmt::format("{}: member '{}' is not a LabVIEW minute, skipped", name(), zip_->member()));
-            minute_has_remark_ = true;
-        }
-        end_member();
+LabviewSource::Step LabviewSource::step(const std::stop_token& stop) {
+    if (block_ == nullptr) return next_block(stop);
+    if (next_waveform_ == block_->waveforms) {
+        finish_block();
         return Step::again;
     }
-    if (got < bytes.size()) {
-        if (got != 0) log_.count("trailing_bytes", got);
-        end_member();
-        return Step::again;
-    }
-    first_chunk_ = false;
-    waveforms_left_ = chunk.waveforms;
-    switch (chunk.kind) {
-        case labview::ChunkKind::waveforms: where_ = Where::in_chunk; break;
-        case labview::ChunkKind::bad:
-            log_.count("bad_chunk");
-            log_.remark(fmt::format("{}: chunk header that cannot be after {} triggers, the rest is skipped", name(),
-                                    minute_triggers_));
-            minute_has_remark_ = true;
-            [[fallthrough]];
-        case labview::ChunkKind::leftovers:
-            where_ = Where::skipping;
-            skipped_bytes_ = got;
-            break;
-    }
-    return Step::again;
-}
-
-LabviewSource::Step LabviewSource::read_waveform() {
-    if (waveforms_left_ == 0) {
-        where_ = Where::between_chunks;
-        return Step::again;
-    }
-    const std::size_t got = zip_->read(waveform_);
-    if (got < waveform_.size()) {
-        if (zip_->damage() != ZipStream::Damage::torn) {  // a tear has its own counter and sentence
-            log_.count(got != 0 ? "truncated_record" : "truncated_chunk");
-            log_.remark(fmt::format("{}: ends within a chunk after {} triggers: {} waveforms announced, {} bytes there",
-                                    name(), minute_triggers_, waveforms_left_, got));
-            minute_has_remark_ = true;
-        }
-        end_member();
-        return Step::again;
-    }
-    --waveforms_left_;
+    ++next_waveform_;
     ++minute_triggers_;
     return describe_waveform() ? Step::record : Step::again;
+}
+
+LabviewSource::Step LabviewSource::next_block(const std::stop_token& stop) {
+    if (ahead_->at_end()) return Step::end;
+    minute_ = ahead_->minute();
+    block_ = ahead_->next(stop);
+    next_waveform_ = 0;
+    return block_ != nullptr ? Step::again : Step::nothing;
+}
+
+/// What was met on the way counts once its triggers are delivered.
+void LabviewSource::finish_block() {
+    log_.add(block_->log);
+    if (block_->last) {
+        if (minute_bad_stamps_ != 0) {
+            log_.remark(fmt::format("{}: {} of {} triggers without a usable time stamp",
+                                    labview::short_name(minutes_[minute_], minutes_.size() > 1), minute_bad_stamps_,
+                                    minute_triggers_));
+        }
+        minute_triggers_ = 0;
+        minute_bad_stamps_ = 0;
+        done_bytes_ += bytes_[minute_];
+    }
+    block_ = nullptr;
 }
 
 /// False when the waveform has no time at all.
@@ -330,8 +202,8 @@ bool LabviewSource::describe_waveform() {
                            .board = board_index_,
                            .channels = labview::kChannels,
                            .sample_type = SampleType::int8};
-    const LocalTime stamp =
-        labview::decode_stamp(std::span{waveform_}.first<labview::kStampColumns * labview::kChannels>());
+    const LocalTime stamp = labview::decode_stamp(
+        block_->waveform(next_waveform_ - 1).first<labview::kStampColumns * labview::kChannels>());
     bool good = is_valid(stamp);
     if (good) {
         const UtcTime utc =
@@ -361,60 +233,10 @@ bool LabviewSource::describe_waveform() {
     return true;
 }
 
-/// The rest is read all the same: the checksum stands at its end.
-void LabviewSource::skip_rest_of_member() {
-    const std::size_t got = zip_->read(waveform_);
-    skipped_bytes_ += got;
-    if (got == waveform_.size()) return;
-    log_.count("trailing_bytes", skipped_bytes_);
-    if (skipped_bytes_ >= labview::kWaveformBytes) {
-        log_.remark(fmt::format("{}: {} bytes after the last chunk skipped", name(), skipped_bytes_));
-        minute_has_remark_ = true;
-    }
-    end_member();
-}
-
-void LabviewSource::end_member() {
-    where_ = Where::between_members;
-    if (zip_->damage() == ZipStream::Damage::checksum && minute_triggers_ != 0) {
-        log_.count("crc_error");
-        log_.remark(fmt::format("{}: {} at the end: any of its {} triggers may be wrong", name(), zip_->problem(),
-                                minute_triggers_));
-        minute_has_remark_ = true;
-    }
-}
-
-void LabviewSource::end_minute() {
-    const bool torn = zip_->damage() == ZipStream::Damage::torn;
-    if (torn && minute_triggers_ != 0) {
-        log_.count("torn_file");
-        log_.remark(fmt::format("{}: torn after {} triggers: {}", name(), minute_triggers_, zip_->problem()));
-    } else if (!zip_->problem().empty() && minute_triggers_ == 0) {
-        log_.count("unreadable_file");
-        log_.remark(fmt::format("{}: {} the first trigger: {}", name(), torn ? "torn before" : "cannot be read up to",
-                                zip_->problem()));
-    } else if (minute_triggers_ == 0) {
-        log_.count("empty_file");
-        if (!minute_has_remark_) log_.remark(fmt::format("{}: holds no trigger", name()));
-    }
-    if (minute_bad_stamps_ != 0) {
-        log_.remark(fmt::format("{}: {} of {} triggers without a usable time stamp", name(), minute_bad_stamps_,
-                                minute_triggers_));
-    }
-    zip_.reset();
-}
-
 std::optional<double> LabviewSource::fraction_done() const {
     if (total_bytes_ == 0) return std::nullopt;
-    const std::uint64_t here = zip_ ? zip_->bytes_consumed() : next_minute_ != 0 ? bytes_[next_minute_ - 1] : 0;
+    const std::uint64_t here = block_ != nullptr ? std::min(block_->packed_bytes, bytes_[minute_]) : 0;
     return std::min(1.0, static_cast<double>(done_bytes_ + here) / static_cast<double>(total_bytes_));
-}
-
-/// "151002/120000.zip", for people who look at a folder of thousands.
-std::string LabviewSource::name() const {
-    const fs::path& path = minutes_[next_minute_ - 1];
-    const fs::path day = path.parent_path().filename();
-    return minutes_.size() > 1 && !day.empty() ? (day / path.filename()).string() : path.filename().string();
 }
 
 }  // namespace alleycat

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,9 +11,10 @@
 #include <vector>
 
 #include "daq/core/source.hpp"
-#include "readout/archive.hpp"
 #include "readout/defect_log.hpp"
+#include "readout/labview_minute.hpp"
 #include "readout/local_time.hpp"
+#include "readout/minutes_ahead.hpp"
 
 namespace alleycat {
 
@@ -21,43 +23,12 @@ struct LabviewConfig {
     TimeZone time_zone{"EST5EDT,M3.2.0,M11.1.0"};  ///< of the stamps: Oak Ridge
 };
 
-/// The format: chunks of up to ten waveforms, each 7 columns of time stamp and 35,000 of samples, a column being one
-/// byte per channel.
-///
-///     int32 big endian   columns that follow (35,007 per waveform); more than 350,070: LabVIEW's leftovers, the end
-///     int32 big endian   channels, always 2
-///     columns            (CsI, veto) pairs of int8; of the stamp's pairs the second byte counts: yy mm dd HH MM SS cc
 namespace labview {
-inline constexpr std::size_t kChannels = 2;
-inline constexpr std::size_t kStampColumns = 7;
-inline constexpr std::size_t kSamples = 35'000;
-inline constexpr std::size_t kColumns = kStampColumns + kSamples;
-inline constexpr std::size_t kWaveformBytes = kColumns * kChannels;
-inline constexpr std::size_t kMostColumns = 10 * kColumns;
-inline constexpr std::size_t kChunkHeaderBytes = 8;
-inline constexpr std::int64_t kHundredthPs = 10'000'000'000;  ///< one tick of the stamps [ps]
-
-enum class ChunkKind { waveforms, leftovers, bad };
-struct ChunkHeader {
-    ChunkKind kind = ChunkKind::bad;
-    std::size_t waveforms = 0;
-};
-[[nodiscard]] ChunkHeader decode_chunk_header(std::span<const std::byte, kChunkHeaderBytes> bytes) noexcept;
-
-/// The stamp at a waveform's start as it stands there; whether it is a time is for is_valid() to say.
-[[nodiscard]] LocalTime decode_stamp(std::span<const std::byte, kStampColumns * kChannels> bytes) noexcept;
-
-/// (CsI, veto) pairs into shape (2, samples).
-void deinterleave(std::span<const std::byte> pairs, std::span<std::byte> channels) noexcept;
-
 /// Minutes of a file, a day's folder, a run's folder or a folder of runs, in order of time. Empty when there are none.
 [[nodiscard]] std::vector<std::filesystem::path> find_minutes(const std::filesystem::path& input);
 
 /// By day and time when all are called YYMMDD/HHMMSS.zip, whatever folder the days are in; else as given.
 void put_in_order(std::vector<std::filesystem::path>& minutes);
-
-/// A zip with a member that begins as a minute does; `why_not` says what else it is.
-[[nodiscard]] bool is_minute(const std::filesystem::path& file, std::string& why_not);
 }  // namespace labview
 
 /// Triggers of a list of minutes, in the order of the list.
@@ -82,9 +53,10 @@ void put_in_order(std::vector<std::filesystem::path>& minutes);
 /// counter numbers the triggers from 0, skipped ones included.
 class LabviewSource final : public RecordSource {
   public:
+    /// unzip_threads  unpack minutes ahead; 1: none, the reader's own thread does it. The records are the same.
     /// Throws UsageError when the board cannot be this one, Error when no minute holds a single trigger.
     LabviewSource(std::vector<std::filesystem::path> minutes, const BoardInfo& board, std::uint16_t board_index,
-                  const LabviewConfig& config);
+                  const LabviewConfig& config, unsigned unzip_threads = 1);
 
     [[nodiscard]] const BoardInfo& board() const noexcept override { return board_; }
     [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override;
@@ -94,16 +66,12 @@ class LabviewSource final : public RecordSource {
     [[nodiscard]] std::vector<std::string> remarks() const override { return log_.remarks(); }
 
   private:
-    enum class Step { again, record, end };
-    [[nodiscard]] Step step();
-    [[nodiscard]] bool open_next_minute();
-    [[nodiscard]] Step begin_chunk();
-    [[nodiscard]] Step read_waveform();
+    enum class Step { again, record, nothing, end };
+    [[nodiscard]] Step step(const std::stop_token& stop);
+    [[nodiscard]] Step next_block(const std::stop_token& stop);
     [[nodiscard]] bool describe_waveform();
-    void skip_rest_of_member();
-    void end_member();
-    void end_minute();
-    [[nodiscard]] std::string name() const;
+    void finish_block();
+    void find_first_record();
 
     BoardInfo board_;
     std::uint16_t board_index_;
@@ -114,22 +82,19 @@ class LabviewSource final : public RecordSource {
     std::uint64_t done_bytes_ = 0;  ///< of the minutes that are finished
     DefectLog log_;
 
-    std::size_t next_minute_ = 0;
-    std::optional<ZipStream> zip_;
-    enum class Where { between_members, between_chunks, in_chunk, skipping } where_ = Where::between_members;
-    std::size_t waveforms_left_ = 0;     ///< in this chunk
-    std::uint64_t minute_triggers_ = 0;  ///< delivered from this minute
+    const labview::MinuteBlock* block_ = nullptr;  ///< being taken apart
+    std::size_t minute_ = 0;                       ///< its minute
+    std::size_t next_waveform_ = 0;                ///< in it
+    std::uint64_t minute_triggers_ = 0;            ///< delivered from this minute
     std::uint64_t minute_bad_stamps_ = 0;
-    std::uint64_t skipped_bytes_ = 0;  ///< after the chunk at which this member's reading stopped
-    bool first_chunk_ = true;
-    bool minute_has_remark_ = false;
 
-    std::vector<std::byte> waveform_;  ///< the one described by header_, kWaveformBytes
-    RecordHeader header_;
-    bool have_record_ = false;  ///< header_ and waveform_ wait for next()
+    RecordHeader header_;       ///< of the waveform before next_waveform_
+    bool have_record_ = false;  ///< header_ waits for next()
     std::uint64_t counter_ = 0;
     std::optional<UtcTime> first_utc_;
     UtcTime last_utc_{};
+
+    std::unique_ptr<labview::MinutesAhead> ahead_;
 };
 
 }  // namespace alleycat

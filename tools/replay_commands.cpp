@@ -57,7 +57,7 @@ RunResult serve(StationSetup setup, DaemonOptions options, CommandContext& conte
 int replay(const ReplayOptions& options, CommandContext& context) {
     StationSetup setup = load_station(options.config);
     setup.run.workers = options.jobs;
-    RecordedInput input = open_input(setup, options.inputs);
+    RecordedInput input = open_input(setup, options.inputs, options.jobs);
     // The states an Alleycat run was recorded with are the answer of its own join; a power log may know better.
     if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames)
         setup.beam.source = BeamConfig::Source::recorded;
@@ -146,7 +146,7 @@ void add_replay_commands(CLI::App& app, Action& action) {
         ->required();
     add_config_option(*replay_command, replay_options->config);
     replay_command->add_option("--output,-o", replay_options->output, "Write an Alleycat file (never overwritten)");
-    replay_command->add_option("--jobs,-j", replay_options->jobs, "Threads of the trigger stage")
+    replay_command->add_option("--jobs,-j", replay_options->jobs, "Threads that decompress, and as many of the trigger stage")
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
     replay_command->add_flag("--paced", replay_options->paced,

@@ -21,8 +21,10 @@ std::string to_text(const Excess& excess) {
 void require_closed_ledger(const RunResult& result) {
     const Ledger& l = result.status.ledger;
     if (l.closes()) return;
-    throw Error{fmt::format("run {}: the ledger does not close: {} triggers, {} recorded, {} refused; ticks: {} expected, {} seen, {} missed",
-                            result.run.run, l.triggers, l.recorded, l.refused, l.ticks_expected, l.ticks_seen, l.ticks_missed)};
+    throw Error{
+        fmt::format("run {}: the ledger does not close: {} triggers, {} recorded, {} refused; ticks: {} expected, {} "
+                    "seen, {} missed",
+                    result.run.run, l.triggers, l.recorded, l.refused, l.ticks_expected, l.ticks_seen, l.ticks_missed)};
 }
 
 void print_run_report(const RunResult& result) {
@@ -34,6 +36,15 @@ void print_run_report(const RunResult& result) {
                    ledger.ticks_missed);
     if (ledger.lost_estimated > 0) fmt::print("; about {} lost before the run", ledger.lost_estimated);
     fmt::print("\nledger {}\n", ledger.closes() ? "closes" : "DOES NOT CLOSE");
+    if (result.seconds > 0) {
+        std::uint64_t bytes = 0;
+        for (const auto& [name, value] : result.status.counters) {
+            if (name.starts_with("readout.") && name.ends_with(".bytes")) bytes += value;
+        }
+        fmt::print("rate: {:.0f} triggers/s, {:.1f} MB/s of samples over {:.2f} s\n",
+                   static_cast<double>(ledger.triggers) / result.seconds,
+                   static_cast<double>(bytes) * 1e-6 / result.seconds, result.seconds);
+    }
     if (result.monitor) {
         for (const CutFlow& flow : result.monitor->cut_flow) {
             fmt::print("window {}: {} rows, {} accepted", flow.window, flow.rows, flow.accepted);

@@ -132,6 +132,18 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     return std::move(result_);
 }
 
+/// What the reader of the frames has a use for. A journal and another process get all there is: what they keep is
+/// theirs to say.
+RawData Daemon::samples_kept() const noexcept {
+    switch (options_.writer) {
+        case DaemonOptions::Writer::none: return RawData::none;
+        case DaemonOptions::Writer::single_file: return setup_.store.raw;
+        case DaemonOptions::Writer::embedded:
+        case DaemonOptions::Writer::stream: break;
+    }
+    return RawData::all;
+}
+
 /// The closed files of the last run.
 std::vector<std::filesystem::path> Daemon::files_of_run() const {
     std::vector<std::filesystem::path> files;
@@ -232,6 +244,7 @@ void Daemon::start_run() {
     Pipeline::Config config{.mode = options_.mode,
                             .run = setup_.run,
                             .builder = setup_.builder,
+                            .keep = samples_kept(),
                             .max_triggers = max_triggers,
                             .lost_since_utc_ns = interrupted_since_utc_ns_};
     config.builder.mode = options_.mode;
@@ -241,6 +254,7 @@ void Daemon::start_run() {
     result_.run = description;
     pipeline_ = std::make_unique<Pipeline>(std::move(config), std::move(description), setup_.trigger,
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
+    run_started_ = steady_clock::now();
     pipeline_->start();
     interrupted_since_utc_ns_.reset();  // told once, by the first run that did start
     state_ = RunState::running;
@@ -328,6 +342,10 @@ void Daemon::end_run() {
                         writer_failure_ ? "" : ": they wait in memory for a writer");
     }
     result_.run = pipeline_->run();
+    const bool kept =
+        options_.writer != DaemonOptions::Writer::none;  // then the run took until the writer had all of it
+    const steady_clock::time_point ended = kept ? steady_clock::now() : pipeline_->progress().made_at;
+    result_.seconds = std::chrono::duration<double>(ended - run_started_).count();
     result_.remarks = pipeline_->remarks();
     for (const std::string& remark : result_.remarks) log::readout().warn("{}", remark);
     update_status();

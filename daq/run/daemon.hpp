@@ -50,6 +50,7 @@ struct RunResult {
     RunDescription run;
     Status status;
     std::string end_reason;
+    double seconds = 0;                        ///< of wall time, until the last trigger was measured and written
     std::vector<std::string> remarks;          ///< of the sources: what was torn, skipped, odd
     std::vector<std::filesystem::path> files;  ///< written and closed
     std::shared_ptr<const Snapshot> monitor;   ///< spectra, cut flow, excess of the campaign
@@ -100,6 +101,7 @@ class Daemon {
     void follow_disk(const Progress& progress);
     void keep_run_mark();
     [[nodiscard]] bool keeps_runs() const noexcept;
+    [[nodiscard]] RawData samples_kept() const noexcept;
     [[nodiscard]] std::filesystem::path state_folder() const;
 
     StationSetup setup_;
@@ -119,6 +121,7 @@ class Daemon {
     std::exception_ptr writer_failure_;  // of this process's writer: nothing can be recorded any more
     std::unique_ptr<Pipeline> pipeline_;
     RunResult result_;
+    std::chrono::steady_clock::time_point run_started_{};
     bool any_run_ = false;
     bool quit_ = false;
     bool drain_expired_ = false;

@@ -152,7 +152,7 @@ void Pipeline::trigger_loop() {
             if (wants_peaks) stage->measure_single_peaks(job.event, job.peaks);
         });
     }
-    OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_};
+    OrderedWorkers<Job> workers{kJobsUnderWay, std::move(works), bell_, "trigger"};
 
     for (;;) {
         const std::uint32_t seen = bell_.value();
@@ -235,7 +235,8 @@ bool Pipeline::publish(const Job& job) {
         note_refused(trigger);
         return false;
     }
-    const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(trigger, job.event), kEndReserve);
+    const Trigger& kept = kept_part(trigger, job.event);
+    const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(kept, job.event), kEndReserve);
     if (slot.empty()) {
         Trigger given_up = trigger;
         given_up.refusal = RefusalReason::run_stopping;
@@ -247,7 +248,7 @@ bool Pipeline::publish(const Job& job) {
         close_dead_time();  // its frame takes the place found above: a reservation does not outlive another one
         return publish(job);
     }
-    frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, trigger, job.event));
+    frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, kept, job.event));
     recorded_.add();
     ++handed_over_;
     beam_.add(trigger.sequence, job.tick, trigger.time_ps, trigger.utc_ns);
@@ -262,6 +263,27 @@ bool Pipeline::publish(const Job& job) {
         waveform_due_ = false;
     }
     return true;
+}
+
+/// The trigger as the data stream carries it: samples that are not kept are not copied, checked and looked at on their
+/// way to nobody. The records stay, with what the simulator says of them.
+const Trigger& Pipeline::kept_part(const Trigger& trigger, const Event& event) noexcept {
+    const auto accepted = [&] {
+        const auto windows = std::span{event.window}.first(event.window_count);
+        return std::any_of(windows.begin(), windows.end(), [](const WindowEvent& w) { return w.accepted(); });
+    };
+    if (config_.keep == RawData::all || (config_.keep == RawData::accepted && accepted())) return trigger;
+    bare_ = trigger;
+    for (std::size_t i = 0; i < trigger.record_count; ++i) {
+        const RecordView& record = trigger.record[i];
+        RecordHeader& header = bare_headers_[i];
+        header = record.header();
+        header.channels = 0;
+        header.channel_mask = 0;
+        header.samples_per_channel = 0;
+        bare_.record[i] = RecordView{header, record.payload().last(payload_bytes(header))};
+    }
+    return bare_;
 }
 
 // ---- refused triggers
@@ -376,6 +398,7 @@ void Pipeline::make_progress() {
     progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
     progress->last_time_ps = last_time_ps_;
+    progress->made_at = std::chrono::steady_clock::now();
     progress_.put(std::move(progress));
 }
 

@@ -2,7 +2,9 @@
 // What the daemon is: boards -> rings -> event builder -> trigger stage -> frames. Two loops: readout_loop (one thread
 // per board) and Pipeline::trigger_loop (one thread), which hands the physics to ordered workers.
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,16 +13,17 @@
 
 #include "daq/core/counter.hpp"
 #include "daq/core/frame.hpp"
+#include "daq/core/ordered_workers.hpp"
 #include "daq/core/snapshot_box.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/worker.hpp"
 #include "daq/run/beam_join.hpp"
 #include "daq/run/board_input.hpp"
 #include "daq/run/event_builder.hpp"
-#include "daq/run/ordered_workers.hpp"
 #include "daq/run/run_buffers.hpp"
 #include "daq/run/run_config.hpp"
 #include "daq/run/ticker.hpp"
+#include "daq/store/store_config.hpp"
 #include "trigger/calibration/calibration_keeper.hpp"
 #include "trigger/trigger_stage.hpp"
 
@@ -35,6 +38,7 @@ struct Progress {
     std::int64_t start_utc_ns = 0;  ///< of the first trigger; 0: none yet
     std::int64_t last_trigger_utc_ns = 0;
     std::int64_t last_time_ps = 0;
+    std::chrono::steady_clock::time_point made_at{};
 };
 
 /// One run: from its sources to the frames of the data stream and the monitor.
@@ -44,6 +48,7 @@ class Pipeline {
         WhenFull mode = WhenFull::refuse;
         RunConfig run;
         BuilderConfig builder;
+        RawData keep = RawData::all;                      ///< samples that the reader of the frames has a use for
         std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
         std::optional<std::vector<Calibration>> recorded_calibration{};  ///< of a run that is replayed: not made anew
@@ -96,6 +101,7 @@ class Pipeline {
     bool publish_finished(OrderedWorkers<Job>& workers);
     [[nodiscard]] bool publish(const Job& job);
     void write_calibrations(std::uint64_t up_to_sequence);
+    [[nodiscard]] const Trigger& kept_part(const Trigger& trigger, const Event& event) noexcept;
     void note_refused(const Trigger& trigger);
     void close_dead_time();
     bool join_beam();
@@ -135,6 +141,8 @@ class Pipeline {
 
     // the trigger thread's own
     std::uint64_t next_ordinal_ = 0;
+    Trigger bare_;  ///< a trigger without its samples, and the headers of its records
+    std::array<RecordHeader, kMaxBoards> bare_headers_{};
     std::optional<DeadTime> dead_time_;
     std::vector<BeamResolution> resolved_;
     std::vector<BeamFrame> beam_frames_;

@@ -116,7 +116,8 @@ std::vector<Calibration> recorded_calibrations(const std::vector<std::filesystem
 
 }  // namespace
 
-RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs) {
+RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs,
+                         unsigned decode_threads) {
     if (inputs.empty()) throw UsageError{"no input: name the recorded files or folders"};
     RecordedInput input;
     std::size_t alleycat_files = 0;
@@ -126,7 +127,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
         const AlleycatFile first{inputs.front()};
         input.run = first.run().run;
         input.rate_boost = first.run().rate_boost;
-        input.sources = open_recorded_run(inputs);
+        input.sources = open_recorded_run(inputs, decode_threads);
         input.calibration = recorded_calibrations(inputs);
     } else if (alleycat_files > 0) {
         throw Error{"Alleycat files and files of other formats cannot be replayed together"};
@@ -135,7 +136,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
             throw Error{fmt::format("{}: a station of {} boards cannot be fed from these files: they are one board's",
                                     setup.path.string(), setup.station.boards.size())};
         }
-        input.sources.push_back(open_recorded(inputs, setup.station.boards.front(), 0, setup.files));
+        input.sources.push_back(open_recorded(inputs, setup.station.boards.front(), 0, setup.files, decode_threads));
     }
     return input;
 }

@@ -38,8 +38,8 @@ struct StationSetup {
     MonitorConfig monitor;
 };
 
-/// The station file is wrong: a line per problem, "file:line:column: key: what is wrong", to be shown as they stand so that
-/// editors can jump there.
+/// The station file is wrong: a line per problem, "file:line:column: key: what is wrong", to be shown as they stand so
+/// that editors can jump there.
 class StationError : public UsageError {
   public:
     using UsageError::UsageError;
@@ -61,7 +61,9 @@ struct RecordedInput {
     /// Of an Alleycat file: the SPE charges it was recorded with. With these a station that fits them makes none anew.
     std::optional<std::vector<Calibration>> calibration{};
 };
-[[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs);
+/// decode_threads  decompress ahead of the readers' threads; 1: none does
+[[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs,
+                                       unsigned decode_threads = 1);
 
 /// What a run with these sources is; its start is filled in by the pipeline. Throws Error when the boards found are not
 /// those of the station file.

@@ -1,9 +1,13 @@
 #pragma once
-// From the samples of one chunk to the bytes that stand in the file: compression, then checksum. Doing it here and not
-// in HDF5's pipeline lets H5Dwrite_chunk put it down as it is (internal to daq/store).
+// From the samples of one chunk to the bytes that stand in the file, and back: compression, then checksum. Doing it
+// here and not in HDF5's pipeline, behind its one lock, lets any thread do it: H5Dwrite_chunk and H5Dread_chunk carry
+// the bytes as they stand (internal to daq/store).
+
+#include <hdf5.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +24,21 @@ inline constexpr int kBloscFilter = 32001;
 /// Returns the bytes to be written, which stand in `scratch`.
 [[nodiscard]] std::span<const std::byte> encode_chunk(std::span<const std::byte> chunk, std::size_t item_bytes,
                                                       Compression compression, std::vector<std::byte>& scratch);
+
+/// The filters of a dataset's chunks, as decode_chunk() undoes them.
+struct ChunkCodec {
+    std::size_t chunk_bytes = 0, item_bytes = 1;
+    // Of each filter its bit in a chunk's mask of skipped filters; 0: the dataset has no such filter.
+    std::uint32_t shuffle = 0, deflate = 0, blosc = 0, checksum = 0;
+};
+/// nullopt when only HDF5 can undo them: filters of others, or in another order than ours.
+[[nodiscard]] std::optional<ChunkCodec> find_codec(hid_t creation, std::size_t chunk_bytes, std::size_t item_bytes);
+
+/// The chunk_bytes that `packed` was made of; they stand in `packed` or in one of the buffers. Throws Error saying what
+/// is wrong when the checksum or the compressed data are, never returns anything else than what was written.
+[[nodiscard]] std::span<const std::byte> decode_chunk(std::span<const std::byte> packed, std::uint32_t skipped_filters,
+                                                      const ChunkCodec& codec, std::vector<std::byte>& plain,
+                                                      std::vector<std::byte>& scratch);
 
 /// Makes filter 32001 known to HDF5 from the blosc library we link: our own readers need no plugin.
 void register_blosc_filter();

@@ -364,7 +364,7 @@ std::vector<Waveform> AlleycatFile::last_waveforms(std::size_t n) const {
     }
     for (std::uint16_t b = 0; b < run_.boards.size(); ++b) {
         const BoardInfo& board = run_.boards[b];
-        h5::BoardReader reader{id_, board, b};
+        h5::BoardReader reader{id_, board, b, 1};
         reader.skip_to(*chosen.begin());
         while (reader.next()) {
             const RecordHeader& header = reader.header();

@@ -70,9 +70,12 @@ class AlleycatFile {
 /// One source per board over all parts of a run, which may be given in any order. Membership is as recorded
 /// (RecordHeader::sequence); header.time_ps is the trigger's recorded time. The first board's source also gives the
 /// recorded beam frames and beam states; after `end` it gives what is left of them.
+///
+/// decode_threads  check and decompress samples ahead of the boards' readers, shared among the boards; 1: none, each
+///                 reader's own thread does it. The records are the same.
 /// Throws Error when the files are of different runs, twice the same part, or hold no samples.
 [[nodiscard]] std::vector<std::unique_ptr<RecordSource>> open_recorded_run(
-    const std::vector<std::filesystem::path>& paths);
+    const std::vector<std::filesystem::path>& paths, unsigned decode_threads = 1);
 
 /// Plays runs into a sink: run, calibrations, events with their beam states, dead time, the last few waveforms, and the
 /// counters and ledger at the end as a status. Parts of a run are put in order; runs are played in the order given.

@@ -10,12 +10,15 @@
 
 namespace alleycat::h5 {
 namespace {
-constexpr std::size_t kCacheBytes = 1 << 22;
+
+std::string samples_path(const std::string& group, bool hits) {
+    return group + (hits ? "/samples/flattened_data" : "/samples");
 }
 
-RecordRows::RecordRows(hid_t file, std::string group, const BoardInfo& board, bool irregular)
-    : file_{file},
-      group_{std::move(group)},
+}  // namespace
+
+RecordRows::RecordRows(hid_t file, std::string group, const BoardInfo& board, bool irregular, unsigned decode_threads)
+    : group_{std::move(group)},
       board_{board},
       irregular_{irregular},
       hits_{irregular || exists(file, group_ + "/samples/flattened_data")},
@@ -23,7 +26,9 @@ RecordRows::RecordRows(hid_t file, std::string group, const BoardInfo& board, bo
       counter_{file, group_ + "/counter"},
       clock_{file, group_ + "/clock"},
       mask_{file, group_ + "/channel_mask"},
-      flags_{file, group_ + "/flags"} {
+      flags_{file, group_ + "/flags"},
+      samples_{file, samples_path(group_, hits_), irregular ? H5T_NATIVE_INT32 : sample_type_id(board.sample_type),
+               decode_threads} {
     rows_ = std::min({sequence_.rows(), counter_.rows(), clock_.rows(), mask_.rows(), flags_.rows()});
     if (hits_) {
         ends_ = {file, group_ + "/samples/cumulative_length"};
@@ -104,42 +109,31 @@ void RecordRows::next(RecordHeader& header) {
 
 void RecordRows::read_samples(const RecordHeader& header, std::span<std::byte> samples) {
     if (samples.empty()) return;
-    // Read ahead: several records at once.
-    const std::uint64_t needed = hits_ ? std::uint64_t{header.channels} * header.samples_per_channel : 1;
-    const std::size_t stored_item = irregular_ ? 4 : bytes_per_sample(header.sample_type);
-    const std::size_t unit = hits_ ? stored_item : samples.size();
-    if (current_ < cached_first_ || current_ + needed > cached_first_ + cached_) {
-        const std::string path = hits_ ? group_ + "/samples/flattened_data" : group_ + "/samples";
-        const std::uint64_t there = h5::rows(file_, path).value_or(0);
-        if (current_ + needed > there)
-            throw Error{fmt::format("/{} ends before the samples of trigger {}", path, header.sequence)};
-        const std::uint64_t n = std::min(std::max<std::uint64_t>(needed, kCacheBytes / unit), there - current_);
-        cache_.resize(n * unit);
-        cached_ = 0;
-        read_rows(file_, path, current_, n, irregular_ ? H5T_NATIVE_INT32 : sample_type_id(header.sample_type),
-                  cache_.data());
-        cached_first_ = current_;
-        cached_ = n;
-    }
-    const std::byte* from = cache_.data() + (current_ - cached_first_) * unit;
+    const std::uint64_t rows = hits_ ? std::uint64_t{header.channels} * header.samples_per_channel : 1;
+    if (current_ + rows > samples_.rows())
+        throw Error{
+            fmt::format("/{} ends before the samples of trigger {}", samples_path(group_, hits_), header.sequence)};
     if (!irregular_) {
-        std::memcpy(samples.data(), from, samples.size());
+        samples_.read(current_, rows, samples);
         return;
     }
+    wide_.resize(rows * sizeof(std::int32_t));
+    samples_.read(current_, rows, wide_);
     with_sample_type(header.sample_type, [&]<class T>(T) {
         for (std::size_t i = 0; i < samples.size() / sizeof(T); ++i) {
             std::int32_t wide = 0;
-            std::memcpy(&wide, from + i * sizeof wide, sizeof wide);
+            std::memcpy(&wide, wide_.data() + i * sizeof wide, sizeof wide);
             const T code = static_cast<T>(wide);
             std::memcpy(samples.data() + i * sizeof code, &code, sizeof code);
         }
     });
 }
 
-BoardReader::BoardReader(hid_t file, const BoardInfo& board, std::uint16_t index) : index_{index} {
+BoardReader::BoardReader(hid_t file, const BoardInfo& board, std::uint16_t index, unsigned decode_threads)
+    : index_{index} {
     const std::string group = "raw/" + board.name;
-    if (exists(file, group)) regular_.emplace(file, group, board, false);
-    if (exists(file, group + "/irregular")) irregular_.emplace(file, group + "/irregular", board, true);
+    if (exists(file, group)) regular_.emplace(file, group, board, false, decode_threads);
+    if (exists(file, group + "/irregular")) irregular_.emplace(file, group + "/irregular", board, true, 1);
 }
 
 bool BoardReader::next() {

@@ -9,6 +9,7 @@
 
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
+#include "daq/store/chunk_reader.hpp"
 #include "daq/store/hdf5.hpp"
 
 namespace alleycat::h5 {
@@ -40,7 +41,7 @@ class Walk {
 /// One group of records: those of the board's own shape, or the irregular ones.
 class RecordRows {
   public:
-    RecordRows(hid_t file, std::string group, const BoardInfo& board, bool irregular);
+    RecordRows(hid_t file, std::string group, const BoardInfo& board, bool irregular, unsigned decode_threads);
 
     /// Sequence of the next record; nullopt at the end.
     [[nodiscard]] std::optional<std::uint64_t> peek();
@@ -54,7 +55,6 @@ class RecordRows {
   private:
     [[nodiscard]] std::uint64_t end_of_row(std::uint64_t row) { return ends_.at(row); }
 
-    hid_t file_;
     std::string group_;
     BoardInfo board_;
     bool irregular_, hits_;
@@ -63,15 +63,16 @@ class RecordRows {
     Walk<std::uint16_t> channels_;
     Walk<std::uint8_t> type_;
     std::uint64_t rows_ = 0, row_ = 0;
-    std::uint64_t current_ = 0;                    ///< row (fixed) or first sample (hits) of the record described last
-    std::uint64_t cached_first_ = 0, cached_ = 0;  ///< records or samples in cache_
-    std::vector<std::byte> cache_;
+    std::uint64_t current_ = 0;  ///< row (fixed) or first sample (hits) of the record described last
+    ChunkReader samples_;        ///< its rows are records (fixed) or samples (hits)
+    std::vector<std::byte> wide_;
 };
 
 /// All records of a board in one file.
 class BoardReader {
   public:
-    BoardReader(hid_t file, const BoardInfo& board, std::uint16_t index);
+    /// decode_threads  decompress ahead; 1: the calling thread does it (the irregular records always so)
+    BoardReader(hid_t file, const BoardInfo& board, std::uint16_t index, unsigned decode_threads);
     [[nodiscard]] bool next();
     /// Of the record next() stepped to; time, host time, trigger class and truth are left to the caller.
     [[nodiscard]] const RecordHeader& header() const noexcept { return header_; }

@@ -90,8 +90,13 @@ class TriggerRows {
 
 class RecordedBoard final : public RecordSource {
   public:
-    RecordedBoard(std::vector<std::filesystem::path> paths, const BoardInfo& board, std::uint16_t index)
-        : paths_{std::move(paths)}, board_{board}, index_{index}, tells_the_beam_{index == 0} {}
+    RecordedBoard(std::vector<std::filesystem::path> paths, const BoardInfo& board, std::uint16_t index,
+                  unsigned decode_threads)
+        : paths_{std::move(paths)},
+          board_{board},
+          index_{index},
+          tells_the_beam_{index == 0},
+          decode_threads_{decode_threads} {}
 
     [[nodiscard]] const BoardInfo& board() const noexcept override { return board_; }
 
@@ -194,7 +199,7 @@ class RecordedBoard final : public RecordSource {
     bool open_next() {
         if (next_path_ == paths_.size()) return false;
         file_.emplace(paths_[next_path_++]);
-        reader_.emplace(file_->hdf5_id(), board_, index_);
+        reader_.emplace(file_->hdf5_id(), board_, index_, decode_threads_);
         triggers_ = TriggerRows{*file_};
         truth_ = TruthRows{file_->hdf5_id(), index_};
         frames_ = tells_the_beam_ ? file_->beam_frames() : std::vector<BeamFrame>{};
@@ -223,6 +228,7 @@ class RecordedBoard final : public RecordSource {
     BoardInfo board_;
     std::uint16_t index_;
     bool tells_the_beam_;
+    unsigned decode_threads_;
     std::size_t next_path_ = 0;
     std::optional<AlleycatFile> file_;
     std::optional<h5::BoardReader> reader_;
@@ -243,7 +249,8 @@ class RecordedBoard final : public RecordSource {
 
 }  // namespace
 
-std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths) {
+std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths,
+                                                             unsigned decode_threads) {
     std::map<std::uint32_t, std::filesystem::path> parts;
     std::optional<RunDescription> run;
     for (const std::filesystem::path& path : paths) {
@@ -268,8 +275,10 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
     std::vector<std::filesystem::path> ordered;
     for (const auto& [part, path] : parts) ordered.push_back(path);
     std::vector<std::unique_ptr<RecordSource>> sources;
+    const auto boards = static_cast<unsigned>(std::max<std::size_t>(run->boards.size(), 1));
+    const unsigned threads_per_board = (decode_threads + boards - 1) / boards;
     for (std::uint16_t b = 0; b < run->boards.size(); ++b) {
-        sources.push_back(std::make_unique<RecordedBoard>(ordered, run->boards[b], b));
+        sources.push_back(std::make_unique<RecordedBoard>(ordered, run->boards[b], b, threads_per_board));
     }
     return sources;
 }

@@ -5,7 +5,7 @@ import time
 
 import h5py
 
-from support import Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, same_bits, sequences
+from support import CONFIG, Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, same_bits, sequences
 
 
 def assert_ended_cleanly(station, files=1):
@@ -15,6 +15,27 @@ def assert_ended_cleanly(station, files=1):
     report = json.loads(alleycat("verify", station.folder, "--json").stdout)
     assert report["ok"] and all(file["closed"] for file in report["files"]), report
     return parts
+
+
+def check_replay_interrupted(folder):
+    """SIGINT in the middle of a replay whose threads unpack ahead ends it: status 0, what was read stands in a closed file"""
+    triggers = 2000  # half a minute at the pace it was recorded at
+    station = Station(folder)
+    minutes_station = folder / "minutes.toml"
+    minutes_station.write_text((CONFIG / "csi-labview.toml").read_text() + "".join(
+        f'\n[{section}]\nendpoint = "{endpoint}"\n'
+        for section, endpoint in (("data", station.data), ("monitor_stream", station.monitor), ("control", station.control))))
+    for name, format, config in (("file.h5", "hdf5", station.path), ("minutes", "labview", minutes_station)):
+        source, output = folder / name, folder / f"{format}.again.h5"
+        alleycat("simulate", "--config", station.path, "--output", source, "--triggers", triggers, "--seed", 3, "--format", format)
+        with Process("replay", source, "--config", config, "--output", output, "--paced", "--jobs", 2) as replay:
+            station.wait("some triggers", lambda s: s["ledger"]["triggers"] >= 10)
+            replay.end(signal.SIGINT)
+        recorded = assert_every_trigger_once([output])
+        assert 10 <= len(recorded) < triggers, (format, len(recorded))
+        ledger_closes(output)
+        with h5py.File(output) as file:
+            assert file["summary"].attrs["end_reason"] == "stopped", dict(file["summary"].attrs)
 
 
 def check_writer_killed(folder):

@@ -173,16 +173,22 @@ def check_damaged_hdf5(folder):
     source = simulated(folder)
     damaged = folder / "damaged.h5"
     with h5py.File(source) as file:
-        chunk = file["raw/pci5153/samples"].id.get_chunk_info(0)
+        samples = file["raw/pci5153/samples"]
+        chunk = samples.id.get_chunk_info(1)  # the second: there are triggers before it
+        first = chunk.chunk_offset[0]
+        end = min(first + samples.chunks[0], len(samples)) - 1
+    assert 0 < first < end
     data = bytearray(source.read_bytes())
     data[chunk.byte_offset + chunk.size // 2] ^= 0x10
     damaged.write_bytes(data)
     refused("verify", damaged, status=1, names="damaged.h5")
-    done = alleycat("replay", damaged, "--config", CSI, "--output", folder / "out.h5", status=1)
-    assert done.stderr.splitlines()[-1].startswith(f"alleycat: {damaged}: ") and "/raw/pci5153/samples" in done.stderr
-    with h5py.File(folder / "out.h5") as file:
-        assert file["summary"].attrs["clean"] == 0 and "damaged.h5" in file["summary"].attrs["end_reason"]
-        assert len(file["triggers/sequence"]) == 0  # one chunk holds all samples of so short a file
+    for jobs, out in ((1, folder / "out1.h5"), (2, folder / "out2.h5")):
+        done = alleycat("replay", damaged, "--config", CSI, "--output", out, "--jobs", jobs, status=1)
+        last = done.stderr.splitlines()[-1]
+        assert last == f"alleycat: {damaged}: cannot read rows {first} to {end} of /raw/pci5153/samples: data error detected by Fletcher32 checksum", last
+        with h5py.File(out) as file:
+            assert file["summary"].attrs["clean"] == 0 and "damaged.h5" in file["summary"].attrs["end_reason"]
+            assert len(file["triggers/sequence"]) == first  # what stands before it
 
 
 def check_foreign_files(folder):

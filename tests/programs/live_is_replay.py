@@ -1,4 +1,6 @@
 """Live equals replay: one seed, several ways through the chain, the same events bit for bit."""
+import re
+
 import h5py
 import numpy
 
@@ -29,29 +31,55 @@ def simulated(folder, station):
 
 
 def check_replay_of_simulated(folder):
-    """A simulated HDF5 file replays to the events it was written with, with --jobs 1 and with --jobs 2"""
+    """A simulated HDF5 file of any compression replays to the events it was written with, with --jobs 1, 2 and 3"""
+    for compression in ("blosc", "deflate", "none"):
+        place = folder / compression
+        place.mkdir()
+        station = eventful(place, compression=f'"{compression}"')
+        original = simulated(place, station)
+        for jobs in (1, 2, 3):
+            again = place / f"jobs{jobs}.h5"
+            done = alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
+            assert re.search(r"(?m)^rate: \d+ triggers/s, [\d.]+ MB/s of samples over [\d.]+ s$", done.stdout), done.stdout
+            assert_same_tables(original, again, ["triggers", "windows", "raw/pci5153", "ticks", "truth"], but=RAW_TIME)
+            ledger_closes(again)
+
+
+def check_replay_that_keeps_less(folder):
+    """Replay with raw = accepted and raw = none gives the same events and truth, and the samples asked for"""
     station = eventful(folder)
     original = simulated(folder, station)
-    for jobs in (1, 2):
-        again = folder / f"jobs{jobs}.h5"
-        alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
-        assert_same_tables(original, again, ["triggers", "windows", "raw/pci5153", "ticks", "truth"], but=RAW_TIME)
-        ledger_closes(again)
+    for raw in ("accepted", "none"):
+        place = folder / raw
+        place.mkdir()
+        again = place / "again.h5"
+        alleycat("replay", original, "--config", eventful(place, raw=f'"{raw}"').path, "--output", again, "--jobs", 2)
+        assert_same_tables(original, again, ["triggers", "windows", "ticks", "truth"])
+        with h5py.File(original) as one, h5py.File(again) as other:
+            accepted = (one["windows/coincident/accepted"][()] | one["windows/anticoincident/accepted"][()]).astype(bool)
+            assert 5 < accepted.sum() < TRIGGERS
+            if raw == "none":
+                assert "raw" not in other
+            else:
+                assert other["raw/pci5153/sequence"][()].tolist() == numpy.flatnonzero(accepted).tolist()
+                assert (one["raw/pci5153/samples"][()][accepted] == other["raw/pci5153/samples"][()]).all()
 
 
 def check_labview_of_simulated(folder):
-    """The LabVIEW minutes of a seed hold the samples of its HDF5 file and replay to the same features"""
+    """The LabVIEW minutes of a seed hold the samples of its HDF5 file and replay to the same features, with any --jobs"""
     station = eventful(folder)
     original = simulated(folder, station)
-    minutes, again = folder / "minutes", folder / "minutes.h5"
+    minutes = folder / "minutes"
     alleycat("simulate", "--config", station.path, "--output", minutes, "--triggers", TRIGGERS, "--seed", SEED, "--format", "labview")
-    alleycat("replay", minutes, "--config", CONFIG / "csi-labview.toml", "--output", again)
-    assert_same_tables(original, again, ["windows"])
-    with h5py.File(original) as one, h5py.File(again) as other:
-        assert (one["raw/pci5153/samples"][()] == other["raw/pci5153/samples"][()]).all()
-        # The minutes know neither the board's clock nor the beam: those columns differ, the measured ones do not.
-        for column in ("sequence", "baseline_median_adc", "baseline_mean_adc", "baseline_sigma_adc", "flags", "spe_charge_adc"):
-            assert same_bits(one[f"triggers/{column}"][()], other[f"triggers/{column}"][()]), column
+    for jobs in (1, 2):
+        again = folder / f"minutes{jobs}.h5"
+        alleycat("replay", minutes, "--config", CONFIG / "csi-labview.toml", "--output", again, "--jobs", jobs)
+        assert_same_tables(original, again, ["windows"])
+        with h5py.File(original) as one, h5py.File(again) as other:
+            assert (one["raw/pci5153/samples"][()] == other["raw/pci5153/samples"][()]).all()
+            # The minutes know neither the board's clock nor the beam: those columns differ, the measured ones do not.
+            for column in ("sequence", "baseline_median_adc", "baseline_mean_adc", "baseline_sigma_adc", "flags", "spe_charge_adc"):
+                assert same_bits(one[f"triggers/{column}"][()], other[f"triggers/{column}"][()]), column
 
 
 def check_simulated_twice(folder):

@@ -26,8 +26,8 @@ BoardInfo csi_board() {
             .channels = {{"csi", true, "pci5153_signal"}, {"veto", true, "pci5153_veto"}}};
 }
 
-std::unique_ptr<RecordSource> open(const std::vector<fs::path>& inputs) {
-    return open_recorded(inputs, csi_board(), 3, {});
+std::unique_ptr<RecordSource> open(const std::vector<fs::path>& inputs, unsigned threads = 1) {
+    return open_recorded(inputs, csi_board(), 3, {}, threads);
 }
 
 using Stamp = std::array<std::uint8_t, 7>;  // yy mm dd HH MM SS cc
@@ -333,8 +333,9 @@ TEST_CASE("folders give their minutes in order of time, and a damaged minute doe
 TEST_CASE("members that are not a minute are skipped and said", "[readout][fault]") {
     TemporaryFolder folder;
     const Bytes notes{'n', 'o', 't', 'e', 's', ' ', 'o', 'f', ' ', 't', 'h', 'e', ' ', 's', 'h', 'i', 'f', 't'};
-    const fs::path file = write(folder, 
-        "120000.zip", zip({{"notes.txt", notes}, {"120000", chunk({kNoon})}, {"120030", chunk({after_noon(9)})}}));
+    const fs::path file =
+        write(folder, "120000.zip",
+              zip({{"notes.txt", notes}, {"120000", chunk({kNoon})}, {"120030", chunk({after_noon(9)})}}));
     const std::unique_ptr<RecordSource> source = open({file});
     REQUIRE(read_all(*source).size() == 2);
     REQUIRE(defect(*source, "foreign_member") == 1);
@@ -405,6 +406,139 @@ TEST_CASE("a stop is seen between triggers and nothing is lost by it", "[readout
     REQUIRE(source->next(header, {}) == RecordSource::Next::end);
 }
 
+namespace {
+
+/// Minutes 12:00 to 12:09 of one day, most of them not as they should be. 40 + 3 + 17 + 16 + 2 + 33 + 1 good triggers
+/// in 7 of them: blocks that are full at a minute's end, over its end, and empty.
+fs::path odd_minutes(const TemporaryFolder& folder) {
+    const auto put = [&](int minute_of_hour, const Bytes& bytes) {
+        return write(folder, "151002/12" + std::to_string(100 + minute_of_hour).substr(1) + "00.zip", bytes);
+    };
+    const auto triggers = [](std::uint8_t minute_of_hour, int n) {
+        Bytes member;
+        for (int first = 0; first < n; first += 10) {
+            std::vector<Stamp> stamps;
+            for (int i = first; i < std::min(first + 10, n); ++i) {
+                stamps.push_back({15, 10, 2, 12, minute_of_hour, 0, static_cast<std::uint8_t>(i)});
+            }
+            append(member, chunk(stamps));
+        }
+        return member;
+    };
+    (void)put(0, minute(triggers(0, 40)));
+    Bytes in_the_middle = triggers(1, 3);
+    append(in_the_middle, chunk_header(35'008));  // cannot be
+    (void)put(1, minute(in_the_middle));
+    (void)put(2, {'n', 'o', ' ', 'z', 'i', 'p'});
+    (void)put(3, zip({{"notes.txt", Bytes(100, 'x')}, {"120300", triggers(3, 17)}}));
+    (void)put(4, minute(triggers(4, 16)));  // one block, just full
+    (void)put(5, minute({}));
+    Bytes cut = triggers(6, 3);
+    cut.resize(cut.size() - 1000);
+    (void)put(6, minute(cut));
+    Bytes stamped = triggers(7, 20);
+    append(stamped, chunk({Stamp{15, 13, 2, 12, 7, 0, 0}}));  // no time, kept
+    append(stamped, triggers(7, 12));                         // and back again
+    append(stamped, chunk_header(1'000'000));                 // LabVIEW's leftovers
+    (void)put(7, minute(stamped));
+    Bytes torn = minute(triggers(8, 30));
+    torn.resize(60);  // before its first trigger
+    (void)put(8, torn);
+    (void)put(9, minute(triggers(9, 1)));
+    return folder / "151002";
+}
+
+}  // namespace
+
+TEST_CASE("minutes that are unpacked by several threads give what one thread gives", "[readout][threads]") {
+    TemporaryFolder folder;
+    const fs::path minutes = odd_minutes(folder);
+    const std::unique_ptr<RecordSource> one = open({minutes});
+    const std::vector<ReadRecord> expected = read_all(*one);
+    REQUIRE(expected.size() == 40 + 3 + 17 + 16 + 2 + 33 + 1);
+    const std::vector<std::pair<std::string, std::uint64_t>> counts{
+        {"bad_chunk", 1},  {"trailing_bytes", 8 + 8}, {"unreadable_file", 2}, {"foreign_member", 1},
+        {"empty_file", 1}, {"truncated_record", 1},   {"bad_timestamp", 1},   {"clock_backwards", 1}};
+    REQUIRE(one->defects().size() == counts.size());
+    for (const auto& [name, n] : counts) {
+        INFO(name);
+        REQUIRE(defect(*one, name) == n);
+    }
+    const unsigned threads = GENERATE(2u, 3u, 16u);
+    const std::unique_ptr<RecordSource> several = open({minutes}, threads);
+    const std::vector<ReadRecord> records = read_all(*several);
+    REQUIRE(records.size() == expected.size());
+    std::size_t unequal = 0;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const bool same = records[i].header == expected[i].header && records[i].payload == expected[i].payload;
+        unequal += same ? 0 : 1;
+    }
+    REQUIRE(unequal == 0);
+    REQUIRE(several->defects() == one->defects());
+    REQUIRE(several->remarks() == one->remarks());
+    REQUIRE(several->fraction_done() == 1.0);
+}
+
+TEST_CASE("a real minute torn in a folder of minutes gives the same with several threads", "[readout][threads][real]") {
+    const fs::path file = real_file("labview/Run-15-10-02-12-00-00/151002/120000.zip");
+    if (file.empty()) return;
+    const Bytes whole = read_file(file);
+    TemporaryFolder folder;
+    for (int i = 0; i < 6; ++i) {
+        Bytes bytes = whole;
+        if (i == 2 || i == 3) bytes.resize(whole.size() * static_cast<std::size_t>(i) / 4);
+        (void)write(folder, "151002/12000" + std::to_string(i) + ".zip", bytes);
+    }
+    const std::unique_ptr<RecordSource> one = open({folder / "151002"}), two = open({folder / "151002"}, 2);
+    const std::vector<ReadRecord> expected = read_all(*one), records = read_all(*two);
+    REQUIRE(expected.size() > 4 * 40 + 10);
+    REQUIRE(expected.size() < 6 * 40);
+    REQUIRE(defect(*one, "torn_file") == 2);
+    REQUIRE(records.size() == expected.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        REQUIRE(records[i].header == expected[i].header);
+        REQUIRE(records[i].payload == expected[i].payload);
+    }
+    REQUIRE(two->defects() == one->defects());
+    REQUIRE(two->remarks() == one->remarks());
+}
+
+TEST_CASE("with no memory to unpack ahead every minute still comes, in order", "[readout][threads]") {
+    TemporaryFolder folder;
+    const std::vector<fs::path> minutes = labview::find_minutes(odd_minutes(folder));
+    labview::MinutesAhead ahead{minutes, 4, 0};
+    std::vector<std::size_t> waveforms(minutes.size(), 0);
+    for (std::size_t before = 0; !ahead.at_end();) {
+        const std::size_t minute = ahead.minute();
+        REQUIRE(minute >= before);
+        before = minute;
+        const labview::MinuteBlock* const block = ahead.next({});
+        if (block == nullptr) continue;  // a busy machine
+        waveforms[minute] += block->waveforms;
+        for (std::size_t i = 0; i < block->waveforms; ++i) {
+            const auto stamp = labview::decode_stamp(block->waveform(i).first<14>());
+            REQUIRE(stamp.minute == static_cast<int>(minute));
+        }
+    }
+    REQUIRE(waveforms == std::vector<std::size_t>{40, 3, 0, 17, 16, 0, 2, 33, 0, 1});
+    REQUIRE(ahead.next({}) == nullptr);
+}
+
+TEST_CASE("threads that unpack end when nobody asks any more, wherever they are", "[readout][threads]") {
+    TemporaryFolder folder;
+    const fs::path minutes = odd_minutes(folder);
+    for (int taken = 0; taken < 60; taken += 7) {
+        const std::unique_ptr<RecordSource> source = open({minutes}, 3);
+        RecordHeader header;
+        for (int i = 0; i < taken;) i += source->next(header, {}) == RecordSource::Next::record ? 1 : 0;
+        std::stop_source stop;
+        stop.request_stop();
+        if (taken > 0) REQUIRE(source->next(header, stop.get_token()) == RecordSource::Next::idle);
+    }
+    labview::MinutesAhead blocked{labview::find_minutes(minutes), 3, 0};  // its threads wait for room
+    REQUIRE_FALSE(blocked.at_end());
+}
+
 TEST_CASE("no damage to a minute makes the reader crash or hang", "[readout][fuzz]") {
     const fs::path file = real_file("labview/Run-15-10-02-12-00-00/151002/120000.zip");
     const Bytes compressed = file.empty() ? Bytes{} : read_file(file);
@@ -418,7 +552,8 @@ TEST_CASE("no damage to a minute makes the reader crash or hang", "[readout][fuz
         const Bytes bytes =
             seed % 3 == 0 && !compressed.empty() ? damaged(compressed, dice) : minute(damaged(member, dice));
         try {
-            const std::unique_ptr<RecordSource> source = open({write(folder, "120000.zip", bytes)});
+            const std::unique_ptr<RecordSource> source =
+                open({write(folder, "120000.zip", bytes)}, seed % 2 == 0 ? 1 : 2);
             for (const ReadRecord& record : read_all(*source)) {
                 if (record.payload.size() != 70'000) FAIL("a record of another size");
             }

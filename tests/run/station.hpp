@@ -26,8 +26,9 @@ inline StationSetup csi_station() {
 
 inline std::unique_ptr<Pipeline> make_pipeline(const StationSetup& setup, std::uint64_t triggers, WhenFull mode,
                                                std::vector<std::unique_ptr<RecordSource>> sources, RunBuffers& buffers,
-                                               CounterRegistry& registry) {
-    Pipeline::Config config{.mode = mode, .run = setup.run, .builder = setup.builder, .max_triggers = triggers};
+                                               CounterRegistry& registry, RawData keep = RawData::all) {
+    Pipeline::Config config{
+        .mode = mode, .run = setup.run, .builder = setup.builder, .keep = keep, .max_triggers = triggers};
     config.builder.mode = mode;
     RunDescription run = describe_run(setup, 1, sources);
     return std::make_unique<Pipeline>(config, std::move(run), setup.trigger, make_beam_join(setup, registry),

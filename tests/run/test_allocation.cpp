@@ -10,9 +10,9 @@
 #include <catch2/catch.hpp>
 
 #include "daq/core/frame.hpp"
+#include "daq/core/ordered_workers.hpp"
 #include "daq/core/worker.hpp"
 #include "daq/run/beam_item.hpp"
-#include "daq/run/ordered_workers.hpp"
 #include "daq/run/readout_loop.hpp"
 #include "station.hpp"
 
@@ -103,7 +103,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
 #endif
         });
     }
-    OrderedWorkers<Job> workers{64, std::move(works), bell};
+    OrderedWorkers<Job> workers{64, std::move(works), bell, "trigger"};
     QuietSource source{run.boards.front(), triggers};
 
     const std::uint64_t before = allocations.load();

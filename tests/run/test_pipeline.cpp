@@ -19,6 +19,8 @@ struct Taken {
     std::vector<DeadTime> dead_time;
     std::optional<RunEnd> end;
     std::uint64_t damaged = 0;
+    std::vector<bool> with_samples;  ///< of each event
+    std::uint64_t records = 0, truth_pulses = 0;
 
     void take(std::span<const std::byte> bytes) {
         FrameView frame;
@@ -28,10 +30,19 @@ struct Taken {
         }
         kinds.push_back(frame.header.kind);
         ordinals.push_back(frame.header.ordinal);
-        if (TriggerFrame trigger; decode_trigger(frame, trigger)) events.push_back(trigger.event);
+        if (TriggerFrame trigger; decode_trigger(frame, trigger)) take(trigger);
         if (const auto interval = decode_dead_time(frame)) dead_time.push_back(*interval);
         if (const auto some = decode_beam_states(frame)) states.insert(states.end(), some->begin(), some->end());
         if (const auto run_end = decode_run_end(frame)) end = run_end;
+    }
+    void take(const TriggerFrame& frame) {
+        events.push_back(frame.event);
+        with_samples.push_back(false);
+        for (const RecordView& record : frame.trigger.records()) {
+            ++records;
+            truth_pulses += record.truth().size();
+            if (!record.sample_bytes().empty()) with_samples.back() = true;
+        }
     }
     /// Until the run's last frame.
     void take_all(RunBuffers& buffers) {
@@ -114,6 +125,48 @@ TEST_CASE("a run gives the same frames of triggers whatever the number of worker
         for (std::uint64_t i = 0; i < kTriggers; ++i) same = same && identical(one.events[i], more.events[i]);
         CHECK(same);
         CHECK(more.states == one.states);
+    }
+}
+
+TEST_CASE("samples that nobody keeps do not pass the frame buffer, all else does", "[run][pipeline]") {
+    constexpr std::uint64_t kTriggers = 200;
+    const auto run_that_keeps = [](RawData keep) {
+        StationSetup setup = csi_station();
+        setup.simulator.rate_boost = 1e4;  // pulses in most traces, some of them accepted
+        setup.simulator.background_rate_hz = 0.9;
+        setup.simulator.background_min_pe = 15;
+        setup.simulator.afterglow_share = 0;
+        RunBuffers buffers{1u << 22, 32u << 20};
+        CounterRegistry registry;
+        auto pipeline = make_pipeline(setup, kTriggers, WhenFull::wait, make_live_sources(setup, kTriggers), buffers,
+                                      registry, keep);
+        pipeline->start();
+        Taken taken;
+        taken.take_all(buffers);
+        pipeline->finish();
+        taken.check_order();
+        return taken;
+    };
+    const Taken all = run_that_keeps(RawData::all);
+    REQUIRE(all.events.size() == kTriggers);
+    REQUIRE(all.truth_pulses > 100);
+    CHECK(std::count(all.with_samples.begin(), all.with_samples.end(), true) == static_cast<std::ptrdiff_t>(kTriggers));
+    for (const RawData keep : {RawData::accepted, RawData::none}) {
+        const Taken less = run_that_keeps(keep);
+        REQUIRE(less.events.size() == kTriggers);
+        CHECK(less.records == all.records);
+        CHECK(less.truth_pulses == all.truth_pulses);
+        bool same = true, as_asked = true;
+        for (std::size_t i = 0; i < kTriggers; ++i) {
+            const Event& event = less.events[i];
+            same = same && identical(event, all.events[i]);
+            const bool accepted = event.window[0].accepted() || event.window[1].accepted();
+            as_asked = as_asked && less.with_samples[i] == (keep == RawData::accepted && accepted);
+        }
+        CHECK(same);
+        CHECK(as_asked);
+        const std::ptrdiff_t kept = std::count(less.with_samples.begin(), less.with_samples.end(), true);
+        CHECK((keep == RawData::none ? kept == 0 : kept > 0 && kept < static_cast<std::ptrdiff_t>(kTriggers)));
     }
 }
 

@@ -3,9 +3,12 @@
 #include <blosc.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <random>
+
+#include "daq/core/error.hpp"
 
 using namespace alleycat;
 
@@ -79,4 +82,64 @@ TEST_CASE("noise that does not compress still decodes", "[store][unit]") {
     const std::span<const std::byte> packed = h5::encode_chunk(chunk, 2, Compression::blosc, scratch);
     REQUIRE(blosc_decompress_ctx(packed.data(), back.data(), back.size(), 1) == 4096);
     REQUIRE(back == chunk);
+}
+
+TEST_CASE("what was encoded is decoded, and a byte that changed is never passed on", "[store][hostile]") {
+    std::mt19937 random{7};
+    std::vector<std::byte> chunk(6000), scratch, plain, shuffled;
+    for (std::byte& b : chunk) b = static_cast<std::byte>(95 + random() % 4);
+    const auto codec_for = [&](Compression compression) {
+        h5::ChunkCodec codec{.chunk_bytes = chunk.size(), .item_bytes = 2};
+        codec.deflate = compression == Compression::deflate ? 1 : 0;
+        codec.blosc = compression == Compression::blosc ? 1 : 0;
+        codec.checksum = compression == Compression::none ? 1 : 2;
+        return codec;
+    };
+    for (const Compression compression : {Compression::none, Compression::deflate, Compression::blosc}) {
+        const h5::ChunkCodec codec = codec_for(compression);
+        const std::span<const std::byte> packed = h5::encode_chunk(chunk, 2, compression, scratch);
+        REQUIRE(std::ranges::equal(h5::decode_chunk(packed, 0, codec, plain, shuffled), chunk));
+        std::size_t passed = 0;
+        for (std::size_t i = 0; i < packed.size(); ++i) {
+            std::vector<std::byte> damaged{packed.begin(), packed.end()};
+            damaged[i] ^= std::byte{0x10};
+            try {
+                (void)h5::decode_chunk(damaged, 0, codec, plain, shuffled);
+                ++passed;
+            } catch (const Error&) {
+            }
+        }
+        REQUIRE(passed == 0);
+        for (std::size_t n = 0; n < packed.size(); n += 1 + n / 50) {
+            const std::vector<std::byte> cut{packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(n)};
+            REQUIRE_THROWS_AS(h5::decode_chunk(cut, 0, codec, plain, shuffled), Error);
+        }
+    }
+}
+
+TEST_CASE("damage under a checksum that was made right again is refused or as long as the chunk", "[store][hostile]") {
+    std::vector<std::byte> chunk = noise(3000, 3), scratch, plain, shuffled;
+    for (std::byte& b : chunk) b &= std::byte{3};
+    const Compression compression = GENERATE(Compression::deflate, Compression::blosc);
+    h5::ChunkCodec codec{.chunk_bytes = chunk.size(), .item_bytes = 1, .checksum = 2};
+    (compression == Compression::deflate ? codec.deflate : codec.blosc) = 1;
+    const std::span<const std::byte> packed = h5::encode_chunk(chunk, 1, compression, scratch);
+    std::mt19937 random{1};
+    std::size_t refused = 0;
+    for (int i = 0; i < 3000; ++i) {
+        std::vector<std::byte> hostile{packed.begin(), packed.end() - 4};
+        for (unsigned k = 0; k <= random() % 3; ++k)
+            hostile[random() % hostile.size()] = static_cast<std::byte>(random());
+        if (i % 5 == 0) hostile.resize(random() % hostile.size());
+        const std::uint32_t checksum = h5::fletcher32(hostile);
+        hostile.resize(hostile.size() + 4);
+        std::memcpy(hostile.data() + hostile.size() - 4, &checksum, 4);
+        try {
+            if (h5::decode_chunk(hostile, 0, codec, plain, shuffled).size() != chunk.size()) FAIL("of another size");
+        } catch (const Error&) {
+            ++refused;
+        }
+    }
+    REQUIRE(refused > 500);
+    if (compression == Compression::deflate) REQUIRE(refused > 2900);  // zlib's own checksum stands at the end
 }

@@ -163,6 +163,42 @@ TEST_CASE("a recorded run is one source per board with every record as it was", 
     REQUIRE(states.empty());
 }
 
+TEST_CASE("threads that decompress ahead change nothing, whatever the compression", "[store][source][threads]") {
+    constexpr std::uint64_t kTriggers = 9'000;  // 4096 records of this size make a chunk
+    const TemporaryFolder folder;
+    const Compression compression = GENERATE(Compression::none, Compression::deflate, Compression::blosc);
+    {
+        SingleFileWriter writer{folder / "a.h5", compression, RawData::all};
+        RunFrames frames{make_run(5)};
+        writer.append(view(frames.start()));
+        for (std::uint64_t s = 0; s < kTriggers; ++s) {
+            writer.append(view(s % 1000 == 9 ? frames.trigger_without_veto(s) : frames.trigger(s)));
+        }
+        writer.append(view(frames.end(kTriggers)));
+        writer.finish();
+    }
+    for (const unsigned threads : {1u, 2u, 7u}) {
+        const auto sources = open_recorded_run({folder / "a.h5"}, threads);
+        RecordHeader header;
+        std::vector<std::uint64_t> space(1024);
+        const auto is = [&](RecordSource& source, const OwnedRecord& expected) {
+            if (source.next(header, {}) != RecordSource::Next::record) return false;
+            const auto payload = std::as_writable_bytes(std::span{space}).first(payload_bytes(header));
+            source.fill(payload);
+            return header.counter == expected.header.counter && header.channel_mask == expected.header.channel_mask &&
+                   std::ranges::equal(RecordView(header, payload).sample_bytes(), expected.view().sample_bytes());
+        };
+        std::uint64_t right = 0;
+        for (std::uint64_t s = 0; s < kTriggers; ++s) {
+            right += is(*sources[0], digitizer_record(s, s % 1000 == 9 ? 1 : 2)) ? 1 : 0;
+            if (s % 2 == 1 && s % 1000 != 9) right += is(*sources[1], panels_record(s)) ? 1 : 0;
+        }
+        REQUIRE(right == kTriggers + kTriggers / 2 - kTriggers / 1000);
+        REQUIRE(sources[0]->next(header, {}) == RecordSource::Next::end);
+        REQUIRE(sources[1]->next(header, {}) == RecordSource::Next::end);
+    }
+}
+
 TEST_CASE("a record that is not filled is left out, and the next one is right", "[store][source]") {
     const TemporaryFolder folder;
     (void)write_run(folder / "a.h5");

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daq/core/doorbell.hpp"
@@ -26,12 +27,13 @@ class OrderedWorkers {
     /// capacity  jobs under way at most
     /// works     one per worker thread, each with scratch memory of its own; a single one runs in the caller's thread
     /// done      rung when a job is done
-    OrderedWorkers(std::size_t capacity, std::vector<Work> works, Doorbell& done)
+    /// name      of the threads, a number is added: "trigger"
+    OrderedWorkers(std::size_t capacity, std::vector<Work> works, Doorbell& done, const std::string& name)
         : slots_(capacity), works_{std::move(works)}, done_{done} {
         if (works_.size() < 2) return;
         for (std::size_t i = 0; i < works_.size(); ++i) {
             threads_.push_back(std::make_unique<Worker>(
-                "trigger-" + std::to_string(i), [this, i](std::stop_token stop) { work_loop(works_[i], stop); }));
+                name + "-" + std::to_string(i), [this, i](std::stop_token stop) { work_loop(works_[i], stop); }));
         }
     }
     ~OrderedWorkers() {

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <stdexcept>
 
-#include "daq/run/ordered_workers.hpp"
+#include "daq/core/ordered_workers.hpp"
 
 using namespace alleycat;
 
@@ -12,7 +12,7 @@ struct Job {
 };
 }  // namespace
 
-TEST_CASE("results come in the order of the jobs, whatever the number of workers", "[run][workers]") {
+TEST_CASE("results come in the order of the jobs, whatever the number of workers", "[core][threads]") {
     const int workers = GENERATE(1, 2, 4);
     Doorbell bell;
     std::vector<OrderedWorkers<Job>::Work> works(static_cast<std::size_t>(workers), [](Job& job) {
@@ -20,7 +20,7 @@ TEST_CASE("results come in the order of the jobs, whatever the number of workers
         for (std::uint64_t i = 0; i < job.in % 97; ++i) x = x * 6364136223846793005u + 1;  // of uneven length
         job.out = x == 1 ? 0 : job.in * 3;
     });
-    OrderedWorkers<Job> queue{16, std::move(works), bell};
+    OrderedWorkers<Job> queue{16, std::move(works), bell, "test"};
     std::uint64_t in = 0, out = 0, wrong = 0, most = 0;
     while (out < 20'000) {
         const std::uint32_t seen = bell.value();
@@ -44,13 +44,13 @@ TEST_CASE("results come in the order of the jobs, whatever the number of workers
     CHECK(queue.front() == nullptr);
 }
 
-TEST_CASE("what a job throws comes out at its place in the order", "[run][workers]") {
+TEST_CASE("what a job throws comes out at its place in the order", "[core][threads]") {
     const int workers = GENERATE(1, 3);
     Doorbell bell;
     std::vector<OrderedWorkers<Job>::Work> works(static_cast<std::size_t>(workers), [](Job& job) {
         if (job.in == 5) throw std::runtime_error{"job 5"};
     });
-    OrderedWorkers<Job> queue{8, std::move(works), bell};
+    OrderedWorkers<Job> queue{8, std::move(works), bell, "test"};
     for (std::uint64_t i = 0; i < 8; ++i) {
         queue.back().in = i;
         queue.submit();
