@@ -25,15 +25,19 @@ struct Look {
 };
 Look look_of(const Trend& trend) {
     if (in_percent(trend)) return {text(trend.name).remove(QStringLiteral("_percent")), QStringLiteral("%")};
+    if (trend.name == "spe_charge") return {QStringLiteral("SPE charge"), QStringLiteral("ADC·sample")};
     if (trend.unit == "W") return {text(trend.title), QStringLiteral("MW"), 1e-6};
     return {text(trend.title), text(trend.unit).replace(QStringLiteral(" x "), QStringLiteral("·"))};
 }
 
 /// "beam power  1.402 MW", the name shortened where it would not fit into `width` pixels.
-QString newest(const Trend& trend, const QFont& font, int width) {
+QString newest(const Trend& trend, const Snapshot& snapshot, const QFont& font, int width) {
     const Look look = look_of(trend);
-    const QString value = trend.points.empty() ? QStringLiteral("no data yet")
-                                               : number_text(trend.points.back().value * look.scale) + ' ' + look.unit;
+    const bool is_spe = trend.name == "spe_charge" && snapshot.calibration && snapshot.calibration->spe_charge_adc > 0;
+    const QString value = is_spe ? spe_charge_text(*snapshot.calibration)
+                          : trend.points.empty()
+                              ? QStringLiteral("no data yet")
+                              : number_text(trend.points.back().value * look.scale) + ' ' + look.unit;
     const QFontMetrics metrics{font};
     const QString ending = QStringLiteral("  ") + value;
     return metrics.elidedText(look.title, Qt::ElideRight, std::max(40, width - metrics.horizontalAdvance(ending))) +
@@ -41,6 +45,24 @@ QString newest(const Trend& trend, const QFont& font, int width) {
 }
 
 }  // namespace
+
+QString spe_charge_text(const Calibration& c) {
+    const QString value = c.spe_charge_error_adc > 0 ? value_error_text(c.spe_charge_adc, c.spe_charge_error_adc)
+                                                     : number_text(c.spe_charge_adc);
+    const QString origin = c.origin == CalibrationOrigin::configured ? QStringLiteral(" configured")
+                           : c.origin == CalibrationOrigin::kept     ? QStringLiteral(" KEPT: no good fit")
+                           : c.fit_quality > 0 ? QStringLiteral(", χ²/ndf %1").arg(c.fit_quality, 0, 'f', 2)
+                                               : QString{};
+    return value + QStringLiteral(" ADC·sample") + origin;
+}
+
+QString spe_charge_tooltip(const Calibration& c) {
+    const QString from = QStringLiteral("from trigger %1 on").arg(count_text(c.from_sequence));
+    if (c.origin == CalibrationOrigin::configured)
+        return QStringLiteral("SPE charge of the station file, %1: %2").arg(from, spe_charge_text(c));
+    return QStringLiteral("SPE charge after block %1 of the data (%2 peaks), %3: %4")
+        .arg(count_text(c.block), count_text(c.peaks), from, spe_charge_text(c));
+}
 
 Trends::Trends()
     : Panel{QStringLiteral("Trends"),
@@ -146,9 +168,10 @@ void Trends::show_snapshot(const Snapshot& snapshot) {
         const std::vector<TrendPoint>& points = snapshot.trends[k].points;
         any = any || !points.empty();
         const TrendPoint last = points.empty() ? TrendPoint{} : points.back();
+        const QString words = newest(snapshot.trends[k], snapshot, curve.words->font(), plot_->width() / 2 - 50);
         const bool same = points.size() == curve.drawn_points && last.utc_ns == curve.drawn_last.utc_ns &&
-                          last.value == curve.drawn_last.value;
-        if (same && !curve.words->text().isEmpty()) continue;
+                          last.value == curve.drawn_last.value && words == curve.words->text();
+        if (same) continue;
         changed = true;
         curve.drawn_points = points.size();
         curve.drawn_last = last;
@@ -165,8 +188,9 @@ void Trends::show_snapshot(const Snapshot& snapshot) {
         curve.line->data()->set(line, true);
         curve.low->data()->set(band ? low : QVector<QCPGraphData>{}, true);
         curve.high->data()->set(band ? high : QVector<QCPGraphData>{}, true);
-        curve.words->setText(newest(snapshot.trends[k], curve.words->font(), plot_->width() / 2 - 50));
+        curve.words->setText(words);
     }
+    plot_->setToolTip(snapshot.calibration ? spe_charge_tooltip(*snapshot.calibration) : QString{});
     plot_->set_message(any ? QString{} : QStringLiteral("waiting for the first trend point"));
     if (!changed) return;
 

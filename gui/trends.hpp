@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QString>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,12 @@
 #include "monitor/snapshot.hpp"
 
 namespace alleycat::gui {
+
+/// What stands behind the SPE charge in force: "70.31 ± 0.15 ADC·sample, fit χ²/ndf 1.05", "... kept from an earlier
+/// fit", "... configured".
+[[nodiscard]] QString spe_charge_text(const Calibration& calibration);
+/// The same in a sentence, with the block of data it comes from.
+[[nodiscard]] QString spe_charge_tooltip(const Calibration& calibration);
 
 /// Small plots against time, one per trend; those in percent share one. The newest value stands beside the name.
 class Trends : public Panel {

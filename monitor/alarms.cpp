@@ -94,6 +94,7 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
         refused_last_ns_.reset();
         ledger_open_since_.reset();
         beam_unknown_since_.reset();
+        good_fits_ = kept_before_ = 0;
         rate_samples_.clear();
     }
     const std::int64_t now_ns = input.now.time_since_epoch().count();
@@ -106,6 +107,7 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
     watch_writer(look);
     watch_signal(look);
     watch_detectors(look);
+    watch_calibration(look);
     watch_beam(look);
     watch_buffer(look);
     return std::move(look.changed);
@@ -257,6 +259,26 @@ void AlarmWatch::watch_detectors(Look& look) {
           any ? fmt::format("no event from {} while the other detectors had some: {:g} each would have been due",
                             fmt::join(silent, ", "), config_.silent_detector_events)
               : "every detector has events");
+}
+
+void AlarmWatch::watch_calibration(Look& look) {
+    const auto count = [&](std::string_view name) -> std::uint64_t {
+        for (const auto& [known, value] : look.in.status.counters) {
+            if (known == name) return value;
+        }
+        return 0;
+    };
+    const std::uint64_t kept = count("calibration.fits_kept");
+    const std::uint64_t good = count("calibration.fits") - kept;
+    if (good != good_fits_) {
+        good_fits_ = good;
+        kept_before_ = kept;
+    }
+    const auto in_a_row = static_cast<double>(kept - kept_before_);
+    const bool bad = config_.spe_kept_blocks > 0 && in_a_row >= config_.spe_kept_blocks;
+    judge(look, "spe_fit", bad ? Level{AlarmLevel::warning} : std::nullopt,
+          bad ? fmt::format("no good fit of the SPE charge for {:.0f} blocks: the last good value goes on", in_a_row)
+              : "the fit of the SPE charge is good again");
 }
 
 void AlarmWatch::watch_beam(Look& look) {

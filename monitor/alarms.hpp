@@ -35,6 +35,7 @@ struct AlarmInput {
 ///   disk_low         hours until the disk is full
 ///   baseline, baseline_sigma, spe_charge
 ///   detector_silent  one of several detectors gives nothing, the others do
+///   spe_fit          no good fit of the SPE charge for several blocks of the data
 ///   beam_unknown     no beam state, or one far behind
 ///   retransmit_buffer
 ///
@@ -73,6 +74,7 @@ class AlarmWatch {
     void watch_writer(Look& look);
     void watch_signal(Look& look);
     void watch_detectors(Look& look);
+    void watch_calibration(Look& look);
     void watch_beam(Look& look);
     void watch_buffer(Look& look);
 
@@ -82,6 +84,7 @@ class AlarmWatch {
     std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_;
     std::uint64_t refused_before_ = 0;
     std::optional<std::int64_t> refused_last_ns_;
+    std::uint64_t good_fits_ = 0, kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
     struct RateSample {
         std::int64_t utc_ns = 0;
         std::uint64_t ticks = 0;

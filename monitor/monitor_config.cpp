@@ -37,6 +37,7 @@ constexpr NumberKey<AlarmConfig> kAlarmKeys[]{
     {"baseline_sigma_max_adc", &AlarmConfig::baseline_sigma_max_adc, 0, 65536},
     {"spe_min_adc", &AlarmConfig::spe_min_adc, 0, 1e9},
     {"spe_max_adc", &AlarmConfig::spe_max_adc, 0, 1e9},
+    {"spe_kept_blocks", &AlarmConfig::spe_kept_blocks, 0, 1e6},
     {"beam_unknown_s", &AlarmConfig::beam_unknown_s, 0, 86400},
     {"silent_detector_events", &AlarmConfig::silent_detector_events, 0, 1e9},
     {"buffer_warning_percent", &AlarmConfig::buffer_warning_percent, 0, 100},

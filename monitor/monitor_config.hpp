@@ -40,6 +40,7 @@ struct AlarmConfig {
     double baseline_sigma_max_adc = 1.5;
     double spe_min_adc = 50;  ///< SPE charge [ADC x sample]
     double spe_max_adc = 100;
+    double spe_kept_blocks = 3;  ///< so many blocks in a row without a good fit of the SPE charge; 0: never
     double beam_unknown_s = 60;          ///< 0: a station without beam information
     double silent_detector_events = 50;  ///< of the others, each on average, since its last one; 0: never
     double buffer_warning_percent = 50;  ///< retransmit buffer

@@ -45,7 +45,56 @@ struct Sums {
     bool truth = false;
 };
 
-nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& truth) {
+/// The SPE charges in force in a file, of all its detectors.
+struct Calibrations {
+    std::uint64_t configured = 0, fitted = 0, kept = 0;
+    double lowest_adc = 0, highest_adc = 0;  ///< of the fitted ones
+    std::optional<Calibration> last{};
+};
+
+Calibrations calibrations_of(const AlleycatFile& file) {
+    Calibrations all;
+    for (const Calibration& c : file.calibration()) {
+        all.last = c;
+        if (c.origin == CalibrationOrigin::configured) ++all.configured;
+        if (c.origin == CalibrationOrigin::kept) ++all.kept;
+        if (c.origin != CalibrationOrigin::fitted) continue;
+        all.lowest_adc = all.fitted == 0 ? c.spe_charge_adc : std::min(all.lowest_adc, c.spe_charge_adc);
+        all.highest_adc = all.fitted == 0 ? c.spe_charge_adc : std::max(all.highest_adc, c.spe_charge_adc);
+        ++all.fitted;
+    }
+    return all;
+}
+
+nlohmann::json to_json(const Calibrations& c) {
+    nlohmann::json json{{"configured", c.configured}, {"fitted", c.fitted}, {"kept", c.kept}};
+    if (c.fitted > 0) {
+        json["lowest_adc"] = c.lowest_adc;
+        json["highest_adc"] = c.highest_adc;
+    }
+    if (c.last) {
+        json["last"] = {{"from_sequence", c.last->from_sequence},
+                        {"spe_charge_adc", c.last->spe_charge_adc},
+                        {"spe_charge_error_adc", c.last->spe_charge_error_adc},
+                        {"fit_quality", c.last->fit_quality},
+                        {"origin", kCalibrationOriginNames[static_cast<std::size_t>(c.last->origin)]}};
+    }
+    return json;
+}
+
+std::string words_of(const Calibrations& c) {
+    if (!c.last) return "none";
+    std::string words = fmt::format("{:.2f}", c.last->spe_charge_adc);
+    if (c.last->spe_charge_error_adc > 0) words += fmt::format(" +- {:.2f}", c.last->spe_charge_error_adc);
+    words += fmt::format(" ADC x sample, {}", kCalibrationOriginNames[static_cast<std::size_t>(c.last->origin)]);
+    if (c.last->fit_quality > 0) words += fmt::format(" (chi2/ndf {:.2f})", c.last->fit_quality);
+    if (c.fitted + c.kept == 0) return words;
+    words += fmt::format(", from trigger {} on; {} blocks fitted", c.last->from_sequence, c.fitted);
+    if (c.fitted > 0) words += fmt::format(" ({:.2f} to {:.2f})", c.lowest_adc, c.highest_adc);
+    return words + fmt::format(", {} without a good fit", c.kept);
+}
+
+nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& truth, const Calibrations& calibrations) {
     const PartSummary& s = file.summary;
     nlohmann::json boards = nlohmann::json::object();
     for (const FileInfo::Board& b : file.boards) boards[b.name] = {{"records", b.records}, {"irregular", b.irregular}};
@@ -75,6 +124,7 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
         {"last_sequence", s.last_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.last_sequence)},
         {"boards", boards},
         {"windows", windows},
+        {"spe_charge", to_json(calibrations)},
         {"exposure", {{"ticks", ticks}, {"live_time_s", file.live_time_s}, {"beam_energy_gwh", s.beam_energy_gwh}}},
         {"ledger",
          {{"ticks_expected", s.ledger.ticks_expected},
@@ -97,7 +147,7 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
     return json;
 }
 
-void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
+void print(const FileInfo& file, const std::optional<TruthTally>& truth, const Calibrations& calibrations) {
     const PartSummary& s = file.summary;
     fmt::print("{}\n", file.path.string());
     fmt::print("  run {}, part {}, profile {}, {}; started {}; {}\n", file.run.run, file.part, file.run.profile,
@@ -120,6 +170,7 @@ void print(const FileInfo& file, const std::optional<TruthTally>& truth) {
             fmt::print(" {} {}{}", file.run.cuts[c].name, w.rejected[c], c + 1 < w.rejected.size() ? "," : "");
         fmt::print("\n");
     }
+    fmt::print("  SPE charge: {}\n", words_of(calibrations));
     if (s.ticks[index_of(BeamState::on)] > 0)
         fmt::print("  excess in the box, beam on: {}\n", to_text(compared(file.n_on, file.n_off, alpha_of(file))));
     if (truth) {
@@ -133,7 +184,9 @@ int print_info(const InfoOptions& options) {
     Sums sums;
     for (const std::filesystem::path& path : options.files) {
         const FileInfo file = info(path);
-        const std::optional<TruthTally> truth = tally_truth(AlleycatFile{path});
+        const AlleycatFile opened{path};
+        const std::optional<TruthTally> truth = tally_truth(opened);
+        const Calibrations calibrations = calibrations_of(opened);
         const double alpha = alpha_of(file);
         const bool same = !sums.alpha || *sums.alpha == alpha || (std::isnan(*sums.alpha) && std::isnan(alpha));
         sums.one_alpha = sums.one_alpha && same;
@@ -149,9 +202,9 @@ int print_info(const InfoOptions& options) {
             sums.signal_injected += truth->signal_injected;
         }
         if (options.json) {
-            files.push_back(to_json(file, truth));
+            files.push_back(to_json(file, truth, calibrations));
         } else {
-            print(file, truth);
+            print(file, truth, calibrations);
         }
     }
     const Excess all = compared(sums.n_on, sums.n_off, sums.alpha.value_or(1));

@@ -252,6 +252,14 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
         control += poisson(random, 1.73) - poisson(random, 1.73);
         s->excess_history.push_back({energy, excess, std::sqrt(7.9 * k), control, std::sqrt(3.46 * k)});
     }
+    s->calibration = Calibration{.from_sequence = 1'692'000,
+                                 .spe_charge_adc = 70.31,
+                                 .spe_charge_error_adc = 0.14,
+                                 .fit_quality = 1.047,
+                                 .block = 45,
+                                 .peaks = 201'300,
+                                 .origin = CalibrationOrigin::fitted,
+                                 .detector = 0};
     s->trends = {trend(random, "trigger_rate", "trigger rate", "Hz", 60, 0.02, 0),
                  trend(random, "beam_power", "beam power", "W", 1.4e6, 1e4, 0),
                  trend(random, "baseline_median", "baseline", "ADC", 91.2, 0.15, 0),

@@ -379,6 +379,29 @@ TEST_CASE("a thousand updates leave as many things on the screen as ten", "[gui]
     CHECK(before.plottables > 30);
 }
 
+TEST_CASE("the SPE charge stands with its error and with where it comes from", "[gui]") {
+    Calibration c{.from_sequence = 72'000, .spe_charge_adc = 70.314, .spe_charge_error_adc = 0.14, .fit_quality = 1.047,
+                  .block = 0, .peaks = 201'300, .origin = CalibrationOrigin::fitted};
+    CHECK(spe_charge_text(c) == QStringLiteral("70.31 ± 0.14 ADC·sample, χ²/ndf 1.05"));
+    CHECK(spe_charge_tooltip(c).contains(QStringLiteral("block 0")));
+    c.origin = CalibrationOrigin::kept;
+    CHECK(spe_charge_text(c) == QStringLiteral("70.31 ± 0.14 ADC·sample KEPT: no good fit"));
+    c = {.spe_charge_adc = 70};
+    CHECK(spe_charge_text(c) == QStringLiteral("70.00 ADC·sample configured"));
+
+    const std::shared_ptr<Snapshot> snapshot = fake::snapshot(7.476, 1'728'206);
+    Shown shown{fake::live(snapshot)};
+    const auto words_on_screen = [&] {
+        QStringList all;
+        Plot& plot = shown.window.trends().plot();
+        for (int k = 0; k < plot.itemCount(); ++k) {
+            if (const auto* words = qobject_cast<QCPItemText*>(plot.item(k))) all << words->text();
+        }
+        return all.join('|');
+    };
+    CHECK(words_on_screen().contains(QStringLiteral("70.31 ± 0.14 ADC·sample, χ²/ndf 1.05")));
+}
+
 TEST_CASE("what did not change is not drawn again, nor what nobody sees", "[gui][widget]") {
     auto snapshot = fake::snapshot(7.476, 100);
     Shown shown{fake::live(snapshot)};

@@ -170,6 +170,33 @@ TEST_CASE("signal conditions out of range are named", "[monitor][alarms]") {
     CHECK(raised([](Conditions& c) { c.baseline_median_adc = 50, c.events = 10; }) == "0 alarms");  // too few to say
 }
 
+TEST_CASE("three blocks in a row without a good fit of the SPE charge warn, the next good one clears it",
+          "[monitor][alarms]") {
+    Shift shift;
+    const auto look = [&](std::uint64_t fits, std::uint64_t kept) {
+        shift.status.counters = {{"calibration.fits", fits}, {"calibration.fits_kept", kept}};
+        const std::vector<Alarm> changed = shift.second();
+        REQUIRE(changed.size() < 2);
+        return changed.empty() ? std::string{} : changed[0].name + (changed[0].active ? " raised" : " cleared");
+    };
+    CHECK(look(0, 0).empty());
+    CHECK(look(1, 1).empty());  // at a run's start nothing good is there yet
+    CHECK(look(2, 2).empty());
+    CHECK(look(3, 2).empty());  // a good one
+    CHECK(look(4, 3).empty());
+    CHECK(look(5, 4).empty());
+    CHECK(look(6, 5) == "spe_fit raised");
+    CHECK(look(9, 8).empty());  // still
+    CHECK(shift.watch.active().size() == 1);
+    int seconds = 0;
+    std::string change;
+    while (change.empty() && ++seconds < 20) change = look(10, 8);
+    CHECK(change == "spe_fit cleared");
+    shift.status.run = 2;  // counters of a new run begin anew
+    CHECK(look(2, 2).empty());
+    CHECK(look(3, 3) == "spe_fit raised");
+}
+
 TEST_CASE("triggers without events are stale data", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 20; ++s) REQUIRE(shift.second().empty());

@@ -13,7 +13,7 @@ COMMANDS = {  # every command and every option its help has to mention
     "run": ["--config", "--folder", "--seconds", "--rate-boost"],
     "daq": ["--config", "--folder"],
     "write": ["--config", "--folder"],
-    "replay": ["INPUT", "--config", "--output", "--jobs", "--paced"],
+    "replay": ["INPUT", "--config", "--output", "--jobs", "--paced", "--recalibrate"],
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
     "check": ["STATION"],
     "info": ["FILE", "--json"],

@@ -1,10 +1,11 @@
 """Live equals replay: one seed, several ways through the chain, the same events bit for bit."""
+import json
 import re
 
 import h5py
 import numpy
 
-from support import CONFIG, Station, alleycat, assert_same_tables, ledger_closes, main, same_bits
+from support import CONFIG, Station, alleycat, assert_same_tables, ledger_closes, main, refused, same_bits
 
 TRIGGERS = 200
 SEED = 20151002
@@ -105,6 +106,82 @@ def check_replay_of_live(folder):
     alleycat("replay", *parts, "--config", station.path, "--output", again)
     assert_same_tables(parts[0], again, ["triggers", "windows", "raw/pci5153", "ticks"], but=RAW_TIME)
     alleycat("verify", station.folder)
+
+
+CALIBRATED = dict(block_s=1, min_peaks=500, dark_rate_hz=400000)  # 60 triggers of 27 peaks: a fit is good to 3 %
+
+
+def check_recorded_and_new_calibrations(folder):
+    """Replay with the recorded SPE charges, and with --recalibrate, gives the events of a run that fitted them"""
+    station = eventful(folder, **CALIBRATED)
+    original = folder / "original.h5"
+    alleycat("simulate", "--config", station.path, "--output", original, "--triggers", 2 * TRIGGERS, "--seed", SEED)
+    with h5py.File(original) as file:
+        time_s = file["triggers/time_ps"][()] * 1e-12
+        from_sequence, block, origin = (file[f"calibration/{name}"][()] for name in ("from_sequence", "block", "origin"))
+        # Block k is second k; its fit is in force from the first trigger of second k + 2 on.
+        seconds = int(time_s[-1])
+        assert block[1:].tolist() == list(range(seconds - 1)), block
+        assert from_sequence[1:].tolist() == [int((time_s >= k + 2).argmax()) for k in range(seconds - 1)], from_sequence
+        assert (origin == 1).sum() >= 2, f"too few good fits to show anything: {origin}"
+        charges = file["triggers/spe_charge_adc"][()]
+        for k, first in enumerate(from_sequence):
+            last = from_sequence[k + 1] if k + 1 < len(from_sequence) else len(charges)
+            assert (charges[first:last] == file["calibration/spe_charge_adc"][k]).all(), k
+    tables = ["triggers", "windows", "calibration"]
+    for options in ([], ["--jobs", 2], ["--recalibrate"], ["--recalibrate", "--jobs", 2]):
+        again = folder / f"again{len(list(folder.iterdir()))}.h5"
+        alleycat("replay", original, "--config", station.path, "--output", again, *options)
+        assert_same_tables(original, again, tables)
+    # What is shown to people is what stands in the file.
+    shown = json.loads(alleycat("info", "--json", original).stdout)["files"][0]["spe_charge"]
+    assert (shown["fitted"], shown["kept"]) == ((origin == 1).sum(), (origin == 2).sum()), shown
+
+
+def check_calibrations_of_what_is_left(folder):
+    """With the recorded SPE charges, what was kept of a run (accepted triggers, one part) replays to its events"""
+    station = eventful(folder, raw='"accepted"', block_s=2, min_peaks=500)
+    alleycat("run", "--config", station.path, "--seconds", 10)
+    parts = station.files()
+    with h5py.File(parts[0]) as file:
+        kept = len(file["raw/pci5153/sequence"])
+        assert 5 < kept < len(file["triggers/sequence"]) / 2, f"{kept} traces were kept: all or nothing"
+    again = folder / "accepted.h5"
+    alleycat("replay", *parts, "--config", station.path, "--output", again)
+    assert_same_events(parts, again)
+
+    (folder / "whole").mkdir()
+    whole = eventful(folder / "whole", part_size_mb=5, **CALIBRATED)
+    alleycat("run", "--config", whole.path, "--seconds", 2 * TRIGGERS / 60)
+    parts = whole.files()
+    assert len(parts) > 2, parts
+    again = folder / "second.h5"
+    alleycat("replay", parts[1], "--config", whole.path, "--output", again)
+    assert_same_events(parts, again)
+
+
+def assert_same_events(parts, again):
+    """Every trigger of `again` is, but for the beam, what it is in one of the parts."""
+    paths = ["triggers/spe_charge_adc", "triggers/flags", *(f"windows/{w}/{c}" for w in ("coincident", "anticoincident") for c in ("charge_pe", "cuts"))]
+    with h5py.File(again) as other:
+        sequences = other["triggers/sequence"][()]
+        assert len(numpy.unique(other["triggers/spe_charge_adc"][()])) > 1, "one charge for all: nothing was shown"
+        found = 0
+        for part in parts:
+            with h5py.File(part) as one:
+                _, rows, rows_again = numpy.intersect1d(one["triggers/sequence"][()], sequences, return_indices=True)
+                found += len(rows)
+                for path in paths:
+                    assert same_bits(one[path][()][rows], other[path][()][rows_again]), f"{path} of {part} and {again} differ"
+        assert found == len(sequences) > 5, (found, len(sequences))
+
+
+def check_nothing_to_recalibrate(folder):
+    """--recalibrate where the station fits nothing: status 2, and why"""
+    station = eventful(folder)
+    station.path.write_text(station.path.read_text().replace('source = "fit"', 'source = "none"'))
+    original = simulated(folder, station)
+    refused("replay", original, "--config", station.path, "--recalibrate", status=2, names=["--recalibrate", "trigger.calibration.source"])
 
 
 main(globals())

@@ -86,17 +86,24 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
     EventBuilder builder{inputs, builder_config, registry};
     BeamJoin join{setup.beam, std::nullopt, registry};
     Ring frames{1u << 22};
+    CalibrationConfig calibration_config;  // one block, never fitted: its peaks are collected
+    calibration_config.source = CalibrationConfig::Source::fit;
+    calibration_config.block_triggers = 1'000'000;
+    CalibrationKeeper calibration{{.config = calibration_config}, bell, registry};
 
     struct Job {
         Trigger trigger;
         Event event;
         std::uint64_t consumed = 0;
         std::uint64_t tick = 0;
+        CalibrationKeeper::Admission calibration;
+        PeakCharges peaks;
     };
     std::vector<OrderedWorkers<Job>::Work> works;
     for (int i = 0; i < 2; ++i) {
         works.push_back([stage = std::make_shared<TriggerStage>(setup.trigger, run.boards)](Job& job) {
-            stage->process(job.trigger, 70, job.event);
+            stage->process(job.trigger, job.calibration.spe_charge_adc, job.event);
+            stage->measure_single_peaks(job.event, job.peaks);
 #ifdef ALLEYCAT_PLANT_ALLOCATION
             const std::vector<Event> planted(1, job.event);
             job.event = planted.back();
@@ -121,6 +128,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             if (built == EventBuilder::Built::end) ended = true;
             if (built != EventBuilder::Built::trigger) break;
             job.tick = builder.tick();
+            job.calibration = *calibration.admit(job.trigger);
             workers.submit();
             busy = true;
         }
@@ -128,6 +136,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             const std::span<std::byte> room = frames.reserve(trigger_frame_bytes(job->trigger, job->event));
             frames.commit(encode_trigger(room, 1, published++, job->trigger, job->event));
             peaks += static_cast<std::uint64_t>(job->event.window[0][Feature::roi_peaks]);
+            calibration.collect(job->calibration.block, &job->peaks);
             (void)frames.next();
             frames.release();
             join.add(job->trigger.sequence, job->tick, job->trigger.time_ps, job->trigger.utc_ns);
@@ -150,6 +159,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
     CHECK(published == triggers);
     CHECK(answered == triggers);
     CHECK(peaks > triggers);  // the stage had something to do
+    CHECK(registry.get("calibration.peaks").value() > triggers);
     return after - before;
 }
 
