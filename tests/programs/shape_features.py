@@ -270,7 +270,7 @@ def check_lar(folder):
 
 def check_germanium(folder):
     """Germanium: the same"""
-    compare("germanium", folder, 1500, replace=[("rate_boost = 10_000", "rate_boost = 60_000")])
+    compare("germanium", folder, 1500, replace=[("rate_boost = 30_000", "rate_boost = 60_000")])
 
 
 def check_mars(folder):
