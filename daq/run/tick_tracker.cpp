@@ -59,6 +59,17 @@ TickVerdict TickTracker::add(std::int64_t time_ps) noexcept {
     return {.flags = missing > 0 ? trigger_flag::after_missing_tick : 0, .missing = missing};
 }
 
+std::uint64_t TickTracker::add_refused(std::int64_t time_ps) noexcept {
+    if (config_.rate_hz <= 0) return 0;
+    if (!started_) {
+        started_ = true;
+        return accept(time_ps, 0);
+    }
+    ++untimed_;
+    const double periods = std::round(static_cast<double>(between(good_ps_, time_ps)) / period_ps_);
+    return periods < 1 ? 0 : missing_between(periods, untimed_ - 1 + distrusted_);
+}
+
 /// The same pulse again. Stamps coarser than that cannot tell.
 bool TickTracker::is_duplicate(std::int64_t dt_ps) const noexcept {
     return dt_ps >= 0 && static_cast<double>(dt_ps) + resolution_ps() < kDuplicateWithin * period_ps_;
@@ -78,6 +89,7 @@ TickTracker::Distance TickTracker::distance(std::int64_t dt_ps) const noexcept {
 
 /// Ticks that should stand between two that are so many periods apart, less those that came otherwise.
 std::uint64_t TickTracker::missing_between(double periods, std::uint64_t others) const noexcept {
+    if (!config_.gaps_are_missing) return 0;
     const auto between = static_cast<std::uint64_t>(periods) - 1;
     return between > others ? between - others : 0;
 }

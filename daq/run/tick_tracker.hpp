@@ -11,6 +11,7 @@ struct TickConfig {
     double rate_hz = 60;                           ///< nominal; 0: no timing signal, every tick is taken as it comes
     std::int64_t phase_tolerance_ps = 20'000'000;  ///< a tick may be so far from where it is expected
     std::int64_t time_resolution_ps = 0;           ///< of the stamps: added to the tolerance
+    bool gaps_are_missing = true;                  ///< false: the signal comes only with beam, a gap is no defect
 };
 
 /// What is wrong with one tick.
@@ -30,8 +31,11 @@ class TickTracker {
 
     /// Judges the next tick of the signal, in the order of the board's record. Triggers of other classes are not ticks.
     TickVerdict add(std::int64_t time_ps) noexcept;
-    /// A tick that came, at a time nobody knows well (the middle of a merged stub, a stamp that could not be read).
+    /// A tick that came, at a time nobody knows (a stamp that could not be read).
     void add_without_time() noexcept { ++untimed_; }
+    /// A tick that was refused: it came, but a file keeps its time only nearly. It takes no part in the judgement of
+    /// others, unless it is the first. Returns how many are missing up to it, to be counted if no good one follows.
+    std::uint64_t add_refused(std::int64_t time_ps) noexcept;
 
     /// Newest tick that can be trusted [ps]; meaningless before the first.
     [[nodiscard]] std::int64_t last_good_ps() const noexcept { return good_ps_; }

@@ -162,6 +162,29 @@ TEST_CASE("a tick of unknown time is neither missing nor judged", "[run][unit]")
     REQUIRE(signal.at(26) == TickVerdict{trigger_flag::after_missing_tick, 1});
 }
 
+TEST_CASE("refused ticks are there, and what is missing among them is known before a good one comes", "[run][unit]") {
+    Signal signal;
+    REQUIRE(signal.tracker.add_refused(signal.start) == 0);  // a run may begin with one
+    signal.regular(1, 20);
+    const auto refused = [&](double periods) {
+        return signal.tracker.add_refused(signal.start + std::llround(periods * double(kPeriod)));
+    };
+    REQUIRE(refused(21) == 0);
+    REQUIRE(refused(22.4) == 0);  // interpolated in a file
+    REQUIRE(refused(25) == 2);    // 23 and 24 did not come
+    REQUIRE(signal.count("missing") == 0);
+    REQUIRE(signal.at(27) == TickVerdict{trigger_flag::after_missing_tick, 3});
+    REQUIRE(signal.count("missing") == 3);
+}
+
+TEST_CASE("a signal that comes only with beam has gaps that are no defect", "[run][unit]") {
+    Signal signal{{.gaps_are_missing = false}};
+    signal.regular(0, 20);
+    REQUIRE(signal.at(620) == TickVerdict{});
+    REQUIRE(signal.at(620.5).flags == trigger_flag::tick_out_of_phase);
+    REQUIRE(signal.count("missing") == 0);
+}
+
 TEST_CASE("stamps of a hundredth of a second accuse nobody", "[run][unit]") {
     Signal signal{{.time_resolution_ps = 10'000'000'000}};
     for (std::int64_t i = 0; i < 600; ++i) {
