@@ -36,6 +36,7 @@ struct AlarmInput {
 ///   baseline, baseline_sigma, spe_charge
 ///   detector_silent  one of several detectors gives nothing, the others do
 ///   beam_unknown     no beam state, or one far behind
+///   beam_index       a beam-rich channel contradicts the charge index: ON and OFF are wrong by a pulse
 ///   retransmit_buffer
 ///
 /// No clock inside: the same inputs give the same alarms. Used by one thread.
