@@ -103,7 +103,7 @@ Tile beam_tile(const FeedState& feed) {
     Tile tile{
         "BEAM", kUnknown, "no beam data yet",
         "Beam on target: state and power of the newest tick whose state is known. Beam data come late; the lag says "
-        "by how much.",
+        "by how much. Where a channel sees the beam, the index by which frames are shifted is checked against it.",
         Tone::unknown};
     const Status* status = live_status_of(feed);
     if (status == nullptr) return tile;
@@ -130,6 +130,15 @@ Tile beam_tile(const FeedState& feed) {
             tile.detail += QStringLiteral(" · last power ") + power_text(status->beam_power_w);
     } else if (status->beam_state != BeamState::unknown) {
         tile.detail = QStringLiteral("power not reported · lag ") + duration_text(status->beam_lag_s);
+    }
+    switch (status->index_check.verdict) {
+        case IndexVerdict::none: break;
+        case IndexVerdict::undecided: tile.detail += QStringLiteral(" · index undecided"); break;
+        case IndexVerdict::confirmed: tile.detail += QStringLiteral(" · index confirmed"); break;
+        case IndexVerdict::contradicted:
+            tile.detail = QStringLiteral("INDEX WRONG · ") + tile.detail;
+            tile.tone = Tone::alarm;
+            break;
     }
     tile.tone = with_alarms(feed, {"beam"}, tile.tone);
     return tile;

@@ -293,6 +293,9 @@ void AlarmWatch::watch_beam(Look& look) {
               ? fmt::format("beam state unknown for {:.0f} s: these ticks count neither as ON nor as OFF", unknown_s)
           : late ? fmt::format("beam states are {:.0f} s behind the events", status.beam_lag_s)
                  : "beam states are known");
+    const bool wrong_index = look.running && status.index_check.verdict == IndexVerdict::contradicted;
+    judge(look, "beam_index", wrong_index ? Level{AlarmLevel::alarm} : std::nullopt,
+          wrong_index ? to_text(status.index_check) : "the charge index is not contradicted");
 }
 
 void AlarmWatch::watch_buffer(Look& look) {

@@ -37,6 +37,7 @@ struct AlarmInput {
 ///   detector_silent  one of several detectors gives nothing, the others do
 ///   spe_fit          no good fit of the SPE charge for several blocks of the data
 ///   beam_unknown     no beam state, or one far behind
+///   beam_index       a beam-rich channel contradicts the charge index: ON and OFF are wrong by a pulse
 ///   retransmit_buffer
 ///
 /// No clock inside: the same inputs give the same alarms. Used by one thread.

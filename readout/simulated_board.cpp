@@ -126,6 +126,7 @@ SimulatedBoard::SimulatedBoard(const SimulatorConfig& config, const BoardInfo& b
             throw UsageError{
                 fmt::format("board {}: channel {}: the codes of a PCI-5153 are int8", board.name, channel.name)};
         }
+        names_.push_back(channel.name);
         const auto& names = config.signal_channels;
         const bool is_signal = std::find(names.begin(), names.end(), channel.name) != names.end();
         SimulatedInput& input = inputs_.emplace_back(
@@ -140,6 +141,11 @@ SimulatedBoard::SimulatedBoard(const SimulatorConfig& config, const BoardInfo& b
         throw UsageError{
             fmt::format("board {}: has none of simulator.signal_channels and not simulator.veto_channel", board.name)};
     }
+}
+
+SimulatedInput* SimulatedBoard::input(std::string_view name) noexcept {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    return found == names_.end() ? nullptr : &inputs_[static_cast<std::size_t>(found - names_.begin())];
 }
 
 void SimulatedBoard::digitize(const TickPlan& plan, SampleType type, std::byte* out) noexcept {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "daq/core/run_description.hpp"
@@ -98,6 +100,8 @@ class SimulatedBoard {
     /// In the board's order; empty: this board has none.
     [[nodiscard]] std::span<SimulatedInput* const> signals() const noexcept { return signals_; }
     [[nodiscard]] SimulatedInput* veto() const noexcept { return veto_; }  ///< nullptr: this board has none
+    /// Of this name; nullptr: this board has none.
+    [[nodiscard]] SimulatedInput* input(std::string_view name) noexcept;
 
     /// Writes the tick that was drawn, shape (channels, samples), and empties every canvas.
     void digitize(const TickPlan& plan, SampleType type, std::byte* out) noexcept;
@@ -109,6 +113,7 @@ class SimulatedBoard {
     double wander_adc_;
     double wander_per_block_;
     NoiseTable noise_;
+    std::vector<std::string> names_;  // of the inputs
     std::vector<SimulatedInput> inputs_;
     std::vector<SimulatedInput*> signals_;
     SimulatedInput* veto_ = nullptr;

@@ -25,6 +25,8 @@ void read_timing(ConfigSection& s, SimulatorConfig& c) {
     c.proton_pulse_sigma_ns = s.number("proton_pulse_sigma_ns", c.proton_pulse_sigma_ns, 0, 1e4);
     c.timing_offset_ns = s.number("timing_offset_ns", c.timing_offset_ns, -1e6, 1e6);
     c.timing_jitter_ns = s.number("timing_jitter_ns", c.timing_jitter_ns, 0, 1e4);
+    c.instruments = parse_beam_instruments(s);
+    c.defects = parse_timing_defects(s);
 }
 
 void read_beam(ConfigSection& s, SimulatorConfig& c) {
@@ -44,7 +46,7 @@ void read_beam(ConfigSection& s, SimulatorConfig& c) {
     c.cevns_strength = s.number("cevns_strength", c.cevns_strength, 0, 1e3);
     c.neutron_strength = s.number("neutron_strength", c.neutron_strength, 0, 1e3);
     c.frame_index_shift = static_cast<int>(s.integer("frame_index_shift", c.frame_index_shift, -10, 0));
-    c.flavor_index_shift = static_cast<int>(s.integer("flavor_index_shift", c.frame_index_shift, -10, 0));
+    c.flavor_index_shift = static_cast<int>(s.integer("flavor_index_shift", c.flavor_index_shift, -10, 0));
 }
 
 void read_pulses(ConfigSection& s, SimulatorConfig& c) {

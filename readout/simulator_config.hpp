@@ -8,9 +8,11 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/time.hpp"
+#include "readout/beam_instruments_config.hpp"
 #include "readout/germanium_detector.hpp"
 #include "readout/lar_detector.hpp"
 #include "readout/mars_detector.hpp"
+#include "readout/timing_defects.hpp"
 
 namespace alleycat {
 
@@ -62,6 +64,9 @@ struct SimulatorConfig {
     double timing_jitter_ns = 5;  ///< sigma from tick to tick
     double cevns_strength = 1;    ///< 1: Standard Model
     double neutron_strength = 1;  ///< 1: as published
+
+    BeamInstrumentsConfig instruments;  ///< a channel that sees the beam, one with the timing signal
+    TimingDefectsConfig defects;
 
     // pulses that come at any time
     double background_rate_hz = 0.45;  ///< steady scintillation pulses per second of live trace

@@ -45,6 +45,9 @@ void print_run_report(const RunResult& result) {
                    static_cast<double>(ledger.triggers) / result.seconds,
                    static_cast<double>(bytes) * 1e-6 / result.seconds, result.seconds);
     }
+    if (result.status.index_check.verdict != IndexVerdict::none) {
+        fmt::print("{}\n", to_text(result.status.index_check));
+    }
     if (result.monitor) {
         for (const CutFlow& flow : result.monitor->cut_flow) {
             fmt::print("window {}: {} rows, {} accepted", flow.window, flow.rows, flow.accepted);

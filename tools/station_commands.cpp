@@ -57,6 +57,12 @@ nlohmann::json to_json(const Status& status) {
             {"beam_state", to_text(status.beam_state)},
             {"beam_power_w", status.beam_power_w},
             {"beam_lag_s", status.beam_lag_s},
+            {"index_check",
+             {{"verdict", kIndexVerdictNames[static_cast<std::size_t>(status.index_check.verdict)]},
+              {"configured", status.index_check.configured},
+              {"best", status.index_check.best},
+              {"evidence", status.index_check.evidence},
+              {"ticks", status.index_check.ticks}}},
             {"ledger",
              {{"ticks_expected", l.ticks_expected},
               {"ticks_seen", l.ticks_seen},
@@ -86,6 +92,7 @@ void print_status(const Status& status) {
     fmt::print("  beam {}, {}, {:.1f} s behind\n", to_text(status.beam_state),
                status.beam_power_w < 0 ? "power unknown" : fmt::format("{:.3f} MW", status.beam_power_w / 1e6),
                status.beam_lag_s);
+    if (status.index_check.verdict != IndexVerdict::none) fmt::print("  {}\n", to_text(status.index_check));
     fmt::print("  writer {}, {} on disk, {:.1f} MB not yet; {} ({:.1f} MB); {:.1f} GB free{}{}\n",
                status.writer.connected ? "connected" : "AWAY", status.writer.durable_triggers,
                static_cast<double>(status.writer.unacknowledged_bytes) / 1e6,

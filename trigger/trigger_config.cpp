@@ -299,7 +299,12 @@ class TriggerParser {
 
 TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
     if (!root.has("trigger")) root.problem("trigger", "is missing: what to look for in the traces");
-    return TriggerParser{root.section("trigger"), station}.parse();
+    TriggerConfig config = TriggerParser{root.section("trigger"), station}.parse();
+    const double sample_ns = static_cast<double>(config.sample_period_ps) / 1000.0;
+    config.beam_monitor =
+        parse_beam_monitor(root, station, static_cast<double>(config.tick_sample) * sample_ns,
+                           static_cast<double>(config.baseline_samples) * sample_ns);
+    return config;
 }
 
 std::vector<FeatureInfo> feature_infos(const TriggerConfig& config) {

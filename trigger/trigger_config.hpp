@@ -8,6 +8,7 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/station.hpp"
+#include "trigger/beam_monitor.hpp"
 #include "trigger/calibration/calibration_config.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/features.hpp"
@@ -45,6 +46,7 @@ struct TriggerConfig {
     PeakFinding peaks;
     PeakFinding veto_peaks{.threshold_adc = 10, .min_samples = 3, .margin_samples = 0};
     std::optional<LinearGate> linear_gate;
+    std::optional<BeamMonitor> beam_monitor;  ///< [beam.monitor]
     std::int64_t local_baseline_samples = 500;
     std::int32_t local_baseline_band_adc = 3;
     double spe_charge_adc = 70;  ///< [ADC counts x sample]; with a calibration: until its first good fit

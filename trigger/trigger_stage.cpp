@@ -6,6 +6,7 @@
 #include "trigger/charge.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/record_channel.hpp"
+#include "trigger/samples.hpp"
 #include "trigger/shape.hpp"
 
 namespace alleycat {
@@ -37,6 +38,7 @@ constexpr std::uint32_t kSpoilsSinglePeaks =
 
 TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards)
     : config_{std::move(config)}, features_{config_.features, feature_settings(config_), boards} {
+    windows_ = config_.windows;
     std::size_t longest = 65'536;
     for (const BoardInfo& board : boards) longest = std::max<std::size_t>(longest, board.samples);
     make_room(longest);
@@ -45,6 +47,7 @@ TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& b
     summed_.reserve(config_.summed_channels.size());
     curve_.resize(static_cast<std::size_t>(integration));
     if (config_.signal.present) signal_channel_ = boards.at(config_.signal.board).channels.at(config_.signal.channel);
+    if (config_.beam_monitor) beam_pulses_.emplace(*config_.beam_monitor, boards);
     if (config_.veto.present) veto_channel_ = boards.at(config_.veto.board).channels.at(config_.veto.channel);
 }
 
@@ -55,6 +58,28 @@ void TriggerStage::make_room(std::size_t samples) {
     features_.make_room(samples);
     peaks_.reserve(samples / static_cast<std::size_t>(config_.peaks.min_samples + 1) + 1);
     veto_peaks_.reserve(samples / static_cast<std::size_t>(config_.veto_peaks.min_samples + 1) + 1);
+}
+
+/// The windows move with the tick, which stands `since_tick_ps` before tick_sample: a window holds the samples whose
+/// time after the tick lies in it.
+void TriggerStage::place_windows(std::int64_t since_tick_ps) noexcept {
+    const std::int64_t earlier = whole_samples(since_tick_ps, config_.sample_period_ps);
+    part_of_sample_ps_ = since_tick_ps - earlier * config_.sample_period_ps;
+    for (std::size_t w = 0; w < windows_.size(); ++w) {
+        windows_[w].pretrace_start = config_.windows[w].pretrace_start - earlier;
+        windows_[w].roi_start = config_.windows[w].roi_start - earlier;
+        windows_[w].roi_end = config_.windows[w].roi_end - earlier;
+    }
+}
+
+/// A trigger without signal or tick is in no window.
+void TriggerStage::leave_windows_out(Event& event, std::uint32_t because) const noexcept {
+    for (std::size_t w = 0; w < event.window_count; ++w) {
+        event.window[w].set(Feature::arrival_sample, -1);
+        event.window[w].set(Feature::arrival_ns, std::numeric_limits<double>::quiet_NaN());
+        features_.measure_nothing(event.window[w]);
+        event.window[w].cuts = because | failed_cuts(config_.cuts, event.window[w], event.flags, false);
+    }
 }
 
 void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event& event) {
@@ -76,16 +101,13 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
         if ((record.header().flags & record_flag::clock_backwards) != 0) event.flags |= trigger_flag::clock_backwards;
     }
 
+    if (beam_pulses_ && beam_pulses_->sees_pulse(trigger)) event.flags |= trigger_flag::beam_pulse;
+
     const RecordView* const signal = trigger.of_board(config_.signal.board);
     const std::size_t position = signal == nullptr ? kMaxChannels : find_signal(signal->header());
     if (position == kMaxChannels) {
         event.flags |= trigger_flag::missing_channel;
-        for (std::size_t w = 0; w < event.window_count; ++w) {
-            event.window[w].set(Feature::arrival_sample, -1);
-            event.window[w].set(Feature::arrival_ns, std::numeric_limits<double>::quiet_NaN());
-            features_.measure_nothing(event.window[w]);
-            event.window[w].cuts = kCutNoPeak | failed_cuts(config_.cuts, event.window[w], event.flags, false);
-        }
+        leave_windows_out(event, kCutNoPeak);
         return;
     }
     // The veto first: it uses the same scratch as the signal, whose heights and peaks stay for the scope.
@@ -99,6 +121,7 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
         }
     }
     features_.open(trigger);
+    place_windows(trigger.since_tick_ps);
     measure_signal(*signal, position, event);
 }
 
@@ -151,11 +174,15 @@ void TriggerStage::measure_signal(const RecordView& record, std::size_t position
             event.flags |= trigger_flag::preamp_reset;
         }
         trace_.find_peaks(config_.peaks, peaks_);
-        for (const WindowInfo& window : config_.windows) {
-            if (window.roi_end > trace_.samples()) event.flags |= trigger_flag::short_trace;
+        for (const WindowInfo& window : windows_) {
+            if (!is_inside(window)) event.flags |= trigger_flag::short_trace;
         }
     }
-    for (std::size_t w = 0; w < config_.windows.size(); ++w) measure_window(config_.windows[w], event, event.window[w]);
+    if ((event.flags & trigger_flag::no_tick) != 0) {
+        leave_windows_out(event, kCutDoesNotFit);
+        return;
+    }
+    for (std::size_t w = 0; w < windows_.size(); ++w) measure_window(windows_[w], event, event.window[w]);
 }
 
 void TriggerStage::measure_single_peaks(const Event& event, PeakCharges& charges) noexcept {
@@ -170,7 +197,7 @@ void TriggerStage::measure_single_peaks(const Event& event, PeakCharges& charges
 }
 
 void TriggerStage::measure_window(const WindowInfo& window, Event& event, WindowEvent& result) {
-    const bool inside = window.roi_end <= trace_.samples();
+    const bool inside = is_inside(window);
     const std::int64_t arrival = inside ? find_arrival(peaks_, window, config_.peaks.margin_samples) : -1;
     const bool fits = arrival >= 0 && arrival < window.roi_end - window.integration;
 
@@ -191,7 +218,8 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
             integrate_peaks(heights, peaks_, config_.peaks, arrival, window.integration, local, curve_);
         result.set(Feature::window_peaks,
                    static_cast<double>(count_onsets(peaks_, arrival, arrival + window.integration)));
-        result.set(Feature::arrival_ns, static_cast<double>(arrival - window.roi_start) * period_ns);
+        result.set(Feature::arrival_ns, static_cast<double>(arrival - window.roi_start) * period_ns +
+                                            static_cast<double>(part_of_sample_ps_) / 1000.0);
         result.set(Feature::charge_adc, charge.charge);
         result.set(Feature::charge_global_adc, global.charge);
         result.set(Feature::charge_pe, charge.charge / event.spe_charge_adc);

@@ -2,11 +2,13 @@
 // The physics of one trigger: from raw samples to features and cuts.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "daq/core/event.hpp"
 #include "daq/core/trigger.hpp"
+#include "trigger/beam_monitor.hpp"
 #include "trigger/calibration/single_peaks.hpp"
 #include "trigger/features.hpp"
 #include "trigger/peaks.hpp"
@@ -37,6 +39,12 @@ class TriggerStage {
   private:
     /// Where the signal stands in the record; kMaxChannels when it, or a part of its sum, is not there.
     [[nodiscard]] std::size_t find_signal(const RecordHeader& header) noexcept;
+    void place_windows(std::int64_t since_tick_ps) noexcept;
+    void leave_windows_out(Event& event, std::uint32_t because) const noexcept;
+    /// All of it, and its pretrace.
+    [[nodiscard]] bool is_inside(const WindowInfo& window) const noexcept {
+        return window.pretrace_start >= 0 && window.roi_end <= trace_.samples();
+    }
     void measure_signal(const RecordView& record, std::size_t position, Event& event);
     /// Returns whether it overflows.
     bool open_signal(const RecordView& record, std::size_t position);
@@ -48,6 +56,9 @@ class TriggerStage {
     TriggerConfig config_;
     ChannelInfo signal_channel_;
     ChannelInfo veto_channel_;
+    std::vector<WindowInfo> windows_;     // those of config_, moved to where the trigger's tick stands
+    std::int64_t part_of_sample_ps_ = 0;  // the tick stands so much before a sample
+    std::optional<BeamPulseFinder> beam_pulses_;
     Trace trace_;
     SignalSum sum_;
     std::vector<std::size_t> summed_;  // where the channels of the sum stand in the record

@@ -35,6 +35,8 @@ inline constexpr std::uint32_t tick_out_of_phase = 1u << 11;   ///< not a whole 
 inline constexpr std::uint32_t after_missing_tick = 1u << 12;  ///< ticks are missing before this one
 inline constexpr std::uint32_t of_ticks =
     no_tick | duplicate_tick | tick_backwards | tick_out_of_phase | after_missing_tick;
+/// Nothing about the beam is known at such a tick: it is unknown to the join. (What comes after a missing tick is good.)
+inline constexpr std::uint32_t distrusted_tick = no_tick | duplicate_tick | tick_backwards | tick_out_of_phase;
 // Of the signal.
 inline constexpr std::uint32_t low_gain = 1u << 13;      ///< measured in the low-gain channel: the other overflows
 inline constexpr std::uint32_t preamp_reset = 1u << 14;  ///< the preamplifier was reset within the trace

@@ -92,6 +92,9 @@ struct IndexCheck {
     friend bool operator==(const IndexCheck&, const IndexCheck&) = default;
 };
 
+/// "the charge index -1 is confirmed: evidence 14.8 from 6000 ticks"
+[[nodiscard]] std::string to_text(const IndexCheck& check);
+
 struct Status {
     std::uint64_t run = 0;
     RunState state = RunState::idle;

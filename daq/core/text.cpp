@@ -14,6 +14,7 @@
 #include "daq/core/event.hpp"
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
+#include "daq/core/status.hpp"
 #include "daq/core/time.hpp"
 
 namespace alleycat {
@@ -26,6 +27,23 @@ std::string_view to_text(SampleType type) noexcept {
         case SampleType::uint16: break;
     }
     return "uint16";
+}
+
+std::string to_text(const IndexCheck& check) {
+    switch (check.verdict) {
+        case IndexVerdict::none: return "nothing checks the charge index";
+        case IndexVerdict::undecided:
+            return fmt::format("the charge index {} is neither confirmed nor contradicted: evidence {:.1f} from {} ticks",
+                               check.configured, check.evidence, check.ticks);
+        case IndexVerdict::confirmed:
+            return fmt::format("the charge index {} is confirmed: evidence {:.1f} from {} ticks", check.configured,
+                               check.evidence, check.ticks);
+        case IndexVerdict::contradicted: break;
+    }
+    return fmt::format(
+        "the charge index {} is contradicted, it should be {}: evidence {:.1f} from {} ticks. Beam states are wrong by a "
+        "pulse: correct beam.charge_index",
+        check.configured, check.best, check.evidence, check.ticks);
 }
 
 UtcTime utc_now() noexcept {

@@ -463,6 +463,7 @@ void Daemon::update_status() {
         status->beam_state = progress.beam_state;
         status->beam_power_w = progress.beam_power_w;
         status->beam_lag_s = progress.beam_lag_s;
+        status->index_check = progress.index_check;
         status->ledger = progress.ledger;
         status->buffers = pipeline_->buffers();
         follow_disk(progress);

@@ -20,6 +20,13 @@ std::int64_t stub_time(const RecordHeader& stub, std::uint32_t index) noexcept {
     return stub.time_ps + std::llround(part * static_cast<double>(stub.refused_last_time_ps - stub.time_ps));
 }
 
+TickConfig tick_config(const BuilderConfig& config) {
+    return {.rate_hz = config.tick_rate_hz,
+            .phase_tolerance_ps = config.phase_tolerance_ps,
+            .time_resolution_ps = config.time_resolution_ps,
+            .gaps_are_missing = config.gaps_are_missing};
+}
+
 }  // namespace
 
 EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
@@ -28,10 +35,12 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
       config_{config},
       incomplete_{registry.get("builder.incomplete_triggers")},
       backwards_{registry.get("builder.time_backwards")},
+      ticks_not_found_{registry.get("ticks.not_found")},
+      ticks_{tick_config(config), registry},
       heads_(inputs.size()),
       origin_ps_(inputs.size(), kUnknownOrigin),
       counter_offset_(inputs.size()) {
-    ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware;
+    ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware && config.triggers_are_ticks;
 }
 
 bool EventBuilder::refresh(std::size_t board) {
@@ -132,6 +141,7 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
     if (trigger.missing_boards != 0) incomplete_.add();
     next_sequence_ = trigger.sequence + 1;
+    judge_tick(trigger, header);
     account(trigger);
     return Built::trigger;
 }
@@ -168,6 +178,33 @@ void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& cons
     head.there = false;
 }
 
+/// Finds and flags the trigger's tick, and counts those missing before it.
+void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header) {
+    if (trigger.trigger_class != TriggerClass::beam_tick || !config_.triggers_are_ticks) return;
+    if (trigger.refusal != RefusalReason::none) {
+        const std::uint64_t missing = ticks_.add_refused(trigger.time_ps);
+        if (header.refused < 2) missing_since_ = missing;  // in a merged stub the board's counter has no gaps either
+        return;
+    }
+    if (tick_edges_) {
+        const TickEdgeFinder::Found found = tick_edges_->find(trigger);
+        trigger.tick_flags |= found.flags;
+        trigger.since_tick_ps = found.since_tick_ps;
+    }
+    if ((trigger.tick_flags & trigger_flag::no_tick) != 0) {
+        ticks_not_found_.add();
+        return;
+    }
+    if ((header.flags & record_flag::bad_time) != 0) {
+        ticks_.add_without_time();
+        return;
+    }
+    const TickVerdict verdict = ticks_.add(trigger.time_ps - trigger.since_tick_ps);
+    trigger.tick_flags |= verdict.flags;
+    missing_ticks_ += verdict.missing;
+    if ((verdict.flags & trigger_flag::distrusted_tick) == 0) missing_since_ = 0;
+}
+
 void EventBuilder::account(const Trigger& trigger) {
     if (ledger_.triggers++ > 0 && trigger.time_ps < last_time_ps_) backwards_.add();
     last_time_ps_ = std::max(last_time_ps_, trigger.time_ps);
@@ -181,14 +218,12 @@ void EventBuilder::account(const Trigger& trigger) {
         first_tick_ = tick_;
         ledger_.ticks_expected = 1;
     } else {
-        const double gap = static_cast<double>(trigger.time_ps - last_tick_time_ps_) * 1e-12 * config_.tick_rate_hz;
-        if (gap > 1.5) ledger_.ticks_missed += static_cast<std::uint64_t>(std::llround(gap)) - 1;
+        ledger_.ticks_missed = missing_ticks_ + missing_since_;
         // A counter that ran backwards adds nothing: then the books do not balance, as they should not.
         const std::uint64_t span = tick_ - *first_tick_ + 1;
         const bool forward = tick_ >= *first_tick_ && span > other_triggers_;
         if (forward) ledger_.ticks_expected = std::max(ledger_.ticks_expected, span - other_triggers_);
     }
-    last_tick_time_ps_ = trigger.time_ps;
 }
 
 void EventBuilder::release(std::uint64_t consumed) noexcept {

@@ -5,17 +5,25 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "daq/core/counter.hpp"
 #include "daq/core/status.hpp"
 #include "daq/core/trigger.hpp"
 #include "daq/run/board_input.hpp"
+#include "daq/run/tick_tracker.hpp"
+#include "trigger/tick_edge.hpp"
 
 namespace alleycat {
 
 struct BuilderConfig {
-    double tick_rate_hz = 60;          ///< nominal; 0: no timing signal, nothing can be missed
+    double tick_rate_hz = 60;  ///< nominal; 0: no timing signal, nothing can be missed
+    std::int64_t phase_tolerance_ps = TickConfig{}.phase_tolerance_ps;
+    std::int64_t time_resolution_ps = 0;        ///< of the boards' clocks
+    bool gaps_are_missing = true;               ///< a tick comes every period; false: only when there is beam
+    std::optional<TickChannel> tick_channel{};  ///< where the tick of a trigger is an edge in its trace
+    bool triggers_are_ticks = true;    ///< a trigger's time stamp is its tick, or its tick is an edge in its trace
     bool counter_is_hardware = true;   ///< the reference board counts triggers it could not record
     std::int64_t skew_ps = 1'000'000;  ///< records within this belong to one trigger
     std::int64_t missing_after_ps =
@@ -33,6 +41,13 @@ class EventBuilder {
 
     EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
                  CounterRegistry& registry);
+
+    /// From now on the tick of a trigger is an edge in one of its channels, not its time stamp.
+    /// Then the board's counter of triggers says nothing about ticks.
+    void look_for_ticks(TickEdgeFinder finder) {
+        tick_edges_ = std::move(finder);
+        ledger_.has_ticks = false;
+    }
 
     /// The next whole trigger, in time order. Its views stay valid until release() has paid back what it `consumed`.
     [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed);
@@ -62,12 +77,16 @@ class EventBuilder {
     [[nodiscard]] bool is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept;
     void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
+    void judge_tick(Trigger& trigger, const RecordHeader& reference);
     void account(const Trigger& trigger);
 
     std::span<const std::unique_ptr<BoardInput>> inputs_;
     BuilderConfig config_;
     Counter& incomplete_;
     Counter& backwards_;
+    Counter& ticks_not_found_;
+    TickTracker ticks_;
+    std::optional<TickEdgeFinder> tick_edges_;
     std::vector<Head> heads_;
     std::vector<std::int64_t> origin_ps_;
     std::vector<std::optional<std::uint64_t>>
@@ -78,8 +97,9 @@ class EventBuilder {
     std::int64_t last_time_ps_ = std::numeric_limits<std::int64_t>::min();  // newest so far
     bool started_ = false;
     std::optional<std::uint64_t> first_tick_;  // of the triggers of class beam_tick
-    std::int64_t last_tick_time_ps_ = 0;
-    std::uint64_t other_triggers_ = 0;  // of another class, since the first tick: the boards count them too
+    std::uint64_t missing_ticks_ = 0;          // before the newest good tick
+    std::uint64_t missing_since_ = 0;          // among the refused ones after it, so far
+    std::uint64_t other_triggers_ = 0;         // of another class, since the first tick: the boards count them too
     Ledger ledger_;
 };
 

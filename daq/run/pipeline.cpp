@@ -48,6 +48,7 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       run_{std::move(run)},
       trigger_{std::move(trigger)},
       beam_{std::move(beam)},
+      index_check_{beam_.config(), trigger_.beam_monitor.has_value(), registry},
       sources_{std::move(sources)},
       bell_{buffers.trigger_bell},
       frames_{buffers.frames},
@@ -68,6 +69,9 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
     for (const auto& input : inputs_) {
         input->records.set_bell(bell_);
         input->beam.set_bell(bell_);
+    }
+    if (config_.builder.tick_channel) {
+        builder_.look_for_ticks(TickEdgeFinder{*config_.builder.tick_channel, run_.boards});
     }
     resolved_.reserve(kBeamStatesPerFrame);
     beam_frames_.reserve(kBeamStatesPerFrame);
@@ -251,7 +255,8 @@ bool Pipeline::publish(const Job& job) {
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, kept, job.event));
     recorded_.add();
     ++handed_over_;
-    beam_.add(trigger.sequence, job.tick, trigger.time_ps, trigger.utc_ns);
+    beam_.add(trigger.sequence, job.tick, trigger.time_ps, trigger.utc_ns, trigger.tick_flags, trigger.trigger_class);
+    index_check_.add(job.event);
 
     // The screen gets every event, and a few times a second the samples too.
     Trigger without_samples = trigger;
@@ -336,6 +341,7 @@ bool Pipeline::join_beam() {
         if (resolved_.size() == kBeamStatesPerFrame) write_beam_states();
         any = true;
     }
+    index_check_.compare(beam_);
     return any;
 }
 
@@ -374,6 +380,7 @@ void Pipeline::housekeeping() {
         waveform_credit_ -= 1.0;
     }
     make_progress();
+    tell_index_verdict();
     if (++ticks_since_counters_ >= 10) {
         ticks_since_counters_ = 0;
         write_counters();
@@ -395,11 +402,23 @@ void Pipeline::make_progress() {
     progress->beam_state = newest_resolution_.state;
     progress->beam_power_w = newest_resolution_.power_w;
     progress->beam_lag_s = beam_.lag_s();
+    progress->index_check = index_check_.verdict();
     progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
     progress->last_time_ps = last_time_ps_;
     progress->made_at = std::chrono::steady_clock::now();
     progress_.put(std::move(progress));
+}
+
+void Pipeline::tell_index_verdict() {
+    const IndexCheck& check = index_check_.verdict();
+    if (check.verdict == told_verdict_) return;
+    told_verdict_ = check.verdict;
+    if (check.verdict == IndexVerdict::contradicted) {
+        log::run().warn("run {}: {}", run_.run, to_text(check));
+    } else {
+        log::run().info("run {}: {}", run_.run, to_text(check));
+    }
 }
 
 void Pipeline::write_counters() {
@@ -436,6 +455,8 @@ void Pipeline::end_run() {
     close_dead_time();
     beam_.finish();
     join_beam();
+    index_check_.finish(beam_);
+    tell_index_verdict();
     write_beam_states();
     write_beam_frames();
     write_counters();

@@ -17,6 +17,7 @@
 #include "daq/core/snapshot_box.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/worker.hpp"
+#include "daq/run/beam_index_check.hpp"
 #include "daq/run/beam_join.hpp"
 #include "daq/run/board_input.hpp"
 #include "daq/run/event_builder.hpp"
@@ -35,6 +36,7 @@ struct Progress {
     BeamState beam_state = BeamState::unknown;
     float beam_power_w = -1;
     double beam_lag_s = 0;
+    IndexCheck index_check;
     std::int64_t start_utc_ns = 0;  ///< of the first trigger; 0: none yet
     std::int64_t last_trigger_utc_ns = 0;
     std::int64_t last_time_ps = 0;
@@ -110,6 +112,7 @@ class Pipeline {
     void write_counters();
     void housekeeping();
     void make_progress();
+    void tell_index_verdict();
     void begin_run(std::int64_t start_utc_ns);
     void end_run();
     [[nodiscard]] Ledger ledger() const noexcept;
@@ -125,6 +128,7 @@ class Pipeline {
     RunDescription run_;
     TriggerConfig trigger_;
     BeamJoin beam_;
+    BeamIndexCheck index_check_;
     std::vector<std::unique_ptr<RecordSource>> sources_;
     Doorbell& bell_;
     Ring& frames_;
@@ -147,6 +151,7 @@ class Pipeline {
     std::vector<BeamResolution> resolved_;
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
+    IndexVerdict told_verdict_ = IndexVerdict::none;
     Ledger built_;  // the builder's ledger, up to the trigger published last
     std::uint64_t refused_ = 0;
     std::uint64_t lost_estimated_ = 0;

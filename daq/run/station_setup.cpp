@@ -39,6 +39,19 @@ void check_source(ConfigSection& board) {
     board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
 }
 
+/// What the timing line means for those who follow it.
+void apply_tick(StationSetup& setup) {
+    BuilderConfig& builder = setup.builder;
+    builder.phase_tolerance_ps = setup.tick.phase_tolerance_ps;
+    builder.gaps_are_missing = setup.tick.meaning == TickMeaning::always_60Hz;
+    builder.triggers_are_ticks = setup.tick.source != TickSource::stamps;
+    builder.tick_channel = setup.tick.channel;
+    for (const BoardInfo& board : setup.station.boards) {
+        builder.time_resolution_ps = std::max(builder.time_resolution_ps, board.clock_period_ps);
+    }
+    setup.beam.ticks_mean_beam = setup.tick.meaning == TickMeaning::beam_present;
+}
+
 }  // namespace
 
 namespace {
@@ -55,11 +68,13 @@ StationSetup read_station(const std::filesystem::path& path) {
         for (ConfigSection& board : root.sections("board")) check_source(board);
     }
     setup.trigger = parse_trigger(root, setup.station);
+    setup.tick = parse_tick(root, setup.station, setup.trigger);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
     setup.run = parse_run(root);
+    apply_tick(setup);
     setup.analysis = parse_analysis(root);
     setup.store = parse_store(root);
     setup.wire = parse_wire(root);

@@ -17,6 +17,7 @@
 #include "monitor/monitor_config.hpp"
 #include "readout/input.hpp"
 #include "readout/simulator.hpp"
+#include "trigger/tick_config.hpp"
 #include "trigger/trigger_config.hpp"
 
 namespace alleycat {
@@ -27,6 +28,7 @@ struct StationSetup {
     std::string text;
     Station station;
     TriggerConfig trigger;
+    TickSignal tick;
     SimulatorConfig simulator;
     FileSourceConfig files;
     BeamConfig beam;

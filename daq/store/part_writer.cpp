@@ -365,7 +365,7 @@ class PartWriter::File {
             accepted = accepted || e.window[w].accepted();
         }
         if (e.trigger_class == TriggerClass::beam_tick)
-            contents_->ticks.add_row(e.sequence, e.tick, e.time_ps, e.utc_ns, e.flags, -1.0f,
+            contents_->ticks.add_row(e.sequence, e.tick, e.time_ps - e.since_tick_ps, e.utc_ns, e.flags, -1.0f,
                                      static_cast<std::int8_t>(BeamState::unknown));
         for (const RecordView& record : frame.trigger.records()) {
             const std::uint16_t board = record.header().board;

@@ -76,19 +76,31 @@ def free_ports(count):
 
 
 class Station:
-    """config/csi.toml with sockets and a data folder of its own, and some keys changed: Station(place, pacing='"fast"')."""
+    """config/csi.toml (or `base`) with sockets and a data folder of its own, and some keys changed: Station(place,
+    pacing='"fast"'). A key that the file does not have is added to its section: Station(place, beam__veto_mask=0).
+    `replace`: pieces of text, {old: new}."""
 
-    def __init__(self, place, **keys):
+    def __init__(self, place, base="csi.toml", replace={}, **keys):
         self.folder = pathlib.Path(place) / "data"
         self.path = pathlib.Path(place) / "station.toml"
         ports = free_ports(3)
-        text = (CONFIG / "csi.toml").read_text()
+        text = (CONFIG / base).read_text()
+        for old, new in replace.items():
+            assert text.count(old) == 1, f"{base} has {text.count(old)} times '{old}'"
+            text = text.replace(old, new)
         for default, port in zip((5555, 5556, 5557), ports):
             text = text.replace(f"tcp://127.0.0.1:{default}", f"tcp://127.0.0.1:{port}")
         self.data, self.monitor, self.control = (f"tcp://127.0.0.1:{port}" for port in ports)
         for key, value in {"folder": f'"{self.folder}"', **keys}.items():
+            section, _, added = key.partition("__")
+            if added:
+                assert text.count(f"\n[{section}]") == 1, f"{base} has no section [{section}]"
+                start, header, rest = text.partition(f"\n[{section}]")
+                line, newline, rest = rest.partition("\n")
+                text = start + header + line + newline + f"{added} = {value}\n" + rest
+                continue
             text, found = re.subn(rf"(?m)^{key} = [^#\n]*", f"{key} = {value} ", text)
-            assert found == 1, f"csi.toml has {found} keys '{key}'"
+            assert found == 1, f"{base} has {found} keys '{key}'"
         self.path.write_text(text)
 
     def status(self):

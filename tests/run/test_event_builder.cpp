@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "daq/run/event_builder.hpp"
 #include "fakes.hpp"
@@ -204,4 +207,115 @@ TEST_CASE("a clock that runs backwards is counted, and nothing wraps", "[run][bu
     }
     CHECK(bench.registry.get("builder.time_backwards").value() == 1);
     CHECK(bench.builder.ledger().ticks_expected == 3);
+}
+
+TEST_CASE("ticks are judged by their times and the books of ticks still balance", "[run][builder]") {
+    struct Tick {
+        double at = 0;  // in periods
+        std::uint32_t flags = 0;
+    };
+    Bench bench{1};
+    std::vector<Tick> ticks;
+    for (int i = 0; i < 20; ++i) ticks.push_back({double(i)});
+    ticks.push_back({19.0001, trigger_flag::duplicate_tick});
+    ticks.push_back({20});
+    ticks.push_back({21.3, trigger_flag::tick_out_of_phase});  // instead of 21
+    ticks.push_back({22});
+    ticks.push_back({15, trigger_flag::tick_backwards});  // instead of 23
+    ticks.push_back({24});
+    std::uint64_t counter = 100;
+    for (const Tick& tick : ticks) {
+        put(*bench.inputs[0], record_at(counter++, std::llround(tick.at * double(kTick))));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick_flags == tick.flags);
+    }
+    counter += 3;  // 25, 26 and 27 never came
+    put(*bench.inputs[0], record_at(counter, 28 * kTick));
+    REQUIRE(bench.next() == Built::trigger);
+    CHECK(bench.trigger.tick_flags == trigger_flag::after_missing_tick);
+    const Ledger& ledger = bench.builder.ledger();
+    CHECK(ledger.ticks_missed == 3);
+    CHECK(ledger.ticks_expected == ledger.ticks_seen + ledger.ticks_missed);
+    CHECK(bench.registry.get("ticks.missing").value() == 3);
+    CHECK(bench.registry.get("ticks.duplicate").value() == 1);
+    CHECK(bench.registry.get("ticks.out_of_phase").value() == 1);
+    CHECK(bench.registry.get("ticks.backwards").value() == 1);
+}
+
+TEST_CASE("strobes between ticks and stamps that could not be read disturb no tick", "[run][builder]") {
+    Bench bench{1};
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        RecordHeader header = record_at(i, static_cast<std::int64_t>(i / 2) * kTick);
+        if (i % 2 == 1) {
+            header.trigger_class = TriggerClass::strobe;
+            header.time_ps += kTick / 3;
+        } else if (i == 20) {
+            header.flags = record_flag::bad_time;
+            header.time_ps -= 7 * kTick / 2;
+        }
+        put(*bench.inputs[0], header);
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick_flags == 0);
+    }
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
+TEST_CASE("refused ticks are there without a time: one stub or many, the next is judged the same", "[run][builder]") {
+    const bool merged = GENERATE(false, true);
+    Bench bench{1};
+    for (std::uint64_t i = 0; i < 20; ++i) put(*bench.inputs[0], record_at(i, static_cast<std::int64_t>(i) * kTick));
+    if (merged) {
+        put(*bench.inputs[0], stub_at(20, 20 * kTick, 3, 23 * kTick));  // 21 to 23 with one that never came: 22
+    } else {
+        for (const int i : {20, 21, 23})
+            put(*bench.inputs[0], stub_at(static_cast<std::uint64_t>(i), i * kTick, 1, i * kTick));
+    }
+    put(*bench.inputs[0], record_at(24, 24 * kTick));
+    for (int i = 0; i < 23; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick_flags == 0);
+    }
+    // Also if the run ended here; a merged stub hides the gap from the counter and from the clock alike.
+    CHECK(bench.builder.ledger().ticks_missed == (merged ? 0 : 1));
+    CHECK(bench.builder.ledger().ticks_expected == (merged ? 23 : 24));
+    REQUIRE(bench.next() == Built::trigger);
+    CHECK(bench.trigger.tick_flags == trigger_flag::after_missing_tick);
+    CHECK(bench.builder.ledger().ticks_missed == 1);
+    CHECK(bench.builder.ledger().ticks_expected == 25);
+}
+
+TEST_CASE("a tick in a channel is judged where it stands, not where the board's stamp is", "[run][builder]") {
+    Bench bench{1};
+    BoardInfo board;
+    board.samples = 400;
+    board.sample_period_ps = 2'000'000;
+    board.channels = {{"timing", false, "plain"}};
+    bench.builder.look_for_ticks(TickEdgeFinder{{.channel = {0, 0, true},
+                                                 .pulse = {.threshold_adc = 10, .min_samples = 3},
+                                                 .dead_samples = 20,
+                                                 .baseline_samples = 100,
+                                                 .stamp_sample = 300},
+                                                {board}});
+    for (int i = 0; i < 30; ++i) {
+        const std::int64_t early = i * 37 % 90;  // samples: up to 0.18 ms, nine times the tolerance of a tick
+        RecordHeader header = record_at(static_cast<std::uint64_t>(i), i * kTick - early * board.sample_period_ps);
+        header.channels = 1;
+        header.channel_mask = 1;
+        header.samples_per_channel = 400;
+        const std::span<std::byte> slot = bench.inputs[0]->records.reserve(sizeof header + payload_bytes(header));
+        std::memcpy(slot.data(), &header, sizeof header);
+        const auto samples = slot.subspan(sizeof header);
+        std::fill(samples.begin(), samples.end(), std::byte{0});
+        const auto edge = samples.begin() + 300 + early;
+        if (i != 25) std::fill(edge, edge + 5, std::byte{50});
+        bench.inputs[0]->records.commit();
+
+        REQUIRE(bench.next() == Built::trigger);
+        const std::uint32_t expected = i == 25 ? trigger_flag::no_tick : i == 26 ? trigger_flag::after_missing_tick : 0;
+        CHECK(bench.trigger.tick_flags == expected);
+        CHECK(bench.trigger.since_tick_ps == (i == 25 ? 0 : -early * board.sample_period_ps));
+    }
+    CHECK(bench.registry.get("ticks.not_found").value() == 1);
+    // The board counts triggers and the channel shows ticks: two things that need not be as many.
+    CHECK_FALSE(bench.builder.ledger().has_ticks);
 }

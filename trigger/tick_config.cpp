@@ -1,0 +1,58 @@
+#include "trigger/tick_config.hpp"
+
+#include <cmath>
+
+namespace alleycat {
+namespace {
+
+/// An edge may be found this much of a sample early or late: times here need not be whole samples.
+std::int64_t samples(ConfigSection& section, std::string_view key, double fallback_ns, std::int64_t sample_period_ps) {
+    const double time_ns = section.number(key, fallback_ns, 0, 1e9);
+    return std::llround(time_ns * 1000.0 / static_cast<double>(sample_period_ps));
+}
+
+TickChannel parse_channel(ConfigSection& section, const Station& station, const TriggerConfig& trigger) {
+    TickChannel tick;
+    const std::string name = section.required_text("channel");
+    tick.channel = station.find_channel(name);
+    if (section.has("channel") && !tick.channel.present) {
+        section.problem("channel", "no board has a channel '" + name + "'");
+    } else if (tick.channel.present && trigger.signal.present && tick.channel.board != trigger.signal.board) {
+        section.problem("channel",
+                        "'" + name + "' is not on the signal's board: its samples are not those of the windows");
+    }
+    tick.pulse.threshold_adc = static_cast<std::int32_t>(section.required_integer("threshold_adc", 1, 65'535));
+    tick.pulse.min_samples =
+        static_cast<std::int32_t>(section.integer("min_samples", tick.pulse.min_samples, 1, 10'000));
+    tick.dead_samples = samples(section, "dead_time_ns", 1'000, trigger.sample_period_ps);
+    tick.baseline_samples = trigger.baseline_samples;
+    tick.stamp_sample = trigger.tick_sample;
+    return tick;
+}
+
+}  // namespace
+
+TickSignal parse_tick(ConfigSection& root, const Station& station, const TriggerConfig& trigger) {
+    ConfigSection section = root.section("tick");
+    TickSignal tick;
+    tick.source = section.choice(
+        "source", tick.source,
+        {{"trigger", TickSource::trigger}, {"channel", TickSource::channel}, {"stamps", TickSource::stamps}});
+    tick.meaning =
+        section.choice("meaning", tick.meaning,
+                       {{"always_60Hz", TickMeaning::always_60Hz}, {"beam_present", TickMeaning::beam_present}});
+    tick.phase_tolerance_ps = std::llround(section.number("phase_tolerance_us", 20, 0.1, 1e6) * 1e6);
+    if (tick.source == TickSource::channel) tick.channel = parse_channel(section, station, trigger);
+    for (const std::string_view key : {"channel", "threshold_adc", "min_samples", "dead_time_ns"}) {
+        if (tick.source == TickSource::channel || !section.has(key)) continue;
+        section.problem(key, "belongs to source = \"channel\"");
+        section.leave_to_others(key);
+    }
+    if (station.tick_rate_hz == 0 && section.present()) {
+        section.problem("source", "station.tick_rate_hz is 0: there is no timing signal");
+    }
+    section.finish();
+    return tick;
+}
+
+}  // namespace alleycat
