@@ -31,6 +31,7 @@ namespace {
 
 constexpr int kRefreshMs = 200;
 constexpr int kMessageMs = 10'000;
+constexpr int kAllCuts = 0, kLoose = 2;  // of the choices below
 
 std::vector<SpectrumChoice> choices(SpectrumTriple Snapshot::*on, SpectrumTriple Snapshot::*off,
                                     SpectrumTriple Snapshot::*loose) {
@@ -60,8 +61,9 @@ Dashboard::Dashboard(const SnapshotBox<FeedState>& box)
       source_{new QLabel} {
     const auto pe = choices(&Snapshot::pe_on, &Snapshot::pe_off, &Snapshot::pe_loose);
     const auto arrival = choices(&Snapshot::arrival_on, &Snapshot::arrival_off, &Snapshot::arrival_loose);
-    spectra_ = {new SpectrumPanel{QStringLiteral("Charge"), pe, 0}, new SpectrumPanel{QStringLiteral("Charge"), pe, 2},
-                new SpectrumPanel{QStringLiteral("Arrival"), arrival, 0}};
+    spectra_ = {new SpectrumPanel{QStringLiteral("Charge"), pe, kAllCuts},
+                new SpectrumPanel{QStringLiteral("Charge"), pe, kLoose},
+                new SpectrumPanel{QStringLiteral("Arrival"), arrival, kAllCuts}};
     lay_out();
     make_menus();
     resize(1600, 1000);
@@ -169,6 +171,11 @@ void Dashboard::refresh(UtcTime now) {
     }
     scope_->show_snapshot(snapshot);
     trends_->show_snapshot(snapshot);
+    if (snapshot.run) {
+        // A station without a timing signal never has beam: its spectra are the loose ones.
+        const int selection = snapshot.run->tick_rate_hz > 0 ? kAllCuts : kLoose;
+        for (SpectrumPanel* panel : {spectra_[0], spectra_[2]}) panel->suggest(selection);
+    }
     for (SpectrumPanel* panel : spectra_) panel->show_snapshot(drawn_, hide_residual_);
     discriminant_->show_snapshot(drawn_, hide_residual_);
     if (several_detectors_ != !snapshot.detectors.empty()) {

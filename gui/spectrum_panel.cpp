@@ -52,6 +52,7 @@ SpectrumPanel::SpectrumPanel(const QString& title, std::vector<SpectrumChoice> c
         if (snapshot_) show_snapshot(snapshot_, hide_residual_);
         plot_->changed_by_hand();
     });
+    connect(choice_, &QComboBox::activated, this, [this] { chosen_by_hand_ = true; });
     add_tool(choice_);
     body().addWidget(plot_);
 
@@ -96,7 +97,13 @@ void SpectrumPanel::name_background(Background background, double alpha) {
     label(*lower_->axis(QCPAxis::atLeft), QStringLiteral("C − ") + off);
 }
 
-void SpectrumPanel::choose(int choice) { choice_->setCurrentIndex(choice); }
+void SpectrumPanel::choose(int choice) {
+    chosen_by_hand_ = true;
+    choice_->setCurrentIndex(choice);
+}
+void SpectrumPanel::suggest(int choice) {
+    if (!chosen_by_hand_) choice_->setCurrentIndex(choice);
+}
 bool SpectrumPanel::coincident_visible() const {
     return coincident_.steps->visible() && !coincident_.steps->data()->isEmpty();
 }

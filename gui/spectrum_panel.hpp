@@ -30,6 +30,8 @@ class SpectrumPanel : public Panel {
     [[nodiscard]] bool coincident_visible() const;
     [[nodiscard]] bool difference_visible() const;
     void choose(int choice);
+    /// Shows this one as long as the user has chosen none.
+    void suggest(int choice);
 
   private:
     /// A histogram's step line and its error bars.
@@ -56,6 +58,7 @@ class SpectrumPanel : public Panel {
     int shown_choice_ = -1;
     bool shown_hidden_ = false;
     bool hide_residual_ = false;
+    bool chosen_by_hand_ = false;
 };
 
 }  // namespace alleycat::gui

@@ -30,18 +30,20 @@ Look look_of(const Trend& trend) {
     return {text(trend.title), text(trend.unit).replace(QStringLiteral(" x "), QStringLiteral("·"))};
 }
 
-/// "beam power  1.402 MW", the name shortened where it would not fit into `width` pixels.
-QString newest(const Trend& trend, const Snapshot& snapshot, const QFont& font, int width) {
+/// "1.402 MW"
+QString newest(const Trend& trend, const Snapshot& snapshot) {
     const Look look = look_of(trend);
     const bool is_spe = trend.name == "spe_charge" && snapshot.calibration && snapshot.calibration->spe_charge_adc > 0;
-    const QString value = is_spe ? spe_charge_text(*snapshot.calibration)
-                          : trend.points.empty()
-                              ? QStringLiteral("no data yet")
-                              : number_text(trend.points.back().value * look.scale) + ' ' + look.unit;
+    if (is_spe) return spe_charge_text(*snapshot.calibration);
+    if (trend.points.empty()) return QStringLiteral("no data yet");
+    return number_text(trend.points.back().value * look.scale) + ' ' + look.unit;
+}
+
+/// "beam power  1.402 MW", the name shortened where it would not fit into `width` pixels.
+QString words(const QString& title, const QString& value, const QFont& font, int width) {
     const QFontMetrics metrics{font};
     const QString ending = QStringLiteral("  ") + value;
-    return metrics.elidedText(look.title, Qt::ElideRight, std::max(40, width - metrics.horizontalAdvance(ending))) +
-           ending;
+    return metrics.elidedText(title, Qt::ElideRight, std::max(40, width - metrics.horizontalAdvance(ending))) + ending;
 }
 
 }  // namespace
@@ -71,6 +73,12 @@ Trends::Trends()
     plot_->plotLayout()->clear();
     plot_->set_message(QStringLiteral("waiting for the first trend point"));
     body().addWidget(plot_);
+    // Only when it is drawn the plot has its width.
+    connect(plot_, &QCustomPlot::beforeReplot, this, [this] {
+        for (const Curve& curve : curves_) {
+            curve.words->setText(words(curve.title, curve.value, curve.words->font(), plot_->width() / 2 - 50));
+        }
+    });
 }
 
 bool Trends::fits(const std::vector<Trend>& trends) const {
@@ -168,9 +176,9 @@ void Trends::show_snapshot(const Snapshot& snapshot) {
         const std::vector<TrendPoint>& points = snapshot.trends[k].points;
         any = any || !points.empty();
         const TrendPoint last = points.empty() ? TrendPoint{} : points.back();
-        const QString words = newest(snapshot.trends[k], snapshot, curve.words->font(), plot_->width() / 2 - 50);
+        const QString value = newest(snapshot.trends[k], snapshot);
         const bool same = points.size() == curve.drawn_points && last.utc_ns == curve.drawn_last.utc_ns &&
-                          last.value == curve.drawn_last.value && words == curve.words->text();
+                          last.value == curve.drawn_last.value && value == curve.value;
         if (same) continue;
         changed = true;
         curve.drawn_points = points.size();
@@ -188,7 +196,8 @@ void Trends::show_snapshot(const Snapshot& snapshot) {
         curve.line->data()->set(line, true);
         curve.low->data()->set(band ? low : QVector<QCPGraphData>{}, true);
         curve.high->data()->set(band ? high : QVector<QCPGraphData>{}, true);
-        curve.words->setText(words);
+        curve.title = look_of(snapshot.trends[k]).title;
+        curve.value = value;
     }
     plot_->setToolTip(snapshot.calibration ? spe_charge_tooltip(*snapshot.calibration) : QString{});
     plot_->set_message(any ? QString{} : QStringLiteral("waiting for the first trend point"));

@@ -33,6 +33,7 @@ class Trends : public Panel {
         QCPGraph* low = nullptr;  ///< of the error band
         QCPGraph* high = nullptr;
         QCPItemText* words = nullptr;
+        QString title, value;  ///< what the words are made of
         std::size_t drawn_points = 0;
         TrendPoint drawn_last;
     };

@@ -502,6 +502,25 @@ TEST_CASE("a station of strobes calls its background so, and shows what one stan
     CHECK(shown.window.spectrum(0).legend().contains("━ background"));
 }
 
+TEST_CASE("a station without a timing signal shows its loose spectra", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 100);
+    auto run = std::make_shared<RunDescription>(*snapshot->run);
+    run->tick_rate_hz = 0;
+    snapshot->run = run;
+    for (SpectrumTriple* none : {&snapshot->pe_on, &snapshot->arrival_on}) {
+        for (Spectrum* s : {&none->coincident, &none->anticoincident}) s->value.assign(s->value.size(), 0.0);
+    }
+    Shown shown{fake::live(snapshot)};
+    CHECK(shown.window.spectrum(0).plot().message().isEmpty());
+    CHECK(shown.window.spectrum(2).plot().message().isEmpty());
+    shown.window.spectrum(2).choose(1);
+    put(shown.box, fake::live(fake::snapshot(7.476, 101)));  // another station, with beam
+    shown.window.refresh(kNow);
+    CHECK(shown.window.spectrum(2).plot().toolTip().contains("ticks without beam"));  // as chosen
+    CHECK(shown.window.spectrum(0).plot().message().isEmpty());
+    CHECK(shown.window.spectrum(0).coincident_visible());
+}
+
 TEST_CASE("detectors are shown where there are several, and a silent one is named", "[gui][widget]") {
     Shown shown{fake::live(fake::snapshot(7.476, 100))};
     CHECK_FALSE(shown.window.detectors().isVisible());
