@@ -50,7 +50,9 @@ inline constexpr std::uint32_t several_detectors = 1u
 inline constexpr std::array<std::string_view, 19> kTriggerFlagNames{
     "overflow",           "muon_veto",    "linear_gate",  "missing_board",  "missing_channel",  "short_trace",
     "clock_backwards",    "missing_veto", "no_tick",      "duplicate_tick", "tick_backwards",   "tick_out_of_phase",
-    "after_missing_tick", "low_gain",     "preamp_reset", "beam_pulse",     "several_detectors"};
+    "after_missing_tick", "low_gain",     "preamp_reset", "beam_pulse",     "several_detectors",
+    "late_tick",          "hits_refused"};
+static_assert(!kTriggerFlagNames.back().empty());
 
 /// Features every profile has, at fixed places; a profile's own follow from Feature::count on.
 /// Times count from the window's start (arrival_ns) or from the arrival (t10, t50, t90).

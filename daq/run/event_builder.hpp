@@ -37,6 +37,9 @@ struct BuilderConfig {
     std::int64_t max_tick_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
 };
 
+/// How ticks are judged.
+[[nodiscard]] TickConfig tick_config(const BuilderConfig& config);
+
 /// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
 ///
 /// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded

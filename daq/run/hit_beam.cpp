@@ -24,7 +24,9 @@ void HitBeam::add(const TickRecord& tick) {
     // The same number again is the same pulse: the join has it already.
     const bool ask = !recorded_ && newest_tick_ != tick.tick;
     newest_tick_ = tick.tick;
-    if (ask) join_.add(asked_++, tick.tick, tick.time_ps, tick.utc_ns);
+    // A tick that is late, or near refused hits, is a pulse as any other; what becomes of it is decided here.
+    const std::uint32_t as_pulse = tick.flags & ~(trigger_flag::late_tick | trigger_flag::hits_refused);
+    if (ask) join_.add(asked_++, tick.tick, tick.time_ps, tick.utc_ns, as_pulse, TriggerClass::beam_tick);
     ticks_.push({tick, ask});
 }
 

@@ -48,7 +48,7 @@ HitBuilder::HitBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, cons
       config_{config},
       skew_{config.recorded ? 0 : config.skew_ps},
       out_of_order_{registry.get("builder.hits_out_of_order")},
-      pairing_{TickConfig{.rate_hz = config.tick_rate_hz}, registry},
+      pairing_{tick_config(config), registry},
       boards_(inputs.size()) {
     for (Board& board : boards_) {
         board.taken_until = board.taken_ps = kNever;

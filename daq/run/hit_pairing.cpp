@@ -33,6 +33,7 @@ HitPairing::HitPairing(const TickConfig& config, CounterRegistry& registry)
     : tracker_{config, registry},
       half_period_ps_{std::llround(0.5e12 / config.rate_hz)},
       reach_ps_{std::llround(kReach * 1e12 / config.rate_hz)},
+      seen_{registry.get("ticks.seen")},
       late_{registry.get("ticks.late")},
       without_tick_{registry.get("ticks.hits_without_tick")},
       known_(kTicksKnown),
@@ -42,6 +43,7 @@ void HitPairing::add(const TickRecord& tick, std::int64_t complete_ps) {
     const TickVerdict verdict = tracker_.add(tick.time_ps);
     JudgedTick judged{tick, verdict.missing};
     judged.record.flags |= verdict.flags;
+    seen_.add();
     if (!first_ps_) first_ps_ = tick.time_ps;
     newest_ps_ = std::max(newest_ps_, tick.time_ps);
     const bool source_was_past_it = complete_ps != kNever && tick.time_ps <= complete_ps;

@@ -82,6 +82,7 @@ class HitPairing {
     TickTracker tracker_;
     std::int64_t half_period_ps_;  // nominal
     std::int64_t reach_ps_;
+    Counter& seen_;
     Counter& late_;
     Counter& without_tick_;
 

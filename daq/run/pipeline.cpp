@@ -36,6 +36,12 @@ std::unique_ptr<TriggerBuilder> make_builder(const RunDescription& run, const Bu
     return builder;
 }
 
+std::vector<double> charges_of(const std::vector<Detector>& detectors) {
+    std::vector<double> charges;
+    for (const Detector& detector : detectors) charges.push_back(detector.spe_charge_adc);
+    return charges;
+}
+
 /// Whatever way the trigger thread ends, no reader thread waits for it any longer.
 class Abandon {
   public:
@@ -73,6 +79,7 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       calibration_{{.config = trigger_.calibration,
                     .spe_charge_adc = trigger_.spe_charge_adc,
                     .detectors = std::max<std::size_t>(1, run_.detectors.size()),
+                    .detector_charges = charges_of(trigger_.detectors),
                     .recorded = std::move(config_.recorded_calibration)},
                    bell_,
                    registry} {
@@ -214,6 +221,7 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
         awaits_calibration_ = !admission;
         if (awaits_calibration_) return any;
         job.calibration = *admission;
+        job.calibration.spe_charge_adc = calibration_.in_force()[find_detector(job.trigger, trigger_.detectors).index];
         workers.submit();
         any = true;
         if (builder_->ledger().triggers == config_.max_triggers) {

@@ -15,6 +15,7 @@
 #include "daq/store/store_config.hpp"
 #include "daq/wire/wire_config.hpp"
 #include "monitor/monitor_config.hpp"
+#include "readout/hit_simulator_config.hpp"
 #include "readout/input.hpp"
 #include "readout/simulator.hpp"
 #include "trigger/tick_config.hpp"
@@ -30,6 +31,7 @@ struct StationSetup {
     TriggerConfig trigger;
     TickSignal tick;
     SimulatorConfig simulator;
+    HitSimulatorConfig hit_simulator;
     FileSourceConfig files;
     BeamConfig beam;
     BuilderConfig builder;
@@ -51,6 +53,7 @@ class StationError : public UsageError {
 [[nodiscard]] StationSetup load_station(const std::filesystem::path& path);
 
 /// The boards of a live station. One switch makes a source; a station of recorded files says to replay instead (Error).
+/// `max_triggers` is what simulated boards deliver before their end, of hits the periods of the timing signal.
 [[nodiscard]] std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup,
                                                                            std::uint64_t max_triggers);
 

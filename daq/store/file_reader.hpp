@@ -99,6 +99,12 @@ struct FileInfo {
         std::uint64_t irregular = 0;  ///< rows of records of another shape
     };
     std::vector<Board> boards;
+    struct DetectorHits {
+        std::string name;
+        std::uint64_t triggers = 0;
+        std::vector<std::uint64_t> accepted;  ///< per window
+    };
+    std::vector<DetectorHits> detectors;  ///< empty: there is one
 };
 [[nodiscard]] FileInfo info(const std::filesystem::path& path);
 
