@@ -15,6 +15,7 @@
 #include "readout/clock_unwrapper.hpp"
 #include "readout/decay_shape.hpp"
 #include "readout/pulse_model.hpp"
+#include "readout/simulator_plan.hpp"
 
 namespace alleycat {
 namespace {
@@ -52,18 +53,18 @@ double poisson(RandomStream& random, double mean) {
 /// Hits of the detectors of one board. A pure function of the tick.
 class HitPlanner {
   public:
-    HitPlanner(const SimulatorConfig& beam, const HitSimulatorConfig& config, std::uint16_t board_index,
-               std::size_t detectors, bool has_tick_channel, double trace_ns)
+    HitPlanner(const SimulatorConfig& beam, std::uint16_t board_index, std::size_t detectors, bool has_tick_channel,
+               double trace_ns)
         : beam_{beam},
-          config_{config},
+          config_{beam.hits},
           first_detector_{board_index * kMaxChannels},
           detectors_{detectors},
           has_tick_channel_{has_tick_channel},
           trace_ps_{picoseconds(trace_ns)},
           ticks_{beam, beam.trigger_position_ns + 1},
           nominal_pc_{beam.beam_power_w * beam.tick_period_ns * 1e-9 / (beam.proton_energy_gev * 1e9) * 1e12} {
-        const double most = (config.background_rate_hz * beam.tick_period_ns * 1e-9 + config.prompt_per_pulse +
-                             config.delayed_per_pulse) *
+        const double most = (config_.background_rate_hz * beam.tick_period_ns * 1e-9 + config_.prompt_per_pulse +
+                             config_.delayed_per_pulse) *
                             beam.rate_boost;
         if (most > 100) {
             throw UsageError{
@@ -231,9 +232,12 @@ std::vector<std::size_t> detector_channels(const BoardInfo& board, const std::st
     return channels;
 }
 
-void require_fitting(const BoardInfo& board, const HitSimulatorConfig& config, std::size_t channels,
+void require_fitting(const BoardInfo& board, const SimulatorConfig& config, std::size_t channels,
                      std::size_t per_detector) {
     const auto refuse = [&](const std::string& why) { throw UsageError{fmt::format("board {}: {}", board.name, why)}; };
+    if (!triggers_itself(config.detector)) {
+        refuse("it triggers itself: simulator.detector is nai or cells for such boards");
+    }
     if (board.samples == 0 || board.sample_period_ps <= 0)
         refuse("the simulator needs `samples` and `sample_period_ps`");
     if (board.clock_period_ps <= 0) refuse("clock_period_ps must be positive");
@@ -242,7 +246,7 @@ void require_fitting(const BoardInfo& board, const HitSimulatorConfig& config, s
     }
     const double trace_ns = static_cast<double>(board.samples) * static_cast<double>(board.sample_period_ps) * 1e-3;
     if (config.trigger_position_ns >= trace_ns) {
-        refuse(fmt::format("hit_simulator.trigger_position_ns: {} lies behind the trace of {} ns",
+        refuse(fmt::format("simulator.trigger_position_ns: {} lies behind the trace of {} ns",
                            config.trigger_position_ns, trace_ns));
     }
     for (const ChannelInfo& channel : board.channels) {
@@ -257,8 +261,7 @@ double trace_length_ns(const BoardInfo& board) {
 }  // namespace
 
 struct HitSimulator::State {
-    State(const SimulatorConfig& beam_config, const HitSimulatorConfig& hit_config, const BoardInfo& b,
-          std::uint16_t index, bool ticks_too, std::uint64_t max);
+    State(const SimulatorConfig& c, const BoardInfo& b, std::uint16_t index, bool ticks_too, std::uint64_t max);
 
     void begin_period();
     void release_ticks();
@@ -313,10 +316,10 @@ struct HitSimulator::State {
     std::condition_variable_any pace;
 };
 
-HitSimulator::State::State(const SimulatorConfig& beam_config, const HitSimulatorConfig& hit_config, const BoardInfo& b,
-                           std::uint16_t index, bool ticks_too, std::uint64_t max)
-    : beam{beam_config},
-      config{hit_config},
+HitSimulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint16_t index, bool ticks_too,
+                           std::uint64_t max)
+    : beam{c},
+      config{c.hits},
       board{b},
       board_index{index},
       tells_ticks{ticks_too},
@@ -326,16 +329,12 @@ HitSimulator::State::State(const SimulatorConfig& beam_config, const HitSimulato
       tick_channel{find_channel(board, config.tick_channel)},
       channels{detector_channels(board, config.tick_channel)},
       per_detector{config.detector == HitSimulatorConfig::Detector::nai ? 2u : 1u},
-      planner{beam,
-              config,
-              index,
-              channels.size() / per_detector,
-              tick_channel < board.channels.size(),
+      planner{beam, index, channels.size() / per_detector, tick_channel < board.channels.size(),
               trace_length_ns(board)},
       noise{seed, beam.noise_sigma_adc},
       fast{config.response_ns, config.fast_ns, static_cast<double>(board.sample_period_ps) * 1e-3, board.samples},
       slow{config.response_ns, config.slow_ns, static_cast<double>(board.sample_period_ps) * 1e-3, board.samples} {
-    require_fitting(board, config, channels.size(), per_detector);
+    require_fitting(board, beam, channels.size(), per_detector);
     if (board.model.empty()) board.model = "simulator";
     for (const ChannelInfo& channel : board.channels) inputs.emplace_back(board, channel, beam);
     for (std::size_t d = 0; d < channels.size() / per_detector; ++d) {
@@ -410,7 +409,7 @@ void HitSimulator::State::describe(RecordHeader& header) {
     header.sample_type = board.sample_type;
     header.trigger_class = TriggerClass::hit;
     const std::int64_t since_stamp_ps = now.time_ps - (clock - beam.clock_start_ticks) * board.clock_period_ps;
-    onset_ns = config.trigger_position_ns + static_cast<double>(since_stamp_ps) * 1e-3;
+    onset_ns = beam.trigger_position_ns + static_cast<double>(since_stamp_ps) * 1e-3;
     if (now.detector == PlannedHit::kTimingSignal) {
         header.channels = 1;
         header.channel_mask = std::uint64_t{1} << tick_channel;
@@ -454,9 +453,9 @@ void HitSimulator::State::write_samples(Sample* out) {
     }
 }
 
-HitSimulator::HitSimulator(const SimulatorConfig& beam, const HitSimulatorConfig& config, const BoardInfo& board,
-                           std::uint16_t board_index, bool tells_ticks, std::uint64_t max_ticks)
-    : state_{std::make_unique<State>(beam, config, board, board_index, tells_ticks, max_ticks)} {}
+HitSimulator::HitSimulator(const SimulatorConfig& config, const BoardInfo& board, std::uint16_t board_index,
+                           bool tells_ticks, std::uint64_t max_ticks)
+    : state_{std::make_unique<State>(config, board, board_index, tells_ticks, max_ticks)} {}
 HitSimulator::~HitSimulator() = default;
 
 const BoardInfo& HitSimulator::board() const noexcept { return state_->board; }

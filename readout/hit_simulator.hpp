@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "daq/core/source.hpp"
-#include "readout/hit_simulator_config.hpp"
-#include "readout/simulator.hpp"
+#include "readout/simulator_config.hpp"
 
 namespace alleycat {
 
@@ -34,8 +33,8 @@ class HitSimulator final : public RecordSource {
   public:
     /// tells_ticks: this board's source delivers the ticks, as stamps. max_ticks: periods before the end; 0: endless.
     /// Throws UsageError when the board and the configuration do not fit together.
-    HitSimulator(const SimulatorConfig& beam, const HitSimulatorConfig& config, const BoardInfo& board,
-                 std::uint16_t board_index, bool tells_ticks, std::uint64_t max_ticks);
+    HitSimulator(const SimulatorConfig& config, const BoardInfo& board, std::uint16_t board_index, bool tells_ticks,
+                 std::uint64_t max_ticks);
     ~HitSimulator() override;
     HitSimulator(const HitSimulator&) = delete;
     HitSimulator& operator=(const HitSimulator&) = delete;

@@ -1,13 +1,12 @@
 #include "readout/hit_simulator_config.hpp"
 
 namespace alleycat {
-namespace {
+HitSimulatorConfig nai_hits() { return {}; }
 
 /// NIN cubes: organic scintillator, 2 ns samples, a few hundred keV of electron-equivalent light.
-HitSimulatorConfig cells() {
+HitSimulatorConfig cell_hits() {
     HitSimulatorConfig c;
     c.detector = HitSimulatorConfig::Detector::cells;
-    c.trigger_position_ns = 80;
     c.photoelectrons_per_kev = 1.2;
     c.charge_per_kev_adc = 20;
     c.response_ns = 2.5;
@@ -27,21 +26,16 @@ HitSimulatorConfig cells() {
     return c;
 }
 
-}  // namespace
-
-HitSimulatorConfig parse_hit_simulator(ConfigSection& root) {
-    using Detector = HitSimulatorConfig::Detector;
-    ConfigSection s = root.section("hit_simulator");
-    const auto detector = s.choice("detector", Detector::nai, {{"nai", Detector::nai}, {"cells", Detector::cells}});
-    HitSimulatorConfig c = detector == Detector::cells ? cells() : HitSimulatorConfig{};
+void read_hits(ConfigSection s, HitSimulatorConfig& c) {
     c.tick_channel = s.text("tick_channel", c.tick_channel);
-    c.trigger_position_ns = s.number("trigger_position_ns", c.trigger_position_ns, 0, 1e6);
     c.disorder_ns = s.number("disorder_ns", c.disorder_ns, 0, 1e6);
     c.late_tick_share = s.number("late_tick_share", c.late_tick_share, 0, 1);
     c.late_by_ticks = static_cast<int>(s.integer("late_by_ticks", c.late_by_ticks, 0, 1'000));
     c.photoelectrons_per_kev = s.number("photoelectrons_per_kev", c.photoelectrons_per_kev, 1e-3, 1e3);
     c.charge_per_kev_adc = s.number("charge_per_kev_adc", c.charge_per_kev_adc, 1e-3, 1e6);
-    c.low_gain_ratio = s.number("low_gain_ratio", c.low_gain_ratio, 1, 1e3);
+    if (c.detector == HitSimulatorConfig::Detector::nai) {
+        c.low_gain_ratio = s.number("low_gain_ratio", c.low_gain_ratio, 1, 1e3);
+    }
     c.gain_spread = s.number("gain_spread", c.gain_spread, 0, 0.3);
     c.response_ns = s.number("response_ns", c.response_ns, 0.1, 1e4);
     c.fast_ns = s.number("fast_ns", c.fast_ns, 0.1, 1e5);
@@ -61,7 +55,6 @@ HitSimulatorConfig parse_hit_simulator(ConfigSection& root) {
     c.delayed_max_kev = s.number("delayed_max_kev", c.delayed_max_kev, 0, 1e6);
     if (c.delayed_max_kev < c.delayed_min_kev) s.problem("delayed_max_kev", "is below delayed_min_kev");
     s.finish();
-    return c;
 }
 
 }  // namespace alleycat

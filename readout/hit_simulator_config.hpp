@@ -1,5 +1,5 @@
 #pragma once
-// [hit_simulator] of a station file: detectors behind simulated boards that trigger themselves.
+// [simulator.nai] and [simulator.cells] of a station file: detectors behind simulated boards that trigger themselves.
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace alleycat {
 
-/// Numbers of a detector that many boards look at, each channel by itself. Beam, timing signal, seed, pace and ADC are
+/// Numbers of many detectors of a kind, each behind channels of its own. Beam, timing signal, seed, pace and ADC are
 /// those of [simulator]. "ADC counts" of the high-gain channel. Rates are before rate_boost.
 struct HitSimulatorConfig {
     enum class Detector : std::uint8_t {
@@ -19,10 +19,9 @@ struct HitSimulatorConfig {
     std::string tick_channel;  ///< of a board: the timing signal as hits of a channel; "": only as stamps
 
     // board
-    double trigger_position_ns = 400;  ///< where a hit's time stamp stands in its trace
-    double disorder_ns = 0;            ///< a board delivers its hits in wrong order by up to this
-    double late_tick_share = 0;        ///< ticks that are delivered ...
-    int late_by_ticks = 3;             ///< ... so much later, and hold up those behind them
+    double disorder_ns = 0;      ///< a board delivers its hits in wrong order by up to this
+    double late_tick_share = 0;  ///< ticks that are delivered ...
+    int late_by_ticks = 3;       ///< ... so much later, and hold up those behind them
 
     // light
     double photoelectrons_per_kev = 1.7;
@@ -47,7 +46,10 @@ struct HitSimulatorConfig {
     double delayed_min_kev = 10'000, delayed_max_kev = 50'000;
 };
 
-/// Reads [hit_simulator]; defaults follow `detector`. Problems are reported, not thrown.
-[[nodiscard]] HitSimulatorConfig parse_hit_simulator(ConfigSection& root);
+[[nodiscard]] HitSimulatorConfig nai_hits();
+[[nodiscard]] HitSimulatorConfig cell_hits();
+
+/// Reads the section of either detector into its numbers. Problems are reported, not thrown.
+void read_hits(ConfigSection section, HitSimulatorConfig& config);
 
 }  // namespace alleycat

@@ -79,7 +79,6 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.trigger = parse_trigger(root, setup.station);
     setup.tick = parse_tick(root, setup.station, setup.trigger);
     setup.simulator = parse_simulator(root);
-    setup.hit_simulator = parse_hit_simulator(root);
     setup.files = parse_file_sources(root);
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
@@ -112,7 +111,7 @@ std::unique_ptr<RecordSource> make_simulator(const StationSetup& setup, std::uin
     const BoardInfo& info = setup.station.boards[board];
     if (!setup.tick.of_hits) return std::make_unique<Simulator>(setup.simulator, info, board, max_triggers);
     const bool stamps = setup.tick.source == TickSource::stamps && board == setup.tick.of_hits->board;
-    return std::make_unique<HitSimulator>(setup.simulator, setup.hit_simulator, info, board, stamps, max_triggers);
+    return std::make_unique<HitSimulator>(setup.simulator, info, board, stamps, max_triggers);
 }
 
 /// Where a channel carries the timing signal, its hits become ticks.

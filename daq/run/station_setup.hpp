@@ -15,7 +15,6 @@
 #include "daq/store/store_config.hpp"
 #include "daq/wire/wire_config.hpp"
 #include "monitor/monitor_config.hpp"
-#include "readout/hit_simulator_config.hpp"
 #include "readout/input.hpp"
 #include "readout/simulator.hpp"
 #include "trigger/tick_config.hpp"
@@ -31,7 +30,6 @@ struct StationSetup {
     TriggerConfig trigger;
     TickSignal tick;
     SimulatorConfig simulator;
-    HitSimulatorConfig hit_simulator;
     FileSourceConfig files;
     BeamConfig beam;
     BuilderConfig builder;

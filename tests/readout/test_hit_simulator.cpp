@@ -12,6 +12,7 @@
 #include "read_all.hpp"
 #include "readout/decay_shape.hpp"
 #include "readout/hit_simulator.hpp"
+#include "readout/simulator.hpp"
 
 using namespace alleycat;
 using alleycat::testing::read_all;
@@ -44,28 +45,32 @@ BoardInfo cell_board() {
     return board;
 }
 
-SimulatorConfig beam() {
+/// Both stamps stand 200 or 400 ns into the trace.
+SimulatorConfig simulated(const HitSimulatorConfig& hits) {
     SimulatorConfig config;
+    config.detector =
+        hits.detector == HitSimulatorConfig::Detector::nai ? SimulatedDetector::nai : SimulatedDetector::cells;
+    config.hits = hits;
     config.pacing = Pacing::fast;
     config.start_utc = from_iso8601("2026-01-01T00:00:00Z");
     config.adc_bits = 14;
     config.noise_sigma_adc = 2;
     config.baseline_adc = 15'000;
     config.gain_drift = 0;
+    config.trigger_position_ns = config.detector == SimulatedDetector::nai ? 400 : 200;
     return config;
 }
 
-HitSimulatorConfig parsed(const std::string& text, std::vector<std::string>* lines = nullptr) {
-    const ConfigFile file = ConfigFile::parse("[hit_simulator]\n" + text, "station.toml");
-    ConfigProblems problems;
-    ConfigSection root{file, problems};
-    const HitSimulatorConfig config = parse_hit_simulator(root);
-    root.finish();
-    if (lines != nullptr) *lines = problems.lines();
+HitSimulatorConfig nai() {
+    HitSimulatorConfig config = nai_hits();
+    config.gain_spread = 0;
     return config;
 }
-HitSimulatorConfig nai() { return parsed("gain_spread = 0"); }
-HitSimulatorConfig cells() { return parsed("detector = \"cells\"\ntrigger_position_ns = 200\ngain_spread = 0"); }
+HitSimulatorConfig cells() {
+    HitSimulatorConfig config = cell_hits();
+    config.gain_spread = 0;
+    return config;
+}
 
 /// Sum of the heights of one channel of a record. [ADC counts x sample]
 double charge(const ReadRecord& record, std::size_t position, double baseline, std::size_t begin = 0) {
@@ -86,7 +91,7 @@ std::vector<TickRecord> ticks_of(HitSimulator& simulator) {
 }  // namespace
 
 TEST_CASE("one seed gives the same hits, whatever was generated before", "[readout][simulator]") {
-    HitSimulator first{beam(), nai(), nai_board(), 0, true, 60}, again{beam(), nai(), nai_board(), 0, true, 60};
+    HitSimulator first{simulated(nai()), nai_board(), 0, true, 60}, again{simulated(nai()), nai_board(), 0, true, 60};
     const std::vector<ReadRecord> a = read_all(first), b = read_all(again);
     REQUIRE(a.size() > 50);
     REQUIRE(a.size() == b.size());
@@ -94,20 +99,20 @@ TEST_CASE("one seed gives the same hits, whatever was generated before", "[reado
         REQUIRE(a[i].header == b[i].header);
         REQUIRE(a[i].payload == b[i].payload);
     }
-    HitSimulator skipping{beam(), nai(), nai_board(), 0, true, 60};
+    HitSimulator skipping{simulated(nai()), nai_board(), 0, true, 60};
     std::vector<std::byte> last(payload_bytes(a.back().header));
     RecordHeader header;
     for (std::size_t i = 0; i < a.size(); ++i) REQUIRE(skipping.next(header, {}) == RecordSource::Next::record);
     skipping.fill(last);
     REQUIRE(last == a.back().payload);
-    HitSimulator other_board{beam(), nai(), nai_board(), 1, true, 60};
+    HitSimulator other_board{simulated(nai()), nai_board(), 1, true, 60};
     REQUIRE(read_all(other_board).front().payload != a.front().payload);
 }
 
 TEST_CASE("hits come as often as they should, and the lines stand in the spectrum", "[readout][simulator]") {
     HitSimulatorConfig config = nai();
     config.background_rate_hz = 50;
-    const HitSimulator simulator{beam(), config, nai_board(), 0, true, 0};
+    const HitSimulator simulator{simulated(config), nai_board(), 0, true, 0};
     constexpr std::int64_t periods = 3'000;  // 50 s of 8 crystals
     std::size_t potassium = 0, thallium = 0, background = 0;
     for (std::int64_t k = 0; k < periods; ++k) {
@@ -131,10 +136,10 @@ TEST_CASE("what the beam sends comes with it: neutrons with the protons, neutrin
     config.background_rate_hz = 0;
     config.prompt_per_pulse = 0.02;
     config.delayed_per_pulse = 0.05;
-    SimulatorConfig with_trips = beam();
+    SimulatorConfig with_trips = simulated(config);
     with_trips.beam_on_s = 20;
     with_trips.beam_off_s = 10;
-    const HitSimulator simulator{with_trips, config, nai_board(), 0, true, 0};
+    const HitSimulator simulator{with_trips, nai_board(), 0, true, 0};
     const TickPlanner ticks{with_trips, with_trips.trigger_position_ns + 1};
     std::vector<double> prompt, delayed;
     std::size_t pulses = 0;
@@ -161,7 +166,7 @@ TEST_CASE("what the beam sends comes with it: neutrons with the protons, neutrin
 TEST_CASE("the charge of a hit is its light, in both gains", "[readout][simulator]") {
     HitSimulatorConfig config = nai();
     config.background_rate_hz = 100;
-    HitSimulator simulator{beam(), config, nai_board(), 0, true, 120};
+    HitSimulator simulator{simulated(config), nai_board(), 0, true, 120};
     std::size_t compared = 0;
     for (const ReadRecord& record : read_all(simulator)) {
         REQUIRE(record.header.channels == 2);
@@ -179,14 +184,15 @@ TEST_CASE("the charge of a hit is its light, in both gains", "[readout][simulato
 }
 
 TEST_CASE("each crystal has a gain of its own that drifts", "[readout][simulator]") {
-    HitSimulatorConfig config = parsed("gain_spread = 0.1");
+    HitSimulatorConfig config = nai();
+    config.gain_spread = 0.1;
     config.background_rate_hz = 20;
     config.potassium_share = 1;
     config.thallium_share = 0;
-    SimulatorConfig drifting = beam();
+    SimulatorConfig drifting = simulated(config);
     drifting.gain_drift = 0.2;
     drifting.gain_drift_period_s = 40;
-    HitSimulator simulator{drifting, config, nai_board(), 0, true, 2'400};
+    HitSimulator simulator{drifting, nai_board(), 0, true, 2'400};
     std::map<std::uint64_t, std::vector<std::pair<double, double>>> gains;  // per crystal: time, charge over expected
     for (const ReadRecord& record : read_all(simulator)) {
         const double expected = truth(record).photoelectrons * 280 / 1.7;
@@ -212,15 +218,15 @@ TEST_CASE("each crystal has a gain of its own that drifts", "[readout][simulator
 }
 
 TEST_CASE("stamps of hits and ticks are of one clock that rolls over at 31 bits", "[readout][simulator]") {
-    SimulatorConfig late_clock = beam();
-    late_clock.clock_start_ticks = 0x7FFF'FFFF - 1'000'000;  // rolls over after 4 ms, and again 8.6 s later
     HitSimulatorConfig config = nai();
     config.background_rate_hz = 5;
     config.disorder_ns = 1e6;
+    SimulatorConfig late_clock = simulated(config);
+    late_clock.clock_start_ticks = 0x7FFF'FFFF - 1'000'000;  // rolls over after 4 ms, and again 8.6 s later
     const std::int64_t base_ps = late_clock.clock_start_ticks * 4'000;
     std::int64_t newest = 0;
     for (const std::uint16_t board : {std::uint16_t{0}, std::uint16_t{2}}) {
-        HitSimulator simulator{late_clock, config, nai_board(), board, board == 0, 1'200};
+        HitSimulator simulator{late_clock, nai_board(), board, board == 0, 1'200};
         const TickPlanner ticks{late_clock, late_clock.trigger_position_ns + 1};
         std::vector<PlannedHit> planned;
         for (std::int64_t k = 0; k < 1'200; ++k) {
@@ -246,12 +252,12 @@ TEST_CASE("stamps of hits and ticks are of one clock that rolls over at 31 bits"
 }
 
 TEST_CASE("ticks come before the hits behind them, unless they are lost or late", "[readout][simulator]") {
-    SimulatorConfig losing = beam();
-    losing.missed_tick_share = 0.1;
     HitSimulatorConfig config = nai();
     config.late_tick_share = 0.02;
     config.late_by_ticks = 3;
-    HitSimulator simulator{losing, config, nai_board(), 0, true, 3'000};
+    SimulatorConfig losing = simulated(config);
+    losing.missed_tick_share = 0.1;
+    HitSimulator simulator{losing, nai_board(), 0, true, 3'000};
     constexpr std::int64_t half_period = 8'333'100'000;
     std::vector<TickRecord> ticks;
     std::size_t late = 0;
@@ -279,9 +285,9 @@ TEST_CASE("ticks come before the hits behind them, unless they are lost or late"
 TEST_CASE("a channel may carry the timing signal", "[readout][simulator]") {
     HitSimulatorConfig config = cells();
     config.tick_channel = "timing";
-    SimulatorConfig losing = beam();
+    SimulatorConfig losing = simulated(config);
     losing.missed_tick_share = 0.2;
-    HitSimulator simulator{losing, config, cell_board(), 0, false, 600};
+    HitSimulator simulator{losing, cell_board(), 0, false, 600};
     std::size_t timing = 0, hits = 0;
     for (const ReadRecord& record : read_all(simulator)) {
         REQUIRE(record.header.channels == 1);
@@ -306,7 +312,7 @@ TEST_CASE("neutrons and gammas differ in the share of their light that comes lat
     HitSimulatorConfig config = cells();
     config.prompt_per_pulse = 0.5;
     config.background_rate_hz = 100;
-    HitSimulator simulator{beam(), config, cell_board(), 0, false, 1'800};
+    HitSimulator simulator{simulated(config), cell_board(), 0, false, 1'800};
     std::array<std::vector<double>, 2> tail;  // over total; gamma, neutron
     for (const ReadRecord& record : read_all(simulator)) {
         const double total = charge(record, 0, 15'000, 90);
@@ -352,18 +358,45 @@ TEST_CASE("the pulse of a decay has its charge at every phase", "[readout][simul
 TEST_CASE("a hit simulator that does not fit its board is refused with the reason", "[readout][simulator]") {
     BoardInfo odd = nai_board();
     odd.channels.pop_back();
-    REQUIRE_THROWS_WITH((HitSimulator{beam(), nai(), odd, 0, true, 1}),
+    REQUIRE_THROWS_WITH((HitSimulator{simulated(nai()), odd, 0, true, 1}),
                         Catch::Contains("board sis3316_1: 15 channels are no whole number of detectors of 2"));
     BoardInfo short_trace = nai_board();
     short_trace.samples = 100;
-    REQUIRE_THROWS_WITH((HitSimulator{beam(), nai(), short_trace, 0, true, 1}),
+    REQUIRE_THROWS_WITH((HitSimulator{simulated(nai()), short_trace, 0, true, 1}),
                         Catch::Contains("lies behind the trace"));
-    SimulatorConfig boosted = beam();
+    SimulatorConfig boosted = simulated(nai());
     boosted.rate_boost = 1e6;
-    REQUIRE_THROWS_WITH((HitSimulator{boosted, nai(), nai_board(), 0, true, 1}), Catch::Contains("rate_boost"));
+    REQUIRE_THROWS_WITH((HitSimulator{boosted, nai_board(), 0, true, 1}), Catch::Contains("rate_boost"));
+    SimulatorConfig pulses = simulated(nai());
+    pulses.detector = SimulatedDetector::csi;
+    REQUIRE_THROWS_WITH((HitSimulator{pulses, nai_board(), 0, true, 1}), Catch::Contains("it triggers itself"));
+    BoardInfo triggered = nai_board();
+    triggered.channels[0].name = "csi";
+    REQUIRE_THROWS_WITH((Simulator{simulated(nai()), triggered, 0, 1}), Catch::Contains("trigger themselves"));
+}
+
+TEST_CASE("a section for each detector of hits, with defaults of its own", "[readout][simulator]") {
+    const auto parse = [](const std::string& text, std::vector<std::string>& lines) {
+        const ConfigFile file = ConfigFile::parse("[simulator]\n" + text, "station.toml");
+        ConfigProblems problems;
+        ConfigSection root{file, problems};
+        const SimulatorConfig config = parse_simulator(root);
+        root.finish();
+        lines = problems.lines();
+        return config;
+    };
     std::vector<std::string> lines;
-    (void)parsed("potassium_share = 0.7\nthallium_share = 0.7\ndelayed_min_kev = 9\ndelayed_max_kev = 8\nnai = 1",
-                 &lines);
-    REQUIRE(lines.size() == 3);
-    REQUIRE(lines[0] == "station.toml:3:18: hit_simulator.thallium_share: and potassium_share exceed 1");
+    const SimulatorConfig config = parse("detector = \"cells\"\n[simulator.cells]\nslow_ns = 70", lines);
+    REQUIRE(lines.empty());
+    REQUIRE(config.hits.slow_ns == 70);
+    REQUIRE(config.hits.fast_ns == 4);
+    (void)parse(
+        "detector = \"nai\"\ndark_rate_hz = 3\n[simulator.nai]\npotassium_share = 0.7\nthallium_share = 0.7\n"
+        "delayed_min_kev = 9\ndelayed_max_kev = 8\nnai = 1",
+        lines);
+    REQUIRE(lines ==
+            std::vector<std::string>{"station.toml:3:1: simulator.dark_rate_hz: unknown key",
+                                     "station.toml:6:18: simulator.nai.thallium_share: and potassium_share exceed 1",
+                                     "station.toml:8:19: simulator.nai.delayed_max_kev: is below delayed_min_kev",
+                                     "station.toml:9:1: simulator.nai.nai: unknown key"});
 }

@@ -21,7 +21,7 @@ StationSetup hit_station(const std::string& name) {
     setup.simulator.pacing = Pacing::fast;
     setup.simulator.start_utc = from_iso8601("2026-01-01T00:00:00Z");
     setup.simulator.missed_tick_share = 0.05;
-    setup.hit_simulator.late_tick_share = 0.02;
+    setup.simulator.hits.late_tick_share = 0.02;
     setup.run.ring_bytes = 1u << 20;
     return setup;
 }
@@ -148,7 +148,7 @@ TEST_CASE("a file of hits replays to itself, on one worker and on two", "[run][h
 
 TEST_CASE("live, refused hits stand as dead time and take their ticks out of the exposure", "[run][hits]") {
     StationSetup setup = hit_station("nai");
-    setup.hit_simulator.late_tick_share = 0;
+    setup.simulator.hits.late_tick_share = 0;
     setup.simulator.rate_boost = 5;
     // The simulated boards run as fast as they are given time: one that is behind is not silent.
     setup.builder.missing_after_ps = setup.builder.max_tick_wait_ps = 1'000'000'000'000'000;
