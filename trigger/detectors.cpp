@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "trigger/record_channel.hpp"
+
 namespace alleycat {
 namespace {
 
 std::size_t position_in(const RecordView& record, const ChannelRef& channel) noexcept {
     if (!channel.present || record.header().board != channel.board) return kMaxChannels;
-    return channel_position(record.header(), channel.channel);
+    return position_of(record.header(), channel.channel);
 }
 
 ChannelRef parse_channel(ConfigSection& section, std::string_view key, const Station& station) {
