@@ -23,6 +23,14 @@ double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
     return static_cast<double>(static_cast<std::int64_t>(difference)) / 1e9;
 }
 
+/// Ticks that came apart from the triggers, as the status counts them.
+std::uint64_t ticks_seen(const Status& status) {
+    for (const auto& [name, value] : status.counters) {
+        if (name == "ticks.seen") return value;
+    }
+    return 0;
+}
+
 }  // namespace
 
 /// The input, what follows from it, and what comes out.
@@ -147,8 +155,9 @@ void AlarmWatch::watch_rate(Look& look) {
         return;
     }
     // By the host's clock, from what was counted some looks ago: blind to 0.1 Hz, but it shows a stall at once. Where
-    // ticks are counted apart, strobes do not hide a missing one.
-    const std::uint64_t ticks = status.ledger.has_ticks ? status.ledger.ticks_seen : status.ledger.triggers;
+    // ticks are counted apart, strobes do not hide a missing one; those of hits reach the ledger when their hits have.
+    const std::uint64_t of_ledger = status.ledger.has_ticks ? status.ledger.ticks_seen : status.ledger.triggers;
+    const std::uint64_t ticks = look.in.ticks_apart ? ticks_seen(status) : of_ledger;
     rate_samples_.push_back({look.now_ns, ticks});
     while (rate_samples_.size() > 2 && seconds_between(rate_samples_[1].utc_ns, look.now_ns) >= kHostSpanS) {
         rate_samples_.erase(rate_samples_.begin());
@@ -163,7 +172,7 @@ void AlarmWatch::watch_rate(Look& look) {
     const double host_off_hz = std::abs(host_rate_hz - nominal_hz);
     // By the board's clock, from the times of the triggers themselves: exact, but an interval late.
     const Conditions& conditions = look.in.conditions;
-    const bool board_known = conditions.tick_rate_span_s >= kBoardSpanS;
+    const bool board_known = !look.in.ticks_apart && conditions.tick_rate_span_s >= kBoardSpanS;
     const double board_off_hz = board_known ? std::abs(conditions.tick_rate_hz - nominal_hz) : 0;
     const double silent_s = seconds_between(std::max(status.last_trigger_utc_ns, status.run_start_utc_ns), look.now_ns);
 

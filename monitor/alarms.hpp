@@ -21,6 +21,7 @@ struct AlarmInput {
     double tick_rate_hz = 60;      ///< nominal; 0: a source without ticks, no judgement of rates
     bool real_time = true;         ///< false: a file or a simulator as fast as it goes, host times mean nothing
     UtcTime now;
+    bool ticks_apart = false;  ///< triggers are hits: the rate that has a nominal value is that of the counter ticks.seen
 };
 
 /// Judges status and conditions against limits, with hysteresis: an alarm comes at once and goes when its value is 10 %

@@ -18,10 +18,11 @@ double covered(const RunDescription& run, WindowRole role, double from_ns, doubl
             sum += 1;
             continue;
         }
-        // An arrival is accepted only if its integration ends within the window.
-        const double length_ns = (static_cast<double>(window.roi_end) - static_cast<double>(window.roi_start) -
-                                  static_cast<double>(window.integration)) *
-                                 static_cast<double>(run.boards[run.signal.board].sample_period_ps) * 1e-3;
+        // An arrival is accepted only if its integration ends within the window; of a hit, within its own trace.
+        const double integration = triggers_are_hits(run) ? 0 : static_cast<double>(window.integration);
+        const double length_ns =
+            (static_cast<double>(window.roi_end) - static_cast<double>(window.roi_start) - integration) *
+            static_cast<double>(run.boards[run.signal.board].sample_period_ps) * 1e-3;
         sum += std::max(0.0, std::min(std::max(0.0, length_ns), to_ns) - std::max(0.0, from_ns));
     }
     return sum;

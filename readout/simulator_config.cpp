@@ -90,13 +90,17 @@ void read_light(ConfigSection& s, SimulatorConfig& c) {
     c.afterglow_rate_hz = s.number("afterglow_rate_hz", c.afterglow_rate_hz, 0, 1e8);
 }
 
+void read_gain_drift(ConfigSection& s, SimulatorConfig& c) {
+    c.gain_drift = s.number("gain_drift", c.gain_drift, 0, 0.9);
+    c.gain_drift_period_s = s.number("gain_drift_period_s", c.gain_drift_period_s, 1, 1e9);
+}
+
 void read_tubes(ConfigSection& s, SimulatorConfig& c) {
     c.spe_charge_adc = s.number("spe_charge_adc", c.spe_charge_adc, 0.1, 1e6);
     c.spe_theta = s.number("spe_theta", c.spe_theta, 0, 100);
     c.spe_rise_ns = s.number("spe_rise_ns", c.spe_rise_ns, 0.1, 1e4);
     c.spe_fall_ns = s.number("spe_fall_ns", c.spe_fall_ns, 0.1, 1e4);
-    c.gain_drift = s.number("gain_drift", c.gain_drift, 0, 0.9);
-    c.gain_drift_period_s = s.number("gain_drift_period_s", c.gain_drift_period_s, 1, 1e9);
+    read_gain_drift(s, c);
     c.dark_rate_hz = s.number("dark_rate_hz", c.dark_rate_hz, 0, 1e8);
 }
 
@@ -167,7 +171,9 @@ void read_mars(ConfigSection s, MarsConfig& c) {
 /// Only the keys of the detector that is simulated are known: another's would do nothing.
 void read_detector(ConfigSection& s, SimulatorConfig& c) {
     using enum SimulatedDetector;
-    c.detector = s.choice("detector", csi, {{"csi", csi}, {"lar", lar}, {"germanium", germanium}, {"mars", mars}});
+    c.detector = s.choice(
+        "detector", csi,
+        {{"csi", csi}, {"lar", lar}, {"germanium", germanium}, {"mars", mars}, {"nai", nai}, {"cells", cells}});
     switch (c.detector) {
         case csi:
             read_pulses(s, c);
@@ -176,8 +182,20 @@ void read_detector(ConfigSection& s, SimulatorConfig& c) {
         case lar: read_lar(s.section("lar"), c.lar); break;
         case germanium: read_germanium(s.section("germanium"), c.germanium); break;
         case mars: read_mars(s.section("mars"), c.mars); break;
+        case nai:
+            c.hits = nai_hits();
+            read_hits(s.section("nai"), c.hits);
+            break;
+        case cells:
+            c.hits = cell_hits();
+            read_hits(s.section("cells"), c.hits);
+            break;
     }
-    if (c.detector != germanium) read_tubes(s, c);
+    if (triggers_itself(c.detector)) {
+        read_gain_drift(s, c);
+    } else if (c.detector != germanium) {
+        read_tubes(s, c);
+    }
 }
 
 void read_electronics(ConfigSection& s, SimulatorConfig& c) {

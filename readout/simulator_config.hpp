@@ -10,6 +10,7 @@
 #include "daq/core/time.hpp"
 #include "readout/beam_instruments_config.hpp"
 #include "readout/germanium_detector.hpp"
+#include "readout/hit_simulator_config.hpp"
 #include "readout/lar_detector.hpp"
 #include "readout/mars_detector.hpp"
 #include "readout/timing_defects.hpp"
@@ -21,7 +22,12 @@ enum class Pacing : std::uint8_t {
     fast,      ///< as fast as asked for
 };
 
-enum class SimulatedDetector : std::uint8_t { csi, lar, germanium, mars };
+enum class SimulatedDetector : std::uint8_t { csi, lar, germanium, mars, nai, cells };
+
+/// Whether boards with such detectors trigger themselves.
+[[nodiscard]] constexpr bool triggers_itself(SimulatedDetector detector) noexcept {
+    return detector == SimulatedDetector::nai || detector == SimulatedDetector::cells;
+}
 
 /// Defaults are those of the CsI[Na] detector of 2015-17. Heights and levels are ADC counts with the PCI-5153's holes
 /// closed; "share" is the share of triggers; rates are nature's, before rate_boost.
@@ -113,6 +119,7 @@ struct SimulatorConfig {
     LarConfig lar;
     GermaniumConfig germanium;
     MarsConfig mars;
+    HitSimulatorConfig hits;  ///< of nai and cells
 };
 
 /// Reads [simulator] of a station file; every key is optional. Problems are reported, not thrown.

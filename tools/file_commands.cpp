@@ -108,6 +108,12 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
         windows[s.windows[w].name] = {
             {"rows", s.windows[w].rows}, {"accepted", s.windows[w].accepted}, {"rejected_first_by", flow}};
     }
+    nlohmann::json detectors = nlohmann::json::object();
+    for (const FileInfo::DetectorHits& d : file.detectors) {
+        nlohmann::json accepted = nlohmann::json::object();
+        for (std::size_t w = 0; w < d.accepted.size(); ++w) accepted[file.run.windows[w].name] = d.accepted[w];
+        detectors[d.name] = {{"triggers", d.triggers}, {"accepted", accepted}};
+    }
     nlohmann::json json{
         {"file", file.path.string()},
         {"bytes", file.bytes},
@@ -123,6 +129,7 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
         {"first_sequence", s.first_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.first_sequence)},
         {"last_sequence", s.last_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.last_sequence)},
         {"boards", boards},
+        {"detectors", detectors},
         {"windows", windows},
         {"spe_charge", to_json(calibrations)},
         {"exposure", {{"ticks", ticks}, {"live_time_s", file.live_time_s}, {"beam_energy_gwh", s.beam_energy_gwh}}},
@@ -171,6 +178,13 @@ void print(const FileInfo& file, const std::optional<TruthTally>& truth, const C
         fmt::print("\n");
     }
     fmt::print("  SPE charge: {}\n", words_of(calibrations));
+    for (const FileInfo::DetectorHits& d : file.detectors) {
+        fmt::print("  detector {}: {} triggers; accepted", d.name, d.triggers);
+        for (std::size_t w = 0; w < d.accepted.size(); ++w) {
+            fmt::print(" {} {}{}", file.run.windows[w].name, d.accepted[w], w + 1 < d.accepted.size() ? "," : "");
+        }
+        fmt::print("\n");
+    }
     if (s.ticks[index_of(BeamState::on)] > 0)
         fmt::print("  excess in the box, beam on: {}\n", to_text(compared(file.n_on, file.n_off, alpha_of(file))));
     if (truth) {

@@ -87,6 +87,7 @@ int replay(const ReplayOptions& options, CommandContext& context) {
 
 int simulate_labview(const StationSetup& setup, const SimulateOptions& options, const CommandContext& context) {
     const BoardInfo& board = setup.station.boards.front();
+    if (board.self_triggered) throw UsageError{"--format labview: the minutes hold triggers of one kind, and no hits"};
     Simulator simulator{setup.simulator, board, 0, options.triggers};
     LabviewWriter writer{options.output, setup.files.labview.time_zone};
     ProgressLine line;
@@ -166,7 +167,8 @@ void add_replay_commands(CLI::App& app, Action& action) {
     add_config_option(*simulate_command, simulate_options->config);
     simulate_command->add_option("--output,-o", simulate_options->output, "File (hdf5) or folder (labview)")
         ->required();
-    simulate_command->add_option("--triggers,-n", simulate_options->triggers, "How many")
+    simulate_command->add_option("--triggers,-n", simulate_options->triggers,
+                     "How many; of boards that trigger themselves: so many periods of the timing signal")
         ->required()
         ->check(CLI::Range(1ul, 1ul << 40));
     simulate_command->add_option("--seed,-s", simulate_options->seed, "The same seed gives the same file")

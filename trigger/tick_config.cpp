@@ -1,6 +1,8 @@
 #include "trigger/tick_config.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace alleycat {
 namespace {
@@ -30,6 +32,45 @@ TickChannel parse_channel(ConfigSection& section, const Station& station, const 
     return tick;
 }
 
+/// Keys that this station has no use for.
+void refuse_keys(ConfigSection& section, std::initializer_list<std::string_view> keys, std::string_view why) {
+    for (const std::string_view key : keys) {
+        if (!section.has(key)) continue;
+        section.problem(key, why);
+        section.leave_to_others(key);
+    }
+}
+
+HitTicks parse_hit_ticks(ConfigSection& section, const Station& station, TickSource source) {
+    HitTicks ticks;
+    ticks.max_wait_ps = std::llround(section.number("max_wait_ms", 1'000, 1, 1e6) * 1e9);
+    if (source == TickSource::channel) {
+        const std::string name = section.required_text("channel");
+        ticks.channel = station.find_channel(name);
+        if (section.has("channel") && !ticks.channel.present) {
+            section.problem("channel", "no board has a channel '" + name + "'");
+        }
+        ticks.board = ticks.channel.board;
+        refuse_keys(section, {"board"}, "belongs to source = \"stamps\": a channel has its board");
+    } else if (source == TickSource::stamps) {
+        const std::string name = section.text("board", station.boards.front().name);
+        const auto found = std::find_if(station.boards.begin(), station.boards.end(),
+                                        [&](const BoardInfo& board) { return board.name == name; });
+        if (found == station.boards.end()) {
+            section.problem("board", "there is no board '" + name + "'");
+        } else {
+            ticks.board = static_cast<std::uint16_t>(found - station.boards.begin());
+        }
+        refuse_keys(section, {"channel"}, "belongs to source = \"channel\"");
+    } else {
+        section.problem("source",
+                        "a hit is no tick: the boards trigger themselves, their ticks are stamps, or a channel");
+        refuse_keys(section, {"board", "channel"}, "belongs to source = \"stamps\" or \"channel\"");
+    }
+    refuse_keys(section, {"threshold_adc", "min_samples", "dead_time_ns"}, "belongs to boards triggered from outside");
+    return ticks;
+}
+
 }  // namespace
 
 TickSignal parse_tick(ConfigSection& root, const Station& station, const TriggerConfig& trigger) {
@@ -42,13 +83,18 @@ TickSignal parse_tick(ConfigSection& root, const Station& station, const Trigger
         section.choice("meaning", tick.meaning,
                        {{"always_60Hz", TickMeaning::always_60Hz}, {"beam_present", TickMeaning::beam_present}});
     tick.phase_tolerance_ps = std::llround(section.number("phase_tolerance_us", 20, 0.1, 1e6) * 1e6);
-    if (tick.source == TickSource::channel) tick.channel = parse_channel(section, station, trigger);
-    for (const std::string_view key : {"channel", "threshold_adc", "min_samples", "dead_time_ns"}) {
-        if (tick.source == TickSource::channel || !section.has(key)) continue;
-        section.problem(key, "belongs to source = \"channel\"");
-        section.leave_to_others(key);
+    if (station.self_triggered()) {
+        tick.of_hits = parse_hit_ticks(section, station, tick.source);
+    } else {
+        if (tick.source == TickSource::channel) tick.channel = parse_channel(section, station, trigger);
+        for (const std::string_view key : {"channel", "threshold_adc", "min_samples", "dead_time_ns"}) {
+            if (tick.source == TickSource::channel || !section.has(key)) continue;
+            section.problem(key, "belongs to source = \"channel\"");
+            section.leave_to_others(key);
+        }
+        refuse_keys(section, {"board", "max_wait_ms"}, "belongs to boards that trigger themselves");
     }
-    if (station.tick_rate_hz == 0 && section.present()) {
+    if (station.tick_rate_hz == 0 && (section.present() || station.self_triggered())) {
         section.problem("source", "station.tick_rate_hz is 0: there is no timing signal");
     }
     section.finish();

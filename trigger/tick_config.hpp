@@ -33,12 +33,22 @@ struct TickChannel {
     friend bool operator==(const TickChannel&, const TickChannel&) = default;
 };
 
+/// The ticks of boards that trigger themselves: they come apart from the hits, through one board's source.
+struct HitTicks {
+    std::uint16_t board = 0;
+    ChannelRef channel;  ///< of TickSource::channel: its hits are the ticks
+    std::int64_t max_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
+
+    friend bool operator==(const HitTicks&, const HitTicks&) = default;
+};
+
 /// [tick] of a station file: the timing line.
 struct TickSignal {
     TickSource source = TickSource::trigger;
     TickMeaning meaning = TickMeaning::always_60Hz;
     std::int64_t phase_tolerance_ps = 20'000'000;  ///< how far a tick may be from where the mains let expect it
-    std::optional<TickChannel> channel;            ///< of TickSource::channel
+    std::optional<TickChannel> channel;            ///< of TickSource::channel, boards triggered from outside
+    std::optional<HitTicks> of_hits;               ///< boards that trigger themselves
 };
 
 /// Reads [tick]; `trigger` says where the signal and the time stamp are.

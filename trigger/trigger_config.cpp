@@ -107,8 +107,18 @@ class TriggerParser {
     TriggerParser(ConfigSection section, const Station& station) : section_{std::move(section)}, station_{station} {}
 
     TriggerConfig parse() {
-        parse_signal();
+        config_.self_triggered = station_.self_triggered();
+        config_.spe_charge_adc = section_.number("spe_charge_adc", 70, 1e-6, 1e9);
+        config_.detectors = parse_detectors(section_, station_, config_.spe_charge_adc);
+        if (config_.detectors.empty()) {
+            parse_signal();
+        } else {
+            use_detectors();
+        }
         config_.veto = parse_channel_ref(section_, "veto", station_);
+        if (config_.self_triggered && section_.has("veto")) {
+            section_.problem("veto", "a hit holds no channel but its own: boards that trigger themselves have no veto");
+        }
         if (config_.signal.present) {
             const BoardInfo& board = station_.boards[config_.signal.board];
             config_.sample_period_ps = board.sample_period_ps;
@@ -119,8 +129,10 @@ class TriggerParser {
         config_.tick_sample = samples("tick_position_ns", 0, 0);
         config_.baseline_samples = samples("baseline_ns", 40'000, 1);
         config_.baseline_band_adc = static_cast<std::int32_t>(section_.integer("baseline_band_adc", 5, 1, 65'535));
-        config_.spe_charge_adc = section_.number("spe_charge_adc", 70, 1e-6, 1e9);
         parse_charge_unit();
+        if (config_.self_triggered && trace_samples_ != 0 && config_.tick_sample >= trace_samples_) {
+            section_.problem("tick_position_ns", "the hit's time stamp lies behind the trace");
+        }
         config_.peaks = parse_peaks(section_.section("peaks"), config_.peaks);
         config_.veto_peaks = parse_peaks(section_.section("veto_peaks"), config_.veto_peaks);
         parse_linear_gate();
@@ -152,6 +164,18 @@ class TriggerParser {
     }
     std::int64_t samples(std::string_view key, double fallback_ns, std::int64_t at_least) {
         return samples(section_, key, fallback_ns, at_least, 0);
+    }
+
+    /// The first one stands for all where samples and codes are concerned.
+    void use_detectors() {
+        config_.signal = config_.detectors.front().channel;
+        if (section_.has("signal")) {
+            section_.problem("signal", "there are detectors: each names its own channel");
+            section_.leave_to_others("signal");
+        }
+        if (!config_.self_triggered) {
+            section_.problem("detector", "of a board that is triggered from outside there is one signal");
+        }
     }
 
     /// One channel, or several of one board that add up.
@@ -274,6 +298,14 @@ class TriggerParser {
             info.roi_end = info.roi_start + length;
             info.pretrace_start = info.roi_start - samples(window, "pretrace_ns", 0, 0, 0);
             info.integration = samples(window, "integration_ns", 3'000, 1, 0);
+            if (config_.self_triggered) {  // its window is where the tick is, and may hold the whole trace or nothing of it
+                if (trace_samples_ != 0 && info.integration > trace_samples_) {
+                    window.problem("integration_ns", "the integration is longer than the trace: nothing would fit");
+                }
+                window.finish();
+                config_.windows.push_back(info);
+                continue;
+            }
             if (info.pretrace_start < 0) {
                 window.problem("pretrace_ns", "the pretrace starts before the trace");
             }

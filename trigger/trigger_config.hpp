@@ -11,6 +11,7 @@
 #include "trigger/beam_monitor.hpp"
 #include "trigger/calibration/calibration_config.hpp"
 #include "trigger/cuts.hpp"
+#include "trigger/detectors.hpp"
 #include "trigger/features.hpp"
 #include "trigger/peaks.hpp"
 #include "trigger/trace.hpp"
@@ -37,6 +38,8 @@ struct PreampReset {
 struct TriggerConfig {
     ChannelRef signal;
     std::vector<std::uint16_t> summed_channels;  ///< of the signal's board, which add up to the signal; empty: it alone
+    std::vector<Detector> detectors;  ///< of hits, where there are several; `signal` is then the first one's
+    bool self_triggered = false;      ///< triggers are hits: a window need not lie in the trace
     ChannelRef veto;
     std::int64_t tick_sample = 0;  ///< position of the tick in the trace
     std::int64_t baseline_samples = 20'000;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "trigger/charge.hpp"
 #include "trigger/cuts.hpp"
@@ -21,11 +22,14 @@ FeatureSettings feature_settings(const TriggerConfig& config) {
             .sample_period_ps = config.sample_period_ps};
 }
 
-/// Start of the first peak's integration at or after the region's start; -1 when no peak starts in the region.
-std::int64_t find_arrival(std::span<const Peak> peaks, const WindowInfo& window, std::int32_t margin) noexcept {
+/// Start of the first peak's integration at or after the region's start; nullopt when no peak starts in the region. Of
+/// a hit the first peak decides: what follows is its afterglow.
+std::optional<std::int64_t> find_arrival(std::span<const Peak> peaks, const WindowInfo& window, std::int32_t margin,
+                                         bool of_hit) noexcept {
     const auto first = std::lower_bound(peaks.begin(), peaks.end(), window.roi_start + margin,
                                         [](const Peak& peak, std::int64_t sample) { return peak.onset < sample; });
-    if (first == peaks.end() || first->onset >= window.roi_end) return -1;
+    if (first == peaks.end() || (of_hit && first != peaks.begin())) return std::nullopt;
+    if (first->onset >= window.roi_end) return std::nullopt;
     return first->onset - margin;
 }
 
@@ -47,6 +51,12 @@ TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& b
     summed_.reserve(config_.summed_channels.size());
     curve_.resize(static_cast<std::size_t>(integration));
     if (config_.signal.present) signal_channel_ = boards.at(config_.signal.board).channels.at(config_.signal.channel);
+    for (const Detector& detector : config_.detectors) {
+        const auto info = [&](const ChannelRef& ref) {
+            return ref.present ? boards.at(ref.board).channels.at(ref.channel) : ChannelInfo{};
+        };
+        detector_channels_.push_back({info(detector.channel), info(detector.low_gain)});
+    }
     if (config_.beam_monitor) beam_pulses_.emplace(*config_.beam_monitor, boards);
     if (config_.veto.present) veto_channel_ = boards.at(config_.veto.board).channels.at(config_.veto.channel);
 }
@@ -103,6 +113,10 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
 
     if (beam_pulses_ && beam_pulses_->sees_pulse(trigger)) event.flags |= trigger_flag::beam_pulse;
 
+    if (!config_.detectors.empty()) {
+        measure_detector(trigger, event);
+        return;
+    }
     const RecordView* const signal = trigger.of_board(config_.signal.board);
     const std::size_t position = signal == nullptr ? kMaxChannels : find_signal(signal->header());
     if (position == kMaxChannels) {
@@ -122,7 +136,33 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     }
     features_.open(trigger);
     place_windows(trigger.since_tick_ps);
-    measure_signal(*signal, position, event);
+    if (open_signal(*signal, position)) event.flags |= trigger_flag::overflow;
+    measure_signal(event);
+}
+
+/// The detector that was hit, in the channel of the higher gain that does not overflow.
+void TriggerStage::measure_detector(const Trigger& trigger, Event& event) {
+    const FoundDetector found = find_detector(trigger, config_.detectors);
+    if (found.record == nullptr) {
+        event.flags |= trigger_flag::missing_channel;
+        leave_windows_out(event, kCutNoPeak);
+        return;
+    }
+    const Detector& detector = config_.detectors[found.index];
+    const DetectorChannels& channels = detector_channels_[found.index];
+    event.detector = found.index;
+    if (found.several) event.flags |= trigger_flag::several_detectors;
+    features_.open(trigger);
+    place_windows(trigger.since_tick_ps);
+    gain_ = 1;
+    open(*found.record, found.position, channels.channel);
+    if (overflows() && found.low_gain_position != kMaxChannels) {
+        event.flags |= trigger_flag::low_gain;
+        gain_ = detector.low_gain_ratio;
+        open(*found.record, found.low_gain_position, channels.low_gain);
+    }
+    if (overflows()) event.flags |= trigger_flag::overflow;
+    measure_signal(event);
 }
 
 std::size_t TriggerStage::find_signal(const RecordHeader& header) noexcept {
@@ -151,15 +191,15 @@ bool TriggerStage::has_veto_peak(const RecordView& record, std::size_t position)
 bool TriggerStage::open_signal(const RecordView& record, std::size_t position) {
     if (summed_.empty()) {
         open(record, position, signal_channel_);
-        return trace_.overflows(config_.overflow_low_code, config_.overflow_high_code);
+        return overflows();
     }
     const RecordView sum = sum_.add(record, summed_, config_.overflow_low_code, config_.overflow_high_code);
     open(sum, 0, signal_channel_);
     return sum_.overflows();
 }
 
-void TriggerStage::measure_signal(const RecordView& record, std::size_t position, Event& event) {
-    if (open_signal(record, position)) event.flags |= trigger_flag::overflow;
+/// What is open.
+void TriggerStage::measure_signal(Event& event) {
     if (trace_.samples() < config_.baseline_samples) {
         event.flags |= trigger_flag::short_trace;
         trace_.close();  // no baseline, so no heights: every window is outside
@@ -185,6 +225,12 @@ void TriggerStage::measure_signal(const RecordView& record, std::size_t position
     for (std::size_t w = 0; w < windows_.size(); ++w) measure_window(windows_[w], event, event.window[w]);
 }
 
+/// The integration ends within the region; that of a hit, whose region says only when it came, within the trace.
+bool TriggerStage::holds(const WindowInfo& window, std::int64_t arrival) const noexcept {
+    if (!config_.self_triggered) return arrival >= 0 && arrival < window.roi_end - window.integration;
+    return arrival >= 0 && arrival + window.integration <= trace_.samples();
+}
+
 void TriggerStage::measure_single_peaks(const Event& event, PeakCharges& charges) noexcept {
     charges.count = 0;
     charges.detector = event.detector;
@@ -198,8 +244,10 @@ void TriggerStage::measure_single_peaks(const Event& event, PeakCharges& charges
 
 void TriggerStage::measure_window(const WindowInfo& window, Event& event, WindowEvent& result) {
     const bool inside = is_inside(window);
-    const std::int64_t arrival = inside ? find_arrival(peaks_, window, config_.peaks.margin_samples) : -1;
-    const bool fits = arrival >= 0 && arrival < window.roi_end - window.integration;
+    const std::optional<std::int64_t> first =
+        inside ? find_arrival(peaks_, window, config_.peaks.margin_samples, config_.self_triggered) : std::nullopt;
+    const std::int64_t arrival = first.value_or(-1);
+    const bool fits = first && holds(window, arrival);
 
     result.set(Feature::pretrace_peaks,
                static_cast<double>(count_onsets(peaks_, window.pretrace_start, window.roi_start)));
@@ -220,9 +268,9 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
                    static_cast<double>(count_onsets(peaks_, arrival, arrival + window.integration)));
         result.set(Feature::arrival_ns, static_cast<double>(arrival - window.roi_start) * period_ns +
                                             static_cast<double>(part_of_sample_ps_) / 1000.0);
-        result.set(Feature::charge_adc, charge.charge);
-        result.set(Feature::charge_global_adc, global.charge);
-        result.set(Feature::charge_pe, charge.charge / event.spe_charge_adc);
+        result.set(Feature::charge_adc, gain_ * charge.charge);
+        result.set(Feature::charge_global_adc, gain_ * global.charge);
+        result.set(Feature::charge_pe, gain_ * charge.charge / event.spe_charge_adc);
         result.set(Feature::t10_ns, charge.t10 * period_ns);
         result.set(Feature::t50_ns, charge.t50 * period_ns);
         result.set(Feature::t90_ns, charge.t90 * period_ns);
@@ -231,9 +279,9 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
         result.set(Feature::t90_global_ns, global.t90 * period_ns);
         result.set(Feature::rise_10_90_ns, (charge.t90 - charge.t10) * period_ns);
     } else {
-        result.cuts = arrival >= 0 || !inside ? kCutDoesNotFit : kCutNoPeak;
+        result.cuts = first || !inside ? kCutDoesNotFit : kCutNoPeak;
     }
-    features_.measure(window, fits ? arrival : -1, trace_, peaks_, 1, result);
+    features_.measure(window, fits ? arrival : -1, trace_, peaks_, gain_, result);
     result.cuts |= failed_cuts(config_.cuts, result, event.flags, fits);
 }
 

@@ -43,21 +43,32 @@ class TriggerStage {
     void leave_windows_out(Event& event, std::uint32_t because) const noexcept;
     /// All of it, and its pretrace.
     [[nodiscard]] bool is_inside(const WindowInfo& window) const noexcept {
+        if (config_.self_triggered) return trace_.samples() > 0;  // a hit's window need not be
         return window.pretrace_start >= 0 && window.roi_end <= trace_.samples();
     }
-    void measure_signal(const RecordView& record, std::size_t position, Event& event);
+    void measure_detector(const Trigger& trigger, Event& event);
+    void measure_signal(Event& event);
     /// Returns whether it overflows.
     bool open_signal(const RecordView& record, std::size_t position);
+    [[nodiscard]] bool holds(const WindowInfo& window, std::int64_t arrival) const noexcept;
     void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
     [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
     void open(const RecordView& record, std::size_t position, const ChannelInfo& channel);
+    [[nodiscard]] bool overflows() const noexcept {
+        return trace_.overflows(config_.overflow_low_code, config_.overflow_high_code);
+    }
     void make_room(std::size_t samples);
 
     TriggerConfig config_;
     ChannelInfo signal_channel_;
     ChannelInfo veto_channel_;
-    std::vector<WindowInfo> windows_;     // those of config_, moved to where the trigger's tick stands
-    std::int64_t part_of_sample_ps_ = 0;  // the tick stands so much before a sample
+    struct DetectorChannels {
+        ChannelInfo channel, low_gain;
+    };
+    std::vector<DetectorChannels> detector_channels_;  // of config_.detectors
+    double gain_ = 1;                                  // of the detector's channel over the one that is measured
+    std::vector<WindowInfo> windows_;                  // those of config_, moved to where the trigger's tick stands
+    std::int64_t part_of_sample_ps_ = 0;               // the tick stands so much before a sample
     std::optional<BeamPulseFinder> beam_pulses_;
     Trace trace_;
     SignalSum sum_;

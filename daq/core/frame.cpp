@@ -346,6 +346,14 @@ std::size_t encode_beam_states(std::span<std::byte> space, std::uint64_t run, st
     return out.overflowed() ? 0 : seal(space, FrameKind::beam_states, run, ordinal, out.size());
 }
 
+std::size_t encode_ticks(std::span<std::byte> space, std::uint64_t run, std::uint64_t ordinal,
+                         std::span<const TickRecord> ticks) noexcept {
+    if (space.size() < sizeof(FrameHeader)) return 0;
+    ByteWriter out{space.subspan(sizeof(FrameHeader))};
+    out.put_list(ticks);
+    return out.overflowed() ? 0 : seal(space, FrameKind::ticks, run, ordinal, out.size());
+}
+
 std::vector<std::byte> encode_run_start(const RunDescription& run, std::uint64_t ordinal) {
     return encode(FrameKind::run_start, run.run, ordinal, [&](ByteWriter& out) { put_run(out, run); });
 }

@@ -89,10 +89,17 @@ struct RunEnd {
 [[nodiscard]] std::size_t encode_trigger(std::span<std::byte> space, std::uint64_t run, std::uint64_t ordinal,
                                          const Trigger& trigger, const Event& event) noexcept;
 
-/// In place and without allocation, for the pipeline; beam_states_frame_bytes(n) bytes suffice for n states.
+/// In place and without allocation, for the pipeline; beam_states_frame_bytes(n) bytes suffice for n states,
+/// ticks_frame_bytes(n) for n ticks.
 [[nodiscard]] constexpr std::size_t beam_states_frame_bytes(std::size_t n) noexcept { return frame_bytes(8 + 16 * n); }
 [[nodiscard]] std::size_t encode_beam_states(std::span<std::byte> space, std::uint64_t run, std::uint64_t ordinal,
                                              std::span<const BeamResolution> states) noexcept;
+
+[[nodiscard]] constexpr std::size_t ticks_frame_bytes(std::size_t n) noexcept {
+    return frame_bytes(4 + sizeof(TickRecord) * n);
+}
+[[nodiscard]] std::size_t encode_ticks(std::span<std::byte> space, std::uint64_t run, std::uint64_t ordinal,
+                                       std::span<const TickRecord> ticks) noexcept;
 
 [[nodiscard]] std::vector<std::byte> encode_run_start(const RunDescription& run, std::uint64_t ordinal);
 [[nodiscard]] std::vector<std::byte> encode_beam_frames(std::uint64_t run, std::uint64_t ordinal,

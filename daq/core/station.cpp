@@ -85,6 +85,10 @@ Station parse_station(ConfigSection& root) {
         if (std::count_if(station.boards.begin(), station.boards.end(), same) > 1) {
             board.problem("name", "two boards have this name");
         }
+        if (station.boards.back().self_triggered != station.boards.front().self_triggered) {
+            board.problem("trigger", "is not that of board '" + station.boards.front().name +
+                                         "': the boards of a station are triggered from outside, or all by themselves");
+        }
     }
     return station;
 }

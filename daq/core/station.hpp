@@ -20,6 +20,9 @@ struct Station {
     /// Where the channel of this name is, "board.channel" or "channel"; `present` is false when there is none, and when
     /// several boards have a "channel" of this name: which one is meant is not for us to guess.
     [[nodiscard]] ChannelRef find_channel(std::string_view name) const;
+
+    /// Its boards deliver hits, each with a time of its own. They are all of one kind.
+    [[nodiscard]] bool self_triggered() const noexcept { return !boards.empty() && boards.front().self_triggered; }
 };
 
 /// Reads [station] and [[board]]; problems are reported, not thrown.

@@ -16,6 +16,11 @@ struct BoardInput {
     BoardInput(std::string board_name, std::size_t ring_bytes) : name{std::move(board_name)}, records{ring_bytes} {
         records.set_space_bell(space);
         beam.set_space_bell(space);
+        ticks.set_space_bell(space);
+    }
+    /// Its reader waits for room, and there has been none since.
+    [[nodiscard]] bool waits_in_vain() const noexcept {
+        return waits.load(std::memory_order_acquire) == std::uint64_t{space.value()} + 1;
     }
     /// The trigger thread is gone: nobody will ever make space again.
     void abandon() noexcept {
@@ -25,11 +30,13 @@ struct BoardInput {
 
     std::string name;
     Ring records;         ///< RecordHeader, then the payload
-    Ring beam{1u << 20};  ///< BeamItems this source delivers
+    Ring beam{1u << 20};   ///< BeamItems this source delivers
+    Ring ticks{1u << 18};  ///< TickItems: a minute at 60 Hz
     Doorbell space;       ///< rung when the trigger thread gives space back
     std::atomic<bool> abandoned{false};
     std::atomic<bool> stopped{false};  ///< no record is taken any more; a last stub may still wait for room
     std::atomic<bool> ended{false};    ///< the source is at its end (set after its last commit)
+    std::atomic<std::uint64_t> waits{0};  ///< for room for a record: 1 + value of `space` when there was none; 0: no
     std::atomic<std::int64_t> newest_time_ps{std::numeric_limits<std::int64_t>::min()};  ///< data time of the board
     std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
 };

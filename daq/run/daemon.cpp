@@ -245,11 +245,16 @@ void Daemon::start_run() {
                             .run = setup_.run,
                             .builder = setup_.builder,
                             .keep = samples_kept(),
-                            .max_triggers = max_triggers,
+                            .ticks_know_the_beam = setup_.beam.source == BeamConfig::Source::recorded,
+                            .max_triggers = setup_.station.self_triggered() ? 0 : max_triggers,
                             .lost_since_utc_ns = interrupted_since_utc_ns_};
     config.builder.mode = options_.mode;
     if (!live && setup_.trigger.calibration.source == CalibrationConfig::Source::fit)
         config.recorded_calibration = options_.input->calibration;
+    if (!live && options_.input->is_alleycat) {
+        config.builder.recorded = true;
+        config.builder.tick_board = 0;  // the first board's source tells them
+    }
     RunDescription description = describe_run(setup_, run, sources);
     result_.run = description;
     pipeline_ = std::make_unique<Pipeline>(std::move(config), std::move(description), setup_.trigger,

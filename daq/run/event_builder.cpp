@@ -20,14 +20,14 @@ std::int64_t stub_time(const RecordHeader& stub, std::uint32_t index) noexcept {
     return stub.time_ps + std::llround(part * static_cast<double>(stub.refused_last_time_ps - stub.time_ps));
 }
 
+}  // namespace
+
 TickConfig tick_config(const BuilderConfig& config) {
     return {.rate_hz = config.tick_rate_hz,
             .phase_tolerance_ps = config.phase_tolerance_ps,
             .time_resolution_ps = config.time_resolution_ps,
             .gaps_are_missing = config.gaps_are_missing};
 }
-
-}  // namespace
 
 EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
                            CounterRegistry& registry)

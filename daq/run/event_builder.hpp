@@ -13,6 +13,7 @@
 #include "daq/core/trigger.hpp"
 #include "daq/run/board_input.hpp"
 #include "daq/run/tick_tracker.hpp"
+#include "daq/run/trigger_builder.hpp"
 #include "trigger/tick_edge.hpp"
 
 namespace alleycat {
@@ -29,16 +30,22 @@ struct BuilderConfig {
     std::int64_t missing_after_ps =
         2'000'000'000'000;             ///< a silent board is missing once the others' data time is so far on
     WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
+
+    // Of stations of self-triggered boards.
+    bool recorded = false;         ///< an Alleycat run: numbers and times are authoritative
+    std::uint16_t tick_board = 0;  ///< whose source delivers the ticks
+    std::int64_t max_tick_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
 };
+
+/// How ticks are judged.
+[[nodiscard]] TickConfig tick_config(const BuilderConfig& config);
 
 /// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
 ///
 /// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded
 /// Alleycat run membership is authoritative: records carry their sequence and are never merged again.
-class EventBuilder {
+class EventBuilder final : public TriggerBuilder {
   public:
-    enum class Built : std::uint8_t { trigger, nothing, end };
-
     EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
                  CounterRegistry& registry);
 
@@ -50,17 +57,17 @@ class EventBuilder {
     }
 
     /// The next whole trigger, in time order. Its views stay valid until release() has paid back what it `consumed`.
-    [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed);
+    [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed) override;
 
     /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
-    void release(std::uint64_t consumed) noexcept;
+    void release(std::uint64_t consumed) noexcept override;
 
     /// Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
     /// carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
     [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
 
     /// Ticks of this run so far.
-    [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
+    [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
 
   private:
     struct Head {

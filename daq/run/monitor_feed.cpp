@@ -159,7 +159,8 @@ void MonitorFeed::every_second() {
     if (status) {
         accumulator_.on_status(*status);
         if (publisher_) publisher_->on_status(*status);
-        const AlarmInput look{*status, accumulator_.conditions(), config_.tick_rate_hz, config_.real_time, utc_now()};
+        const AlarmInput look{*status,   accumulator_.conditions(),       config_.tick_rate_hz, config_.real_time,
+                              utc_now(), run_ && triggers_are_hits(*run_)};
         for (const Alarm& alarm : alarms_.update(look)) {
             const auto level =
                 alarm.active && alarm.level == AlarmLevel::alarm ? spdlog::level::warn : spdlog::level::info;

@@ -17,6 +17,7 @@ class PacedSource final : public RecordSource {
     [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override;
     void fill(std::span<std::byte> payload) override { source_->fill(payload); }
     void take_beam_frames(std::vector<BeamFrame>& frames) override { source_->take_beam_frames(frames); }
+    void take_ticks(std::vector<TickRecord>& ticks) override { source_->take_ticks(ticks); }
     void take_beam_resolutions(std::vector<BeamResolution>& r) override { source_->take_beam_resolutions(r); }
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override {
         return source_->defects();

@@ -7,6 +7,7 @@
 #include "daq/core/log.hpp"
 #include "daq/core/time.hpp"
 #include "daq/run/beam_item.hpp"
+#include "daq/run/hit_builder.hpp"
 #include "daq/run/readout_loop.hpp"
 
 namespace alleycat {
@@ -24,6 +25,21 @@ std::vector<std::unique_ptr<BoardInput>> make_inputs(const RunDescription& run, 
     std::vector<std::unique_ptr<BoardInput>> inputs;
     for (const BoardInfo& board : run.boards) inputs.push_back(std::make_unique<BoardInput>(board.name, ring_bytes));
     return inputs;
+}
+
+std::unique_ptr<TriggerBuilder> make_builder(const RunDescription& run, const BuilderConfig& config,
+                                             const std::vector<std::unique_ptr<BoardInput>>& inputs,
+                                             CounterRegistry& registry) {
+    if (triggers_are_hits(run)) return std::make_unique<HitBuilder>(inputs, config, registry);
+    auto builder = std::make_unique<EventBuilder>(inputs, config, registry);
+    if (config.tick_channel) builder->look_for_ticks(TickEdgeFinder{*config.tick_channel, run.boards});
+    return builder;
+}
+
+std::vector<double> charges_of(const std::vector<Detector>& detectors) {
+    std::vector<double> charges;
+    for (const Detector& detector : detectors) charges.push_back(detector.spe_charge_adc);
+    return charges;
 }
 
 /// Whatever way the trigger thread ends, no reader thread waits for it any longer.
@@ -59,20 +75,21 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       given_up_frames_{registry.get("run.given_up_frames")},
       monitor_dropped_{registry.get("monitor.dropped")},
       inputs_{make_inputs(run_, config_.run.ring_bytes)},
-      builder_{inputs_, config_.builder, registry},
+      builder_{make_builder(run_, config_.builder, inputs_, registry)},
       calibration_{{.config = trigger_.calibration,
                     .spe_charge_adc = trigger_.spe_charge_adc,
                     .detectors = std::max<std::size_t>(1, run_.detectors.size()),
+                    .detector_charges = charges_of(trigger_.detectors),
                     .recorded = std::move(config_.recorded_calibration)},
                    bell_,
                    registry} {
     for (const auto& input : inputs_) {
         input->records.set_bell(bell_);
         input->beam.set_bell(bell_);
+        input->ticks.set_bell(bell_);
     }
-    if (config_.builder.tick_channel) {
-        builder_.look_for_ticks(TickEdgeFinder{*config_.builder.tick_channel, run_.boards});
-    }
+    if (triggers_are_hits(run_)) hit_beam_.emplace(beam_, config_.ticks_know_the_beam, run_.tick_rate_hz);
+    ticks_.reserve(kBeamStatesPerFrame);
     resolved_.reserve(kBeamStatesPerFrame);
     beam_frames_.reserve(kBeamStatesPerFrame);
 }
@@ -191,21 +208,23 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
     while (!input_ended_ && !workers.full()) {
         Job& job = workers.back();
         if (!awaits_calibration_) {
-            switch (builder_.next(job.trigger, job.consumed)) {
-                case EventBuilder::Built::nothing: return any;
-                case EventBuilder::Built::end: input_ended_ = true; return any;
-                case EventBuilder::Built::trigger: break;
+            switch (builder_->next(job.trigger, job.consumed)) {
+                case TriggerBuilder::Built::nothing: return any;
+                case TriggerBuilder::Built::end: input_ended_ = true; return any;
+                case TriggerBuilder::Built::trigger: break;
             }
-            job.tick = builder_.tick();
-            job.ledger = builder_.ledger();
+            job.ledger = builder_->ledger();
+            // Here, not where it is published: whether its tick or the hit came first must not depend on the workers.
+            if (hit_beam_ && !begun_) begin_run(job.trigger.utc_ns);
         }
         const std::optional<CalibrationKeeper::Admission> admission = calibration_.admit(job.trigger);
         awaits_calibration_ = !admission;
         if (awaits_calibration_) return any;
         job.calibration = *admission;
+        job.calibration.spe_charge_adc = calibration_.in_force()[find_detector(job.trigger, trigger_.detectors).index];
         workers.submit();
         any = true;
-        if (builder_.ledger().triggers == config_.max_triggers) {
+        if (builder_->ledger().triggers == config_.max_triggers) {
             stop_readout();
             input_ended_ = true;
             return any;
@@ -220,7 +239,7 @@ bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
     while (const Job* job = workers.front()) {
         const bool recorded = publish(*job);
         calibration_.collect(job->calibration.block, recorded ? &job->peaks : nullptr);
-        builder_.release(job->consumed);
+        builder_->release(job->consumed);
         workers.pop();
         any = true;
     }
@@ -245,6 +264,7 @@ bool Pipeline::publish(const Job& job) {
         Trigger given_up = trigger;
         given_up.refusal = RefusalReason::run_stopping;
         given_up_.add();
+        if (hit_beam_) hit_beam_->lost_from(trigger.time_ps);
         note_refused(given_up);
         return false;
     }
@@ -255,8 +275,13 @@ bool Pipeline::publish(const Job& job) {
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, kept, job.event));
     recorded_.add();
     ++handed_over_;
-    beam_.add(trigger.sequence, job.tick, trigger.time_ps, trigger.utc_ns, trigger.tick_flags, trigger.trigger_class);
-    index_check_.add(job.event);
+    if (hit_beam_) {
+        hit_beam_->add(trigger);
+    } else {
+        beam_.add(trigger.sequence, trigger.tick, trigger.time_ps, trigger.utc_ns, trigger.tick_flags,
+                  trigger.trigger_class);
+        index_check_.add(job.event);
+    }
 
     // The screen gets every event, and a few times a second the samples too.
     Trigger without_samples = trigger;
@@ -296,15 +321,19 @@ const Trigger& Pipeline::kept_part(const Trigger& trigger, const Event& event) n
 void Pipeline::note_refused(const Trigger& trigger) {
     ++refused_;
     const auto reason = static_cast<std::uint8_t>(trigger.refusal);
-    const std::int64_t one_tick_ps =
-        config_.builder.tick_rate_hz > 0 ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
+    // A refused trigger costs its tick, a refused hit no time of its own.
+    const bool costs_a_tick = !hit_beam_ && config_.builder.tick_rate_hz > 0;
+    const std::int64_t one_tick_ps = costs_a_tick ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
     if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence))
         close_dead_time();
     if (!dead_time_) {
-        dead_time_ = DeadTime{.first_sequence = trigger.sequence, .begin_ps = trigger.time_ps, .reason = reason};
+        dead_time_ = DeadTime{.first_sequence = trigger.sequence,
+                              .begin_ps = trigger.time_ps,
+                              .end_ps = trigger.time_ps,
+                              .reason = reason};
     }
     dead_time_->last_sequence = trigger.sequence;
-    dead_time_->end_ps = trigger.time_ps + one_tick_ps;
+    dead_time_->end_ps = std::max(dead_time_->end_ps, trigger.time_ps + one_tick_ps);
 }
 
 void Pipeline::close_dead_time() {
@@ -329,13 +358,14 @@ bool Pipeline::join_beam() {
                 beam_.add(item.frame);
                 beam_frames_.push_back(item.frame);
                 if (beam_frames_.size() >= kBeamStatesPerFrame) write_beam_frames();
-            } else {
+            } else if (!hit_beam_) {
                 beam_.add(item.resolution);
             }
         }
     }
+    if (hit_beam_) any = join_hits() || any;
     BeamResolution resolution;
-    while (beam_.next(resolution)) {
+    while (hit_beam_ ? hit_beam_->next(resolution) : beam_.next(resolution)) {
         newest_resolution_ = resolution;
         resolved_.push_back(resolution);
         if (resolved_.size() == kBeamStatesPerFrame) write_beam_states();
@@ -343,6 +373,36 @@ bool Pipeline::join_beam() {
     }
     index_check_.compare(beam_);
     return any;
+}
+
+/// Ticks go to the join when their hits are through, and to the file when their beam state is known.
+bool Pipeline::join_hits() {
+    bool any = false;
+    TickRecord tick;
+    for (; builder_->next_tick(tick); any = true) {
+        if (!begun_) begin_run(tick.utc_ns);  // ticks come, hits do not: the run has begun all the same
+        hit_beam_->add(tick);
+    }
+    for (; hit_beam_->next(tick); any = true) {
+        newest_resolution_ = {kNoSequence, tick.power_w, tick.state};
+        ticks_.push_back(tick);
+        if (ticks_.size() == kBeamStatesPerFrame) write_ticks();
+    }
+    return any;
+}
+
+void Pipeline::write_ticks() {
+    if (ticks_.empty()) return;
+    const std::size_t bytes = ticks_frame_bytes(ticks_.size());
+    if (const std::span<std::byte> room = room_for_frame(bytes, kEndReserve / 2); !room.empty()) {
+        frames_.commit(encode_ticks(room, run_.run, next_ordinal_++, ticks_));
+    } else {
+        given_up_frames_.add();
+    }
+    if (const std::span<std::byte> room = room_for_monitor(bytes, 0); !room.empty()) {
+        monitor_.commit(encode_ticks(room, run_.run, 0, ticks_));
+    }
+    ticks_.clear();
 }
 
 void Pipeline::write_beam_states() {
@@ -372,6 +432,7 @@ void Pipeline::write_beam_frames() {
 void Pipeline::housekeeping() {
     if (failure_.get() != nullptr) stop_readout();  // a board that failed ends the run, not only its own part of it
     if (!begun_) return;                            // nothing precedes the run's description
+    write_ticks();
     write_beam_states();
     write_beam_frames();
     waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
@@ -389,7 +450,13 @@ void Pipeline::housekeeping() {
 
 Ledger Pipeline::ledger() const noexcept {
     Ledger ledger = built_;  // what is still with a worker is not yet in the books
-    ledger.has_ticks = builder_.ledger().has_ticks;
+    const Ledger& newest = builder_->ledger();
+    ledger.has_ticks = newest.has_ticks;
+    if (hit_beam_) {  // ticks apart from the triggers are with no worker
+        ledger.ticks_expected = newest.ticks_expected;
+        ledger.ticks_seen = newest.ticks_seen;
+        ledger.ticks_missed = newest.ticks_missed;
+    }
     ledger.recorded = handed_over_;
     ledger.refused = refused_;
     ledger.lost_estimated = lost_estimated_;
@@ -401,7 +468,7 @@ void Pipeline::make_progress() {
     progress->ledger = ledger();
     progress->beam_state = newest_resolution_.state;
     progress->beam_power_w = newest_resolution_.power_w;
-    progress->beam_lag_s = beam_.lag_s();
+    progress->beam_lag_s = hit_beam_ ? hit_beam_->lag_s() : beam_.lag_s();
     progress->index_check = index_check_.verdict();
     progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
@@ -451,12 +518,14 @@ void Pipeline::write_calibrations(std::uint64_t up_to_sequence) {
 
 void Pipeline::end_run() {
     if (!begun_) begin_run(utc_now().time_since_epoch().count());
-    built_ = builder_.ledger();  // a trigger that was built and went nowhere leaves the books open
+    built_ = builder_->ledger();  // a trigger that was built and went nowhere leaves the books open
     close_dead_time();
     beam_.finish();
+    if (hit_beam_) hit_beam_->finish();
     join_beam();
     index_check_.finish(beam_);
     tell_index_verdict();
+    write_ticks();
     write_beam_states();
     write_beam_frames();
     write_counters();

@@ -21,6 +21,7 @@
 #include "daq/run/beam_join.hpp"
 #include "daq/run/board_input.hpp"
 #include "daq/run/event_builder.hpp"
+#include "daq/run/hit_beam.hpp"
 #include "daq/run/run_buffers.hpp"
 #include "daq/run/run_config.hpp"
 #include "daq/run/ticker.hpp"
@@ -51,6 +52,7 @@ class Pipeline {
         RunConfig run;
         BuilderConfig builder;
         RawData keep = RawData::all;                      ///< samples that the reader of the frames has a use for
+        bool ticks_know_the_beam = false;                 ///< ticks of hits come with their beam state (recorded)
         std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
         std::optional<std::vector<Calibration>> recorded_calibration{};  ///< of a run that is replayed: not made anew
@@ -89,7 +91,6 @@ class Pipeline {
         Trigger trigger;
         Event event;
         std::uint64_t consumed = 0;
-        std::uint64_t tick = 0;
         Ledger ledger;  ///< the builder's, up to this trigger
         CalibrationKeeper::Admission calibration;
         PeakCharges peaks;
@@ -107,7 +108,9 @@ class Pipeline {
     void note_refused(const Trigger& trigger);
     void close_dead_time();
     bool join_beam();
+    bool join_hits();
     void write_beam_states();
+    void write_ticks();
     void write_beam_frames();
     void write_counters();
     void housekeeping();
@@ -136,11 +139,12 @@ class Pipeline {
     CounterRegistry& registry_;
     Counter& recorded_;
     Counter& given_up_;         // triggers
-    Counter& given_up_frames_;  // beam states, beam frames, counters
+    Counter& given_up_frames_;  // beam states, beam frames, ticks, counters
     Counter& monitor_dropped_;
 
     std::vector<std::unique_ptr<BoardInput>> inputs_;
-    EventBuilder builder_;
+    std::unique_ptr<TriggerBuilder> builder_;
+    std::optional<HitBeam> hit_beam_;  // where ticks come apart from the triggers
     CalibrationKeeper calibration_;
 
     // the trigger thread's own
@@ -149,6 +153,7 @@ class Pipeline {
     std::array<RecordHeader, kMaxBoards> bare_headers_{};
     std::optional<DeadTime> dead_time_;
     std::vector<BeamResolution> resolved_;
+    std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
     IndexVerdict told_verdict_ = IndexVerdict::none;

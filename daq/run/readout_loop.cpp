@@ -1,6 +1,8 @@
 #include "daq/run/readout_loop.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "daq/run/beam_item.hpp"
@@ -32,6 +34,7 @@ class Readout {
 
   private:
     void take(const RecordHeader& header, const std::stop_token& stop) {
+        seen_ps_ = std::max(seen_ps_, header.refused > 0 ? header.refused_last_time_ps : header.time_ps);
         const std::size_t bytes = sizeof(RecordHeader) + payload_bytes(header);
         const bool is_stub = header.refusal != RefusalReason::none;
         const std::span<std::byte> slot = is_stub ? std::span<std::byte>{} : room_for(bytes, stop);
@@ -61,7 +64,10 @@ class Readout {
                 if (!slot.empty()) return slot;
             }
             if (when_full_ == WhenFull::refuse || stop.stop_requested() || abandoned()) return {};
+            input_.waits.store(std::uint64_t{seen} + 1, std::memory_order_release);
+            input_.records.ring_bell();  // for a builder that waits for this board
             input_.space.wait(seen, stop);
+            input_.waits.store(0, std::memory_order_release);
         }
     }
 
@@ -112,25 +118,30 @@ class Readout {
     void pass_beam_on(const std::stop_token& stop) {
         frames_.clear();
         resolutions_.clear();
+        ticks_.clear();
         source_.take_beam_frames(frames_);
         source_.take_beam_resolutions(resolutions_);
-        for (const BeamFrame& frame : frames_) put_beam({BeamItem::Kind::frame, frame, {}}, stop);
+        source_.take_ticks(ticks_);
+        Counter& lost = counters_.beam_items_lost;
+        for (const TickRecord& tick : ticks_) put(TickItem{tick, seen_ps_}, input_.ticks, counters_.ticks_lost, stop);
+        for (const BeamFrame& frame : frames_) put(BeamItem{BeamItem::Kind::frame, frame, {}}, input_.beam, lost, stop);
         for (const BeamResolution& resolution : resolutions_) {
-            put_beam({BeamItem::Kind::resolution, {}, resolution}, stop);
+            put(BeamItem{BeamItem::Kind::resolution, {}, resolution}, input_.beam, lost, stop);
         }
     }
 
-    void put_beam(const BeamItem& item, const std::stop_token& stop) {
+    template <class Item>
+    void put(const Item& item, Ring& ring, Counter& lost, const std::stop_token& stop) {
         for (;;) {
             const std::uint32_t seen = input_.space.value();
-            const std::span<std::byte> slot = input_.beam.reserve(sizeof item);
+            const std::span<std::byte> slot = ring.reserve(sizeof item);
             if (!slot.empty()) {
                 std::memcpy(slot.data(), &item, sizeof item);
-                input_.beam.commit();
+                ring.commit();
                 return;
             }
             if (when_full_ == WhenFull::refuse || stop.stop_requested() || abandoned()) {
-                counters_.beam_items_lost.add();
+                lost.add();
                 return;
             }
             input_.space.wait(seen, stop);
@@ -151,8 +162,10 @@ class Readout {
     CounterRegistry& registry_;
     WhenFull when_full_;
     ReadoutCounters counters_;
-    RecordHeader pending_stub_;  // refused: 0 = none
+    RecordHeader pending_stub_;                                        // refused: 0 = none
+    std::int64_t seen_ps_ = std::numeric_limits<std::int64_t>::min();  // newest data time, refused records included
     int since_mirrored_ = 0;
+    std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;
     std::vector<BeamResolution> resolutions_;
 };

@@ -16,11 +16,13 @@ struct ReadoutCounters {
         : records{registry.get("readout." + board + ".records")},
           bytes{registry.get("readout." + board + ".bytes")},
           refused{registry.get("readout." + board + ".refused")},
-          beam_items_lost{registry.get("readout." + board + ".beam_items_lost")} {}
+          beam_items_lost{registry.get("readout." + board + ".beam_items_lost")},
+          ticks_lost{registry.get("readout." + board + ".ticks_lost")} {}
     Counter& records;
     Counter& bytes;
     Counter& refused;
     Counter& beam_items_lost;
+    Counter& ticks_lost;
 };
 
 /// Board -> ring: the first of the two loops. Runs until the source ends or stop is requested. Throws what the

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "daq/core/error.hpp"
+#include "daq/run/tick_channel_source.hpp"
 #include "daq/store/file_reader.hpp"
+#include "readout/hit_simulator.hpp"
 
 namespace alleycat {
 namespace {
@@ -21,6 +23,9 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
     if (found.sample_period_ps != configured.sample_period_ps) {
         differs("sample period [ps]", configured.sample_period_ps, found.sample_period_ps);
+    }
+    if (found.self_triggered != configured.self_triggered) {
+        differs("trigger", configured.self_triggered ? "self" : "external", found.self_triggered ? "self" : "external");
     }
     if (found.channels.size() != configured.channels.size()) {
         differs("number of channels", configured.channels.size(), found.channels.size());
@@ -46,6 +51,10 @@ void apply_tick(StationSetup& setup) {
     builder.gaps_are_missing = setup.tick.meaning == TickMeaning::always_60Hz;
     builder.triggers_are_ticks = setup.tick.source != TickSource::stamps;
     builder.tick_channel = setup.tick.channel;
+    if (setup.tick.of_hits) {
+        builder.tick_board = setup.tick.of_hits->board;
+        builder.max_tick_wait_ps = setup.tick.of_hits->max_wait_ps;
+    }
     for (const BoardInfo& board : setup.station.boards) {
         builder.time_resolution_ps = std::max(builder.time_resolution_ps, board.clock_period_ps);
     }
@@ -95,13 +104,32 @@ StationSetup load_station(const std::filesystem::path& path) {
     }
 }
 
+namespace {
+
+std::unique_ptr<RecordSource> make_simulator(const StationSetup& setup, std::uint16_t board,
+                                             std::uint64_t max_triggers) {
+    const BoardInfo& info = setup.station.boards[board];
+    if (!setup.tick.of_hits) return std::make_unique<Simulator>(setup.simulator, info, board, max_triggers);
+    const bool stamps = setup.tick.source == TickSource::stamps && board == setup.tick.of_hits->board;
+    return std::make_unique<HitSimulator>(setup.simulator, info, board, stamps, max_triggers);
+}
+
+/// Where a channel carries the timing signal, its hits become ticks.
+void find_ticks(const StationSetup& setup, std::vector<std::unique_ptr<RecordSource>>& sources) {
+    if (!setup.tick.of_hits || setup.tick.source != TickSource::channel) return;
+    std::unique_ptr<RecordSource>& source = sources.at(setup.tick.of_hits->board);
+    source = std::make_unique<TickChannelSource>(std::move(source), setup.tick.of_hits->channel.channel,
+                                                 tick_config(setup.builder));
+}
+
+}  // namespace
+
 std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup, std::uint64_t max_triggers) {
     std::vector<std::unique_ptr<RecordSource>> sources;
     for (std::size_t b = 0; b < setup.station.boards.size(); ++b) {
         const BoardInfo& board = setup.station.boards[b];
         if (board.source == "simulator") {
-            sources.push_back(
-                std::make_unique<Simulator>(setup.simulator, board, static_cast<std::uint16_t>(b), max_triggers));
+            sources.push_back(make_simulator(setup, static_cast<std::uint16_t>(b), max_triggers));
         } else if (board.source == "labview" || board.source == "wavedump") {
             throw Error{
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
@@ -111,6 +139,7 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
                                     board.source)};
         }
     }
+    find_ticks(setup, sources);
     return sources;
 }
 
@@ -152,6 +181,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
                                     setup.path.string(), setup.station.boards.size())};
         }
         input.sources.push_back(open_recorded(inputs, setup.station.boards.front(), 0, setup.files, decode_threads));
+        find_ticks(setup, input.sources);
     }
     return input;
 }
@@ -168,6 +198,7 @@ RunDescription describe_run(const StationSetup& setup, std::uint64_t run,
     description.tick_rate_hz = setup.station.tick_rate_hz;
     description.signal = setup.trigger.signal;
     description.veto = setup.trigger.veto;
+    for (const Detector& detector : setup.trigger.detectors) description.detectors.push_back(detector.name);
     description.windows = setup.trigger.windows;
     description.features = feature_infos(setup.trigger);
     description.cuts = cut_infos(setup.trigger);

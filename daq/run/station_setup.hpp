@@ -51,6 +51,7 @@ class StationError : public UsageError {
 [[nodiscard]] StationSetup load_station(const std::filesystem::path& path);
 
 /// The boards of a live station. One switch makes a source; a station of recorded files says to replay instead (Error).
+/// `max_triggers` is what simulated boards deliver before their end, of hits the periods of the timing signal.
 [[nodiscard]] std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup& setup,
                                                                            std::uint64_t max_triggers);
 

@@ -393,6 +393,32 @@ std::vector<Waveform> AlleycatFile::last_waveforms(std::size_t n) const {
     return waveforms;
 }
 
+namespace {
+
+/// What each detector of a station of several has seen.
+std::vector<FileInfo::DetectorHits> tally_detectors(const AlleycatFile& file) {
+    const RunDescription& run = file.run();
+    std::vector<FileInfo::DetectorHits> tally;
+    for (const std::string& name : run.detectors) {
+        tally.push_back({name, 0, std::vector<std::uint64_t>(run.windows.size())});
+    }
+    for (std::uint64_t first = 0; first < file.triggers() && !tally.empty(); first += kBlock) {
+        const std::uint64_t n = std::min(kBlock, file.triggers() - first);
+        const auto detector = read_column<std::uint16_t>(file.hdf5_id(), "triggers/detector", first, n);
+        for (const std::uint16_t d : detector) tally[std::min<std::size_t>(d, tally.size() - 1)].triggers += 1;
+        for (std::size_t w = 0; w < run.windows.size(); ++w) {
+            const auto accepted =
+                read_column<std::uint8_t>(file.hdf5_id(), "windows/" + run.windows[w].name + "/accepted", first, n);
+            for (std::size_t i = 0; i < n; ++i) {
+                tally[std::min<std::size_t>(detector[i], tally.size() - 1)].accepted[w] += accepted[i] == 1 ? 1 : 0;
+            }
+        }
+    }
+    return tally;
+}
+
+}  // namespace
+
 FileInfo info(const std::filesystem::path& path) {
     const AlleycatFile file{path};
     FileInfo made;
@@ -411,6 +437,7 @@ FileInfo info(const std::filesystem::path& path) {
         made.boards.push_back({board.name, h5::rows(file.hdf5_id(), "raw/" + board.name + "/sequence").value_or(0),
                                h5::rows(file.hdf5_id(), "raw/" + board.name + "/irregular/sequence").value_or(0)});
     }
+    made.detectors = tally_detectors(file);
     return made;
 }
 

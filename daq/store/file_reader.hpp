@@ -69,7 +69,7 @@ class AlleycatFile {
 
 /// One source per board over all parts of a run, which may be given in any order. Membership is as recorded
 /// (RecordHeader::sequence); header.time_ps is the trigger's recorded time. The first board's source also gives the
-/// recorded beam frames and beam states; after `end` it gives what is left of them.
+/// recorded beam frames, beam states and, of hits, ticks; after `end` it gives what is left of them.
 ///
 /// decode_threads  check and decompress samples ahead of the boards' readers, shared among the boards; 1: none, each
 ///                 reader's own thread does it. The records are the same.
@@ -99,6 +99,12 @@ struct FileInfo {
         std::uint64_t irregular = 0;  ///< rows of records of another shape
     };
     std::vector<Board> boards;
+    struct DetectorHits {
+        std::string name;
+        std::uint64_t triggers = 0;
+        std::vector<std::uint64_t> accepted;  ///< per window
+    };
+    std::vector<DetectorHits> detectors;  ///< empty: there is one
 };
 [[nodiscard]] FileInfo info(const std::filesystem::path& path);
 

@@ -53,6 +53,9 @@ void check_trigger(const FrameView& frame, const RunDescription& run, const Trig
         refuse(frame, fmt::format("its event has {} windows of {} features, the run {} of {}", event.window_count,
                                   event.feature_count, run.windows.size(), run.features.size()));
     }
+    if (event.detector >= std::max<std::size_t>(run.detectors.size(), 1)) {
+        refuse(frame, fmt::format("its event is of detector {}, the run has {}", event.detector, run.detectors.size()));
+    }
     for (std::size_t w = 0; w < event.window_count; ++w) {
         if (run.cuts.size() < kMaxCuts && event.window[w].cuts >> run.cuts.size() != 0) {
             refuse(frame, fmt::format("its event fails a cut the run does not have ({} cuts)", run.cuts.size()));

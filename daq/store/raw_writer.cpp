@@ -186,7 +186,8 @@ BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compres
     : board_{board},
       compression_{compression},
       raw_{exists(file, "raw") ? open_group(file, "raw") : create_group(file, "raw")} {
-    if (board.samples != 0 && !board.channels.empty())
+    // A hit holds the channels of one detector: rows of different channels, even where all traces are as long.
+    if (board.samples != 0 && !board.channels.empty() && !board.self_triggered)
         fixed_.emplace(raw_.get(), board, compression);
     else
         hits_.emplace(raw_.get(), board.name, board, false, compression);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 
 #include "daq/core/error.hpp"
@@ -90,20 +92,25 @@ class TriggerRows {
 
 class RecordedBoard final : public RecordSource {
   public:
+    /// ticks_ahead_ps  how far ticks come ahead of the records; 0: this board does not tell them
     RecordedBoard(std::vector<std::filesystem::path> paths, const BoardInfo& board, std::uint16_t index,
-                  unsigned decode_threads)
+                  unsigned decode_threads, std::int64_t ticks_ahead_ps)
         : paths_{std::move(paths)},
           board_{board},
           index_{index},
           tells_the_beam_{index == 0},
-          decode_threads_{decode_threads} {}
+          decode_threads_{decode_threads},
+          ticks_ahead_ps_{ticks_ahead_ps} {}
 
     [[nodiscard]] const BoardInfo& board() const noexcept override { return board_; }
 
     [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override {
         h5::prepare();
         while (!stop.stop_requested()) {
-            if (!reader_ && !open_next()) return Next::end;
+            if (!reader_ && !open_next()) {
+                deliver_ticks(std::numeric_limits<std::int64_t>::max());
+                return Next::end;
+            }
             if (held_) return deliver(header);
             try {
                 if (!reader_->next()) {
@@ -147,6 +154,10 @@ class RecordedBoard final : public RecordSource {
         frames.insert(frames.end(), due_.begin(), due_.end());
         due_.clear();
     }
+    void take_ticks(std::vector<TickRecord>& ticks) override {
+        ticks.insert(ticks.end(), due_ticks_.begin(), due_ticks_.end());
+        due_ticks_.clear();
+    }
     void take_beam_resolutions(std::vector<BeamResolution>& resolutions) override {
         resolutions.insert(resolutions.end(), states_.begin(), states_.end());
         states_.clear();
@@ -172,10 +183,26 @@ class RecordedBoard final : public RecordSource {
         while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter) {
             due_.push_back(frames_[next_frame_++]);
         }
+        constexpr std::int64_t last = std::numeric_limits<std::int64_t>::max();
+        deliver_ticks(std::min(header_.time_ps, last - ticks_ahead_ps_) + ticks_ahead_ps_);
         header = header_;
         last_ = header_;
         ++records_;
         return Next::record;
+    }
+
+    /// Ticks that came apart from the triggers, up to a time. A part's last ticks stand in the next part, where they
+    /// were written once their beam state was known: parts are read ahead for them.
+    void deliver_ticks(std::int64_t until_ps) {
+        if (ticks_ahead_ps_ == 0) return;
+        for (;;) {
+            for (; next_tick_ < ticks_.size() && ticks_[next_tick_].time_ps <= until_ps; ++next_tick_) {
+                due_ticks_.push_back(ticks_[next_tick_]);
+            }
+            if (next_tick_ < ticks_.size() || next_tick_path_ == paths_.size()) return;
+            ticks_ = AlleycatFile{paths_[next_tick_path_++]}.ticks();
+            next_tick_ = 0;
+        }
     }
 
     /// The next dead-time interval as the stub it once was.
@@ -187,8 +214,10 @@ class RecordedBoard final : public RecordSource {
         header.sequence = interval.first_sequence;
         header.counter = near.counter + (interval.first_sequence - near.sequence);
         header.time_ps = interval.begin_ps;
+        // The interval ends a nominal tick behind the last refused tick, or with the last refused hit.
+        const std::int64_t step_ps = (interval.end_ps - interval.begin_ps) / static_cast<std::int64_t>(n);
         header.refused_last_time_ps =
-            interval.begin_ps + (interval.end_ps - interval.begin_ps) / static_cast<std::int64_t>(n) * static_cast<std::int64_t>(n - 1);
+            board_.self_triggered ? interval.end_ps : interval.begin_ps + step_ps * static_cast<std::int64_t>(n - 1);
         header.utc_ns = near.utc_ns + (interval.begin_ps - near.time_ps) / 1000;
         header.refused = static_cast<std::uint32_t>(n);
         header.refusal = static_cast<RefusalReason>(interval.reason);
@@ -229,6 +258,7 @@ class RecordedBoard final : public RecordSource {
     std::uint16_t index_;
     bool tells_the_beam_;
     unsigned decode_threads_;
+    std::int64_t ticks_ahead_ps_;
     std::size_t next_path_ = 0;
     std::optional<AlleycatFile> file_;
     std::optional<h5::BoardReader> reader_;
@@ -243,6 +273,8 @@ class RecordedBoard final : public RecordSource {
     std::vector<BeamFrame> frames_, due_;
     std::size_t next_frame_ = 0;
     std::vector<BeamResolution> states_;
+    std::vector<TickRecord> ticks_, due_ticks_;
+    std::size_t next_tick_ = 0, next_tick_path_ = 0;
     std::uint64_t records_ = 0, records_without_trigger_ = 0;
     std::vector<std::string> remarks_;
 };
@@ -277,8 +309,12 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
     std::vector<std::unique_ptr<RecordSource>> sources;
     const auto boards = static_cast<unsigned>(std::max<std::size_t>(run->boards.size(), 1));
     const unsigned threads_per_board = (decode_threads + boards - 1) / boards;
+    // Two periods: the tick that decides for a hit is there when the hit is, and no reader waits for room meanwhile.
+    const bool hits = triggers_are_hits(*run) && run->tick_rate_hz > 0;
+    const std::int64_t ticks_ahead_ps = hits ? std::llround(2e12 / run->tick_rate_hz) : 0;
     for (std::uint16_t b = 0; b < run->boards.size(); ++b) {
-        sources.push_back(std::make_unique<RecordedBoard>(ordered, run->boards[b], b, threads_per_board));
+        sources.push_back(std::make_unique<RecordedBoard>(ordered, run->boards[b], b, threads_per_board,
+                                                          b == 0 ? ticks_ahead_ps : 0));
     }
     return sources;
 }

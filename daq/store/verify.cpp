@@ -190,13 +190,19 @@ class PartCheck {
         attempt([&] {
             sequences_ = h5::read_column<std::uint64_t>(id_, "triggers/sequence");
             const auto times = h5::read_column<std::int64_t>(id_, "triggers/time_ps");
+            // A hit that came later than the boards' skew allows says so.
+            const auto flags = h5::read_column<std::uint32_t>(id_, "triggers/flags");
+            const auto said_so = [&](std::size_t i) {
+                return triggers_are_hits(file_.run()) && i < flags.size() &&
+                       (flags[i] & trigger_flag::clock_backwards) != 0;
+            };
             Problems order{report_.problems};
             for (std::size_t i = 0; i < sequences_.size(); ++i) {
                 if (i > 0 && sequences_[i] <= sequences_[i - 1]) {
                     order.add(fmt::format("row {} of /triggers is trigger {}, the row before trigger {}", i,
                                           sequences_[i], sequences_[i - 1]));
                 }
-                if (i > 0 && i < times.size() && times[i] < times[i - 1]) {
+                if (i > 0 && i < times.size() && times[i] < times[i - 1] && !said_so(i)) {
                     order.add(fmt::format("time runs backwards at trigger {}: {} ps after {} ps", sequences_[i],
                                           times[i], times[i - 1]));
                 }
@@ -313,6 +319,8 @@ struct RunCheck {
     std::map<std::uint32_t, std::filesystem::path> parts;
     std::vector<Range> ranges;
     std::uint64_t recorded = 0, refused = 0;
+    bool ticks_apart = false;
+    std::uint64_t ticks = 0, duplicate_ticks = 0;  // that came apart from the triggers
     bool all_readable = true;
     std::optional<Ledger> ledger;  ///< of the part in which the run ended
     bool first_part_there = false;
@@ -403,6 +411,11 @@ void verify_file(const std::filesystem::path& path, VerifyReport& report, Runs& 
         run.ranges.insert(run.ranges.end(), ranges.begin(), ranges.end());
         run.recorded += file.triggers();
         for (const Range& r : ranges) run.refused += r.refused ? r.last - r.first + 1 : 0;
+        for (const TickRecord& tick : file.ticks()) {
+            ++run.ticks;
+            run.duplicate_ticks += (tick.flags & trigger_flag::duplicate_tick) != 0 ? 1 : 0;
+        }
+        run.ticks_apart = triggers_are_hits(file.run());
         run.first_part_there = run.first_part_there || entry.part == 1;
         if (file.closed() && file.summary()->run_ended) run.ledger = file.summary()->ledger;
         if (file.closed() &&
@@ -454,6 +467,10 @@ void check_run(std::uint64_t number, RunCheck& run, bool whole_folder, std::vect
     if (ledger.recorded != run.recorded)
         problems.push_back(fmt::format("run {}: its ledger says {} triggers were recorded, the files hold {}", number,
                                        ledger.recorded, run.recorded));
+    // A tick that was delivered twice was seen once; a second one of its own number was seen.
+    if (run.ticks_apart && (run.ticks < ledger.ticks_seen || run.ticks - run.duplicate_ticks > ledger.ticks_seen))
+        problems.push_back(fmt::format("run {}: its ledger says {} ticks were seen, the files hold {}", number,
+                                       ledger.ticks_seen, run.ticks));
     if (ledger.refused != run.refused)
         problems.push_back(fmt::format("run {}: its ledger says {} triggers were refused, the files say {}", number,
                                        ledger.refused, run.refused));

@@ -88,6 +88,9 @@ class Station:
         for old, new in replace.items():
             assert text.count(old) == 1, f"{base} has {text.count(old)} times '{old}'"
             text = text.replace(old, new)
+        if "[data]" not in text:  # it has the default sockets
+            sections = zip(("data", "monitor_stream", "control"), (5555, 5556, 5557))
+            text += "".join(f'\n[{section}]\nendpoint = "tcp://127.0.0.1:{port}"\n' for section, port in sections)
         for default, port in zip((5555, 5556, 5557), ports):
             text = text.replace(f"tcp://127.0.0.1:{default}", f"tcp://127.0.0.1:{port}")
         self.data, self.monitor, self.control = (f"tcp://127.0.0.1:{port}" for port in ports)

@@ -323,3 +323,17 @@ TEST_CASE("each detector has its own histogram and charge", "[trigger][calibrati
         CHECK(line.keeper.in_force()[d] == c.spe_charge_adc);
     }
 }
+
+TEST_CASE("each of several detectors begins with the charge configured for it", "[trigger][calibration]") {
+    Doorbell bell;
+    CounterRegistry registry;
+    CalibrationKeeper keeper{{.config = {}, .spe_charge_adc = 68, .detectors = 3, .detector_charges = {60, 61, 62}}, bell,
+                             registry};
+    REQUIRE(keeper.admit({})->spe_charge_adc == 60);
+    REQUIRE(std::ranges::equal(keeper.in_force(), std::array{60.0, 61.0, 62.0}));
+    for (const double charge : {60.0, 61.0, 62.0}) {
+        REQUIRE(keeper.due(0)->spe_charge_adc == charge);
+        keeper.pop_due();
+    }
+    REQUIRE(keeper.due(0) == nullptr);
+}

@@ -16,8 +16,9 @@ CalibrationKeeper::CalibrationKeeper(Setup setup, Doorbell& fitted, CounterRegis
       last_(setup.detectors) {
     if (setup.recorded) recorded_.assign(setup.recorded->begin(), setup.recorded->end());
     if (!recorded_.empty()) return;
+    setup.detector_charges.resize(setup.detectors, setup.spe_charge_adc);
     for (std::uint32_t d = 0; d < setup.detectors; ++d) {
-        put_in_force(Calibration{.spe_charge_adc = setup.spe_charge_adc, .detector = d});
+        put_in_force(Calibration{.spe_charge_adc = setup.detector_charges[d], .detector = d});
     }
     if (!setup.recorded && config_.source == CalibrationConfig::Source::fit) {
         fitter_ = std::make_unique<Worker>("calibration", [this](const std::stop_token& stop) { fit_loop(stop); });

@@ -32,6 +32,7 @@ class CalibrationKeeper {
         CalibrationConfig config;
         double spe_charge_adc = 70;  ///< configured: in force until the first good fit [ADC x sample]
         std::size_t detectors = 1;
+        std::vector<double> detector_charges{};  ///< configured, by detector; empty: spe_charge_adc for all
         std::optional<std::vector<Calibration>> recorded{};  ///< of a run that is replayed: these, and no fits
     };
     /// What an admitted trigger needs to know.
