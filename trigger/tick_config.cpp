@@ -1,5 +1,6 @@
 #include "trigger/tick_config.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace alleycat {
@@ -47,6 +48,13 @@ TickSignal parse_tick(ConfigSection& root, const Station& station, const Trigger
         if (tick.source == TickSource::channel || !section.has(key)) continue;
         section.problem(key, "belongs to source = \"channel\"");
         section.leave_to_others(key);
+    }
+    const bool any_triggers_itself = std::any_of(station.boards.begin(), station.boards.end(),
+                                                 [](const BoardInfo& board) { return board.self_triggered; });
+    if (tick.source == TickSource::stamps && !any_triggers_itself) {
+        section.problem("source",
+                        "stamps are for boards that trigger themselves; others have their tick in the trigger "
+                        "or in a channel");
     }
     if (station.tick_rate_hz == 0 && section.present()) {
         section.problem("source", "station.tick_rate_hz is 0: there is no timing signal");
