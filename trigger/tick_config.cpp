@@ -94,6 +94,11 @@ TickSignal parse_tick(ConfigSection& root, const Station& station, const Trigger
         }
         refuse_keys(section, {"board", "max_wait_ms"}, "belongs to boards that trigger themselves");
     }
+    if (tick.source == TickSource::stamps && !station.self_triggered()) {
+        section.problem("source",
+                        "stamps are for boards that trigger themselves; others have their tick in the trigger "
+                        "or in a channel");
+    }
     if (station.tick_rate_hz == 0 && (section.present() || station.self_triggered())) {
         section.problem("source", "station.tick_rate_hz is 0: there is no timing signal");
     }

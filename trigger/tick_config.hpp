@@ -14,7 +14,7 @@ namespace alleycat {
 enum class TickSource : std::uint8_t {
     trigger,  ///< the trigger is the tick: the record's time stamp, at trigger.tick_position_ns of the trace
     channel,  ///< an edge in a digitized channel of the same trace
-    stamps,   ///< ticks of their own, time-stamped by a source
+    stamps,   ///< ticks of their own, time-stamped by a source (boards that trigger themselves)
 };
 
 /// What a tick of this line says about the beam.

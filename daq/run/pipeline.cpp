@@ -479,7 +479,7 @@ void Pipeline::make_progress() {
 
 void Pipeline::tell_index_verdict() {
     const IndexCheck& check = index_check_.verdict();
-    if (check.verdict == told_verdict_) return;
+    if (check.verdict == told_verdict_ || check.verdict == IndexVerdict::undecided) return;
     told_verdict_ = check.verdict;
     if (check.verdict == IndexVerdict::contradicted) {
         log::run().warn("run {}: {}", run_.run, to_text(check));

@@ -135,6 +135,19 @@ TEST_CASE("an alarm colours the number it is about, and a silent run is red with
     CHECK(tile(feed, "BEAM").tone == Tone::unknown);
 }
 
+TEST_CASE("the beam tile says what a channel that sees the beam makes of the charge index", "[gui][unit]") {
+    auto snapshot = fake::snapshot(1, 100);
+    const auto beam = [&](IndexVerdict verdict) {
+        snapshot->status->index_check = {verdict, 0, -1, -14.8, 7'200};
+        return tile(fake::live(snapshot), "BEAM");
+    };
+    CHECK(beam(IndexVerdict::undecided).detail == "lag 2.1 s · index undecided");
+    CHECK(beam(IndexVerdict::confirmed).detail == "lag 2.1 s · index confirmed");
+    CHECK(beam(IndexVerdict::confirmed).tone == Tone::good);
+    CHECK(beam(IndexVerdict::contradicted).detail == "INDEX WRONG · lag 2.1 s");
+    CHECK(beam(IndexVerdict::contradicted).tone == Tone::alarm);
+}
+
 TEST_CASE("a ledger that does not close is red", "[gui][unit]") {
     auto snapshot = fake::snapshot(1, 100);
     snapshot->status->ledger.recorded -= 1;

@@ -290,6 +290,27 @@ TEST_CASE("a beam that is unknown for a minute is a warning", "[monitor][alarms]
     CHECK(shift.second().size() == 1);
 }
 
+TEST_CASE("a contradicted charge index is an alarm with both indices, whatever else the check says is not",
+          "[monitor][alarms]") {
+    Shift shift;
+    for (const IndexVerdict verdict : {IndexVerdict::none, IndexVerdict::undecided, IndexVerdict::confirmed}) {
+        shift.status.index_check = {verdict, 0, 0, 3.5, 600};
+        for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    }
+    shift.status.index_check = {IndexVerdict::contradicted, 0, -1, -14.84, 7'200};
+    const auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "beam_index");
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    CHECK(changed[0].text ==
+          "the charge index 0 is contradicted, it should be -1: evidence -14.8 from 7200 ticks. Beam states are wrong "
+          "by a "
+          "pulse: correct beam.charge_index");
+    shift.status.index_check.verdict = IndexVerdict::confirmed;
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
 TEST_CASE("the retransmit buffer warns at half and alarms at nine tenths", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
