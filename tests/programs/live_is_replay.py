@@ -161,8 +161,8 @@ def check_calibrations_of_what_is_left(folder):
 
 
 def assert_same_events(parts, again):
-    """Every trigger of `again` is, but for the beam, what it is in one of the parts."""
-    paths = ["triggers/spe_charge_adc", "triggers/flags", *(f"windows/{w}/{c}" for w in ("coincident", "anticoincident") for c in ("charge_pe", "cuts"))]
+    """Every trigger of `again` is, but for beam and ticks, what it is in one of the parts."""
+    paths = ["triggers/spe_charge_adc", *(f"windows/{w}/{c}" for w in ("coincident", "anticoincident") for c in ("charge_pe", "cuts"))]
     with h5py.File(again) as other:
         sequences = other["triggers/sequence"][()]
         assert len(numpy.unique(other["triggers/spe_charge_adc"][()])) > 1, "one charge for all: nothing was shown"
