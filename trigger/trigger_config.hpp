@@ -11,8 +11,8 @@
 #include "trigger/calibration/calibration_config.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/features.hpp"
+#include "trigger/linear_gate.hpp"
 #include "trigger/peaks.hpp"
-#include "trigger/trace.hpp"
 
 namespace alleycat {
 

@@ -21,7 +21,8 @@ namespace alleycat {
 class TriggerStage {
   public:
     /// boards  as found, in the station's order: the longest configured trace sizes the scratch memory
-    TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards);
+    /// kernels the speed; the results are the same
+    TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards, Kernels kernels = Kernels::simd);
 
     /// Measures one trigger. Every field of `event` is written. Allocates only for a trace longer than any before.
     void process(const Trigger& trigger, double spe_charge_adc, Event& event);
@@ -38,8 +39,8 @@ class TriggerStage {
     /// Where the signal stands in the record; kMaxChannels when it, or a part of its sum, is not there.
     [[nodiscard]] std::size_t find_signal(const RecordHeader& header) noexcept;
     void measure_signal(const RecordView& record, std::size_t position, Event& event);
-    /// Returns whether it overflows.
-    bool open_signal(const RecordView& record, std::size_t position);
+    void open_signal(const RecordView& record, std::size_t position);
+    [[nodiscard]] bool signal_overflows() noexcept;
     void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
     [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
     void open(const RecordView& record, std::size_t position, const ChannelInfo& channel);
@@ -55,7 +56,6 @@ class TriggerStage {
     std::size_t room_ = 0;  // longest trace the scratch memory holds
     std::vector<Peak> peaks_;
     std::vector<Peak> veto_peaks_;
-    std::vector<double> curve_;
 };
 
 }  // namespace alleycat
