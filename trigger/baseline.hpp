@@ -24,6 +24,10 @@ struct BandSums {
         sum += times * offset;
         sum_of_squares += times * offset * offset;
     }
+    /// The sums of the same samples with `shift` added to each.
+    [[nodiscard]] constexpr BandSums moved(std::int64_t shift) const noexcept {
+        return {n, sum + shift * n, sum_of_squares + 2 * shift * sum + shift * shift * n};
+    }
     friend bool operator==(const BandSums&, const BandSums&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include "trigger/code_trace.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "trigger/simd_kernels.hpp"
 
@@ -52,7 +53,7 @@ std::int32_t find_median(const Codes& codes, std::int32_t guess) noexcept {
 
 void CodeTrace::make_room(std::size_t samples) {
     marks_.resize(std::max(marks_.size(), samples / 64 + 1));
-    edges_.resize(std::max(edges_.size(), 64 * marks_.size() + 8));
+    runs_.resize(std::max(runs_.size(), 32 * marks_.size() + 4));
     heights_.resize(std::max(heights_.size(), samples));
     stretches_.resize(std::max(stretches_.size(), samples / 2 + 1));
 }
@@ -101,13 +102,16 @@ BandSums CodeTrace::sums_between(const Codes& codes, std::int64_t from_count, st
             table.inside[entry] = 1;
             table.offset[entry] = static_cast<std::uint8_t>(offset + simd::kBandTableBias);
             table.square[entry] = static_cast<std::uint8_t>(offset * offset);
+            table.largest = std::max({table.largest, table.offset[entry], table.square[entry]});
         }
         return simd::band_sums(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first), table);
     }
-    if (codes.map == nullptr && lowest >= -simd::kWidestBand && highest <= simd::kWidestBand) {
-        return with_keys(codes, [&]<class Key>(std::span<const Key> raw, Key flip) {
-            return simd::band_sums(raw, flip, static_cast<Key>(median_ ^ flip), lowest, highest);
-        });
+    if (codes.map == nullptr && last - first <= simd::kWidestBand) {
+        const auto width = static_cast<std::uint16_t>(last - first);
+        const BandSums sums =
+            narrow ? simd::sum_distances(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first), width)
+                   : simd::sum_distances(codes.as<std::uint16_t>(), static_cast<std::uint16_t>(first), width);
+        return sums.moved(lowest);  // from the band's first code to the median
     }
     return with_sample_type(codes.type, [&]<class Sample>(Sample) {
         BandSums sums;
@@ -159,9 +163,8 @@ void CodeTrace::mark_codes(std::int32_t last) noexcept {
         const auto limit = static_cast<Key>((negative_ ? last + 1 : last) ^ flip);
         const simd::Extremes keys = simd::mark_below(raw, flip, limit, marks_);
         const auto code_of = [&](std::int32_t key) {
-            return with_sample_type(codes_.type, [&]<class Sample>(Sample) -> std::int32_t {
-                return static_cast<Sample>(key ^ flip);
-            });
+            return with_sample_type(
+                codes_.type, [&]<class Sample>(Sample) -> std::int32_t { return static_cast<Sample>(key ^ flip); });
         };
         const auto [a, b] = std::minmax({code_of(keys.lowest), code_of(keys.highest)});
         return {a, b};
@@ -171,15 +174,15 @@ void CodeTrace::mark_codes(std::int32_t last) noexcept {
 void CodeTrace::find_peaks(const PeakFinding& finding, std::vector<Peak>& peaks) noexcept {
     if (codes_.size == 0) return;
     mark(finding.threshold_adc);
-    const auto n = static_cast<std::int32_t>(codes_.size);
-    const std::int32_t filtered = std::clamp(finding.min_samples, 1, 64);
-    const auto words = std::span{marks_}.first(static_cast<std::size_t>(n + 63) / 64);
-    std::size_t count = simd::find_edges(words, filtered, edges_);
-    if (count % 2 != 0) edges_[count++] = n;
-    if (count != 0 && edges_[count - 1] == n && !finding.close_at_trace_end) count -= 2;
-    for (std::size_t i = 0; i < count; i += 2) {
-        const Peak peak{edges_[i] - (filtered - 1), edges_[i + 1]};
-        if (peak.end - peak.onset >= finding.min_samples) peaks.push_back(peak);
+    const auto words = std::span{marks_}.first(static_cast<std::size_t>(codes_.size + 63) / 64);
+    std::size_t count = simd::find_runs(words, std::clamp(finding.min_samples, 1, 64), runs_);
+    if (count != 0 && runs_[count - 1].end == codes_.size && !finding.close_at_trace_end) --count;
+    const auto end = runs_.begin() + static_cast<std::ptrdiff_t>(count);
+    if (finding.min_samples <= 64) {
+        peaks.insert(peaks.end(), runs_.begin(), end);
+    } else {
+        std::copy_if(runs_.begin(), end, std::back_inserter(peaks),
+                     [&](const Peak& run) { return run.end - run.onset >= finding.min_samples; });
     }
 }
 

@@ -63,7 +63,7 @@ class CodeTrace {
     std::int32_t table_median_ = 0;
     bool table_negative_ = true;
     std::vector<std::uint64_t> marks_;    // a bit per sample: inside a peak?
-    std::vector<std::int32_t> edges_;     // where runs of marks begin and end
+    std::vector<Peak> runs_;              // of marks
     std::vector<std::int32_t> heights_;   // filled in where asked for
     std::vector<PeakStretch> stretches_;  // scratch of walk_peaks
 };

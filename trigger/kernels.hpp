@@ -1,8 +1,8 @@
 #pragma once
 // How the samples of a trace are looked at: the same results to the last bit, at very different speed.
 
-#include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace alleycat {
@@ -11,10 +11,12 @@ enum class Kernels : std::uint8_t {
     simd,    ///< raw codes, many at once, with the best instructions this processor has
     scalar,  ///< the specification: one sample after the other, in ADC counts
 };
-inline constexpr std::array<std::string_view, 2> kKernelNames{"simd", "scalar"};
 
 /// The instruction set that Kernels::simd takes on this processor: "AVX2", "SSE4", "NEON", ...; "SCALAR" where it has
 /// none that we know.
 [[nodiscard]] std::string_view simd_target() noexcept;
+
+/// For logs and people: "simd (AVX2)", "scalar".
+[[nodiscard]] std::string to_text(Kernels kernels);
 
 }  // namespace alleycat

@@ -17,17 +17,14 @@ void PlainTrace::open(const Codes& codes, bool negative_pulses) {
     counts_.resize(n);
     heights_.resize(n);
     curve_.resize(n);
+    median_ = 0;
     with_sample_type(codes.type, [&]<class Sample>(Sample) {
         const std::span<const Sample> raw = codes.as<Sample>();
-        std::transform(raw.begin(), raw.end(), counts_.begin(), [&](Sample code) { return codes.count_of(code); });
+        for (std::size_t i = 0; i < n; ++i) {
+            counts_[i] = codes.count_of(raw[i]);
+            heights_[i] = negative_ ? -counts_[i] : counts_[i];
+        }
     });
-    count_heights_from(0);
-}
-
-void PlainTrace::count_heights_from(std::int32_t median) noexcept {
-    median_ = median;
-    std::transform(counts_.begin(), counts_.end(), heights_.begin(),
-                   [this](std::int32_t count) { return negative_ ? median_ - count : count - median_; });
 }
 
 bool PlainTrace::overflows(std::int32_t low_code, std::int32_t high_code) const noexcept {
@@ -41,7 +38,9 @@ bool PlainTrace::overflows(std::int32_t low_code, std::int32_t high_code) const 
 Baseline PlainTrace::take_baseline(std::int64_t region, std::int32_t band_adc) noexcept {
     const auto n = static_cast<std::size_t>(std::min(region, samples()));
     const Baseline baseline = baseline_.find(std::span{counts_}.first(n), band_adc);
-    count_heights_from(baseline.median);
+    median_ = baseline.median;
+    std::transform(counts_.begin(), counts_.end(), heights_.begin(),
+                   [this](std::int32_t count) { return negative_ ? median_ - count : count - median_; });
     return baseline;
 }
 

@@ -32,8 +32,6 @@ class PlainTrace {
                                         std::int64_t window, double local_baseline) noexcept;
 
   private:
-    void count_heights_from(std::int32_t median) noexcept;
-
     Codes codes_;
     bool negative_ = true;
     std::int32_t median_ = 0;

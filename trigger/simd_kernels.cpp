@@ -1,7 +1,6 @@
 #include "trigger/simd_kernels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "trigger/kernels.hpp"
@@ -11,6 +10,14 @@
 #define HWY_TARGET_INCLUDE "trigger/simd_kernels.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
+#ifndef ALLEYCAT_UNROLL
+#if HWY_COMPILER_CLANG
+#define ALLEYCAT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define ALLEYCAT_UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace alleycat::simd {
@@ -52,34 +59,63 @@ HWY_INLINE Extremes ExtremesOf(D d, hn::Vec<D> lowest, hn::Vec<D> highest) {
 }
 #endif
 
+/// A word of comparisons after the other, and the extremes so far.
+template <class Key>
+class Marker {
+  public:
+    HWY_INLINE Marker(Key first, Key flip, Key limit)
+        : flip_{hn::Set(d_, flip)},
+          limit_{hn::Set(d_, limit)},
+          lowest_{hn::Set(d_, static_cast<Key>(first ^ flip))},
+          highest_{lowest_} {}
+    HWY_INLINE std::uint64_t Word(const Key* codes) {
+        const std::size_t lanes = hn::Lanes(d_);
+        std::uint64_t word = 0;
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET > HWY_AVX3
+        // Where masks are vectors, bits are made from bytes: of two masks of 16-bit lanes at once.
+        if constexpr (sizeof(Key) == 2) {
+            const hn::Repartition<std::uint8_t, D> d8;
+            ALLEYCAT_UNROLL
+            for (std::size_t i = 0; i < kWord; i += 2 * lanes) {
+                const auto first = hn::BitCast(d8, hn::VecFromMask(d_, Below(codes + i)));
+                const auto second = hn::BitCast(d8, hn::VecFromMask(d_, Below(codes + i + lanes)));
+                word |= BitsOf(d8, hn::MaskFromVec(hn::ConcatEven(d8, second, first))) << i;
+            }
+            return word;
+        }
+#endif
+        ALLEYCAT_UNROLL
+        for (std::size_t i = 0; i < kWord; i += lanes) word |= BitsOf(d_, Below(codes + i)) << i;
+        return word;
+    }
+    HWY_INLINE Extremes Result() const { return ExtremesOf(d_, lowest_, highest_); }
+
+  private:
+    using D = hn::CappedTag<Key, sizeof(Key) == 1 ? kWord : kWord / 2>;
+    static constexpr D d_{};
+
+    HWY_INLINE hn::Mask<D> Below(const Key* codes) {
+        const auto keys = hn::Xor(hn::LoadU(d_, codes), flip_);
+        lowest_ = hn::Min(lowest_, keys);
+        highest_ = hn::Max(highest_, keys);
+        return hn::Gt(limit_, keys);
+    }
+
+    hn::Vec<D> flip_, limit_, lowest_, highest_;
+};
+
 template <class Key>
 HWY_INLINE Extremes MarkBelow(const Key* HWY_RESTRICT codes, std::size_t n, Key flip, Key limit,
                               std::uint64_t* HWY_RESTRICT words) {
-    const hn::CappedTag<Key, kWord> d;
-    const std::size_t lanes = hn::Lanes(d);
-    const auto flips = hn::Set(d, flip);
-    const auto limits = hn::Set(d, limit);
-    auto lowest = hn::Set(d, static_cast<Key>(codes[0] ^ flip));
-    auto highest = lowest;
-
-    Key rest[kWord];  // what is left behind the last whole word, filled up with its own last code
-    for (std::size_t at = 0; at < n; at += kWord) {
-        const Key* from = codes + at;
-        if (n - at < kWord) {
-            std::fill(std::copy(from, codes + n, rest), rest + kWord, codes[n - 1]);
-            from = rest;
-        }
-        std::uint64_t word = 0;
-        for (std::size_t i = 0; i < kWord; i += lanes) {
-            const auto keys = hn::Xor(hn::LoadU(d, from + i), flips);
-            lowest = hn::Min(lowest, keys);
-            highest = hn::Max(highest, keys);
-            word |= BitsOf(d, hn::Gt(limits, keys)) << i;
-        }
-        words[at / kWord] = word;
+    Marker<Key> marker{codes[0], flip, limit};
+    std::size_t at = 0;
+    for (; at + kWord <= n; at += kWord) words[at / kWord] = marker.Word(codes + at);
+    if (at < n) {
+        Key rest[kWord];  // filled up with its last code, so that the extremes stay what they are
+        std::fill(std::copy(codes + at, codes + n, rest), rest + kWord, codes[n - 1]);
+        words[at / kWord] = marker.Word(rest) & ((std::uint64_t{1} << (n - at)) - 1);
     }
-    if (n % kWord != 0) words[n / kWord] &= (std::uint64_t{1} << (n % kWord)) - 1;
-    return ExtremesOf(d, lowest, highest);
+    return marker.Result();
 }
 Extremes MarkBelow8(const Key8* codes, std::size_t n, Key8 flip, Key8 limit, std::uint64_t* words) {
     return MarkBelow(codes, n, flip, limit, words);
@@ -90,54 +126,93 @@ Extremes MarkBelow16(const Key16* codes, std::size_t n, Key16 flip, Key16 limit,
 
 // ---- runs
 
-/// Keeps of every run of set bits those from its `min_samples`-th on, word after word.
-class RunFilter {
-  public:
-    explicit RunFilter(int min_samples) {
-        for (int have = 1; have < min_samples; have += shift_[steps_++]) {
-            shift_[steps_] = std::min(have, min_samples - have);
-        }
+/// A run of n bits and the same moved by s <= n, both set, are a run of n + s: from 1 to any length in a few steps.
+struct RunSteps {
+    explicit RunSteps(int length) {
+        for (int have = 1; have < length; have += shift[count++]) shift[count] = std::min(have, length - have);
     }
-    HWY_INLINE std::uint64_t Next(std::uint64_t word) {
-        for (int s = 0; s < steps_; ++s) {
-            const std::uint64_t earlier = word << shift_[s] | before_[s] >> (64 - shift_[s]);
-            before_[s] = word;
-            word &= earlier;
-        }
-        return word;
-    }
-
-  private:
-    int steps_ = 0;
-    int shift_[6] = {};             // 1 + 1 + 2 + 4 + 8 + 16 + 32 = 64
-    std::uint64_t before_[6] = {};  // the word before, at each step
+    int count = 0;
+    int shift[6] = {};  // 1 + 1 + 2 + 4 + 8 + 16 + 32 = 64
 };
 
-std::size_t FindEdges(const std::uint64_t* HWY_RESTRICT words, std::size_t n, int min_samples,
-                      std::int32_t* HWY_RESTRICT edges) {
-    RunFilter filter{min_samples};
-    std::int32_t* out = edges;
-    std::uint64_t last_word = 0;
-    std::uint64_t inside = 0;  // 1 while a run goes on
-    for (std::size_t w = 0; w < n; ++w) {
-        const std::uint64_t word = words[w];
-        if ((word | last_word) == 0) continue;
-        last_word = word;
-        const std::uint64_t run = filter.Next(word);
-        std::uint64_t changes = run ^ (run << 1 | inside);
-        inside = run >> 63;
-        const auto base = static_cast<std::int32_t>(w * kWord);
-        // Eight at a time whether there are so many or not: cheaper than a loop that ends at its own surprise.
-        const std::size_t count = hwy::PopCount(changes);
-        for (std::size_t done = 0; done < count; done += 8) {
-            for (std::size_t i = 0; i < 8; ++i) {
-                out[done + i] = base + std::countr_zero(changes);
-                changes &= changes - 1;
-            }
-        }
-        out += count;
+/// Where runs that are long enough by then begin and end to be so. `before`: the words before these words. The bits
+/// that decide about a word reach 63 bits back, so not further than into the word before.
+template <class D>
+HWY_INLINE hn::Vec<D> ChangesIn(D, hn::Vec<D> before, hn::Vec<D> words, const RunSteps& steps) {
+    for (int s = 0; s < steps.count; ++s) {
+        const int shift = steps.shift[s];
+        const auto moved = hn::Or(hn::ShiftLeftSame(words, shift), hn::ShiftRightSame(before, 64 - shift));
+        words = hn::And(words, moved);
+        before = hn::And(before, hn::ShiftLeftSame(before, shift));
     }
-    return static_cast<std::size_t>(out - edges);
+    return hn::Xor(words, hn::Or(hn::ShiftLeft<1>(words), hn::ShiftRight<63>(before)));
+}
+
+/// Writes down positions of changes: begins and ends in turn.
+class EdgeList {
+  public:
+    HWY_INLINE EdgeList(std::int32_t* edges, int min_samples) : edges_{edges}, lag_{min_samples - 1} {}
+    HWY_INLINE void Add(std::uint64_t changes, std::size_t word) {
+        const auto base = static_cast<std::int32_t>(word * kWord);
+        // A begin is noticed min_samples - 1 late. Even places are begins.
+        const std::int32_t even = base - (count_ % 2 == 0 ? lag_ : 0);
+        const std::int32_t odd = base - (count_ % 2 == 0 ? 0 : lag_);
+        const std::size_t found = hwy::PopCount(changes);
+        // Eight at a time whether there are so many or not: cheaper than a loop that ends at its own surprise.
+        for (std::int32_t* out = edges_ + count_; out < edges_ + count_ + found; out += 8) {
+            out[0] = even + Next(changes);
+            out[1] = odd + Next(changes);
+            out[2] = even + Next(changes);
+            out[3] = odd + Next(changes);
+            out[4] = even + Next(changes);
+            out[5] = odd + Next(changes);
+            out[6] = even + Next(changes);
+            out[7] = odd + Next(changes);
+        }
+        count_ += found;
+    }
+    [[nodiscard]] HWY_INLINE std::size_t Count() const { return count_; }
+
+  private:
+    /// Position of the lowest bit, which is taken away; any position when there is none left.
+    static HWY_INLINE std::int32_t Next(std::uint64_t& bits) {
+        const auto at = static_cast<std::int32_t>(hwy::Num0BitsBelowLS1Bit_Nonzero64(bits | std::uint64_t{1} << 63));
+        bits &= bits - 1;
+        return at;
+    }
+
+    std::int32_t* edges_;
+    std::int32_t lag_;
+    std::size_t count_ = 0;
+};
+
+std::size_t FindRuns(const std::uint64_t* HWY_RESTRICT words, std::size_t n, int min_samples, Peak* runs) {
+    static_assert(sizeof(Peak) == 2 * sizeof(std::int32_t));  // begin and end side by side: edges in their order
+    const hn::CappedTag<std::uint64_t, 8> d;
+    const hn::CappedTag<std::uint64_t, 1> d1;
+    const std::size_t lanes = hn::Lanes(d);
+    const RunSteps steps{min_samples};
+    if (n == 0) return 0;
+    EdgeList edges{reinterpret_cast<std::int32_t*>(runs), min_samples};
+    edges.Add(hn::GetLane(ChangesIn(d1, hn::Zero(d1), hn::Set(d1, words[0]), steps)), 0);
+    std::size_t w = 1;
+    for (; w + lanes <= n; w += lanes) {
+        const auto changes = ChangesIn(d, hn::LoadU(d, words + w - 1), hn::LoadU(d, words + w), steps);
+        std::uint64_t some = BitsOf(d, hn::Ne(changes, hn::Zero(d)));
+        if (some == 0) continue;
+        std::uint64_t each[8];
+        hn::StoreU(changes, d, each);
+        for (; some != 0; some &= some - 1) {
+            const std::size_t i = hwy::Num0BitsBelowLS1Bit_Nonzero64(some);
+            edges.Add(each[i], w + i);
+        }
+    }
+    for (; w < n; ++w)
+        edges.Add(hn::GetLane(ChangesIn(d1, hn::Set(d1, words[w - 1]), hn::Set(d1, words[w]), steps)), w);
+    const std::size_t count = edges.Count() / 2;
+    if (edges.Count() % 2 == 0) return count;
+    runs[count].end = static_cast<std::int32_t>(n * kWord);
+    return count + 1;
 }
 
 // ---- sums
@@ -165,13 +240,12 @@ BandSums BandSumsByTable(const std::uint8_t* codes, std::size_t n, std::uint8_t 
     return sums;
 }
 
-template <class Key>
-HWY_INLINE BandSums BandSumsAround(const Key* codes, std::size_t n, Key flip, Key centre, std::int32_t lowest,
-                                   std::int32_t highest) {
+template <class Code>
+HWY_INLINE BandSums SumDistances(const Code* codes, std::size_t n, Code first, std::uint16_t width) {
     BandSums sums;
     for (std::size_t i = 0; i < n; ++i) {
-        const std::int32_t offset = static_cast<Key>(codes[i] ^ flip) - centre;
-        if (offset >= lowest && offset <= highest) sums.add(offset);
+        const auto distance = static_cast<Code>(codes[i] - first);
+        if (distance <= width) sums.add(distance);
     }
     return sums;
 }
@@ -231,37 +305,65 @@ HWY_INLINE Split SplitAt(const Key* HWY_RESTRICT codes, std::size_t n, Key flip,
     return result;
 }
 
+/// Looks 8-bit codes up in a BandTable and adds what it says.
+class TableReader {
+  public:
+    using D = hn::CappedTag<std::uint8_t, kWord>;
+    HWY_INLINE TableReader(std::uint8_t first, const BandTable& table)
+        : first_{hn::Set(d_, first)},
+          inside_{hn::LoadDup128(d_, table.inside.data())},
+          offset_{hn::LoadDup128(d_, table.offset.data())},
+          square_{hn::LoadDup128(d_, table.square.data())} {}
+    HWY_INLINE void Add(const std::uint8_t* codes) {
+        // Entry 0 to 15, with the highest bit set for all others: those give 0.
+        const auto distance = hn::Sub(hn::LoadU(d_, codes), first_);
+        const auto entry = hn::And(hn::SaturatedAdd(distance, hn::Set(d_, 0x70)), hn::Set(d_, 0x8F));
+        n8_ = hn::Add(n8_, hn::TableLookupBytesOr0(inside_, entry));
+        sum8_ = hn::Add(sum8_, hn::TableLookupBytesOr0(offset_, entry));
+        squares8_ = hn::Add(squares8_, hn::TableLookupBytesOr0(square_, entry));
+    }
+    /// Before an 8-bit lane can overflow.
+    HWY_INLINE void Carry() {
+        n_ = hn::Add(n_, hn::SumsOf8(n8_));
+        sum_ = hn::Add(sum_, hn::SumsOf8(sum8_));
+        squares_ = hn::Add(squares_, hn::SumsOf8(squares8_));
+        n8_ = sum8_ = squares8_ = hn::Zero(d_);
+    }
+    HWY_INLINE BandSums Result() const {
+        BandSums sums;
+        sums.n = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, n_)));
+        sums.sum = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, sum_))) - kBandTableBias * sums.n;
+        sums.sum_of_squares = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, squares_)));
+        return sums;
+    }
+
+  private:
+    using D64 = hn::Repartition<std::uint64_t, D>;
+    static constexpr D d_{};
+    static constexpr D64 d64_{};
+    hn::Vec<D> first_, inside_, offset_, square_;
+    hn::Vec<D> n8_ = hn::Zero(d_), sum8_ = hn::Zero(d_), squares8_ = hn::Zero(d_);
+    hn::Vec<D64> n_ = hn::Zero(d64_), sum_ = hn::Zero(d64_), squares_ = hn::Zero(d64_);
+};
+
 BandSums BandSumsByTable(const std::uint8_t* HWY_RESTRICT codes, std::size_t n, std::uint8_t first,
                          const BandTable& table) {
-    const hn::CappedTag<std::uint8_t, kWord> d;
-    const hn::Repartition<std::uint64_t, decltype(d)> d64;
-    const std::size_t lanes = hn::Lanes(d);
-    const auto firsts = hn::Set(d, first);
-    const auto inside = hn::LoadDup128(d, table.inside.data());
-    const auto offset = hn::LoadDup128(d, table.offset.data());
-    const auto square = hn::LoadDup128(d, table.square.data());
-    auto n_inside = hn::Zero(d64);
-    auto sum = hn::Zero(d64);
-    auto sum_of_squares = hn::Zero(d64);
-    std::uint8_t rest[kWord];  // filled up with codes that have no entry
-    for (std::size_t i = 0; i < n; i += lanes) {
-        const std::uint8_t* from = codes + i;
-        if (n - i < lanes) {
-            std::fill(std::copy(from, codes + n, rest), rest + lanes, static_cast<std::uint8_t>(first + 16));
-            from = rest;
-        }
-        // Entry 0 to 15, with the highest bit set for all others: those give 0.
-        const auto distance = hn::Sub(hn::LoadU(d, from), firsts);
-        const auto entry = hn::And(hn::SaturatedAdd(distance, hn::Set(d, 0x70)), hn::Set(d, 0x8F));
-        n_inside = hn::Add(n_inside, hn::SumsOf8(hn::TableLookupBytesOr0(inside, entry)));
-        sum = hn::Add(sum, hn::SumsOf8(hn::TableLookupBytesOr0(offset, entry)));
-        sum_of_squares = hn::Add(sum_of_squares, hn::SumsOf8(hn::TableLookupBytesOr0(square, entry)));
+    const std::size_t lanes = hn::Lanes(TableReader::D{});
+    const std::size_t most = 255 / table.largest;  // what an 8-bit lane can add up
+    TableReader reader{first, table};
+    std::size_t i = 0;
+    while (i + lanes <= n) {
+        const std::size_t end = i + std::min(most, (n - i) / lanes) * lanes;
+        for (; i < end; i += lanes) reader.Add(codes + i);
+        reader.Carry();
     }
-    BandSums sums;
-    sums.n = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, n_inside)));
-    sums.sum = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, sum))) - kBandTableBias * sums.n;
-    sums.sum_of_squares = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, sum_of_squares)));
-    return sums;
+    if (i < n) {
+        std::uint8_t rest[kWord];  // filled up with a code that has no entry
+        std::fill(std::copy(codes + i, codes + n, rest), rest + kWord, static_cast<std::uint8_t>(first + 16));
+        reader.Add(rest);
+        reader.Carry();
+    }
+    return reader.Result();
 }
 
 /// The sum of 32-bit lanes, in 64 bits.
@@ -274,28 +376,27 @@ HWY_INLINE std::int64_t SumOf32(D d, hn::Vec<D> v) {
     return sum;
 }
 
+/// Distances of codes from `first`, modulo 65,536.
 template <class D>
-HWY_INLINE hn::Vec<D> Load16(D d, const std::int16_t* from, std::int16_t flip) {
-    return hn::Xor(hn::LoadU(d, from), hn::Set(d, flip));
+HWY_INLINE hn::Vec<D> DistanceFrom(D d, const std::uint16_t* codes, hn::Vec<D> first) {
+    return hn::Sub(hn::LoadU(d, codes), first);
 }
 template <class D>
-HWY_INLINE hn::Vec<D> Load16(D d, const std::int8_t* from, std::int8_t flip) {
-    const hn::Rebind<std::int8_t, D> half;
-    return hn::PromoteTo(d, hn::Xor(hn::LoadU(half, from), hn::Set(half, flip)));
+HWY_INLINE hn::Vec<D> DistanceFrom(D d, const std::uint8_t* codes, hn::Vec<D> first) {
+    return hn::And(hn::Sub(hn::PromoteTo(d, hn::LoadU(hn::Rebind<std::uint8_t, D>(), codes)), first), hn::Set(d, 0xFF));
 }
 
-template <class Key>
-HWY_INLINE BandSums BandSumsAround(const Key* HWY_RESTRICT codes, std::size_t n, Key flip, Key centre,
-                                   std::int32_t lowest, std::int32_t highest) {
-    const hn::CappedTag<std::int16_t, kWord / 2> d;
-    const hn::RepartitionToWide<decltype(d)> d32;
+template <class Code>
+HWY_INLINE BandSums SumDistances(const Code* HWY_RESTRICT codes, std::size_t n, Code first, std::uint16_t width) {
+    const hn::CappedTag<std::uint16_t, kWord / 2> d;
+    const hn::RebindToSigned<decltype(d)> d_signed;
+    const hn::RepartitionToWide<decltype(d_signed)> d32;
     const std::size_t lanes = hn::Lanes(d);
-    // A 32-bit lane takes up to two (on some targets four) squares of kWidestBand per step.
+    // A 32-bit lane takes up to two (on some targets four) squares per step.
     constexpr std::size_t kMost = (std::size_t{1} << 31) / (4 * kWidestBand * kWidestBand) - 1;
-    const auto centres = hn::Set(d, std::int16_t{centre});
-    const auto above = hn::Set(d, static_cast<std::int16_t>(lowest - 1));
-    const auto below = hn::Set(d, static_cast<std::int16_t>(highest + 1));
-    const auto one = hn::Set(d, std::int16_t{1});
+    const auto firsts = hn::Set(d, first);
+    const auto widths = hn::Set(d, width);
+    const auto one = hn::Set(d_signed, 1);
     BandSums sums;
     std::size_t i = 0;
     while (i + lanes <= n) {
@@ -304,21 +405,20 @@ HWY_INLINE BandSums BandSumsAround(const Key* HWY_RESTRICT codes, std::size_t n,
         auto squares = hn::Zero(d32), more_squares = hn::Zero(d32);
         const std::size_t end = i + std::min(kMost, (n - i) / lanes) * lanes;
         for (; i < end; i += lanes) {
-            // Saturated at +-32,767: outside every band there is here.
-            const auto distance = hn::SaturatedSub(Load16(d, codes + i, flip), centres);
-            const auto inside = hn::And(hn::Gt(distance, above), hn::Gt(below, distance));
-            const auto offset = hn::IfThenElseZero(inside, distance);
-            count = hn::Sub(count, hn::VecFromMask(d, inside));
-            sum = hn::ReorderWidenMulAccumulate(d32, offset, one, sum, more_sum);
-            squares = hn::ReorderWidenMulAccumulate(d32, offset, offset, squares, more_squares);
+            const auto distance = DistanceFrom(d, codes + i, firsts);
+            const auto inside = hn::VecFromMask(d, hn::Eq(hn::SaturatedSub(distance, widths), hn::Zero(d)));
+            const auto kept = hn::BitCast(d_signed, hn::And(distance, inside));
+            count = hn::Sub(count, inside);
+            sum = hn::ReorderWidenMulAccumulate(d32, kept, one, sum, more_sum);
+            squares = hn::ReorderWidenMulAccumulate(d32, kept, kept, squares, more_squares);
         }
         sums.n += SumOfSmall16(d, count);
         sums.sum += SumOf32(d32, sum) + SumOf32(d32, more_sum);
         sums.sum_of_squares += SumOf32(d32, squares) + SumOf32(d32, more_squares);
     }
     for (; i < n; ++i) {
-        const std::int32_t offset = static_cast<Key>(codes[i] ^ flip) - centre;
-        if (offset >= lowest && offset <= highest) sums.add(offset);
+        const auto distance = static_cast<Code>(codes[i] - first);
+        if (distance <= width) sums.add(distance);
     }
     return sums;
 }
@@ -327,13 +427,11 @@ HWY_INLINE BandSums BandSumsAround(const Key* HWY_RESTRICT codes, std::size_t n,
 
 Split Split8(const Key8* codes, std::size_t n, Key8 flip, Key8 at) { return SplitAt(codes, n, flip, at); }
 Split Split16(const Key16* codes, std::size_t n, Key16 flip, Key16 at) { return SplitAt(codes, n, flip, at); }
-BandSums BandSums8(const Key8* codes, std::size_t n, Key8 flip, Key8 centre, std::int32_t lowest,
-                   std::int32_t highest) {
-    return BandSumsAround(codes, n, flip, centre, lowest, highest);
+BandSums SumDistances8(const std::uint8_t* codes, std::size_t n, std::uint8_t first, std::uint16_t width) {
+    return SumDistances(codes, n, first, width);
 }
-BandSums BandSums16(const Key16* codes, std::size_t n, Key16 flip, Key16 centre, std::int32_t lowest,
-                    std::int32_t highest) {
-    return BandSumsAround(codes, n, flip, centre, lowest, highest);
+BandSums SumDistances16(const std::uint16_t* codes, std::size_t n, std::uint16_t first, std::uint16_t width) {
+    return SumDistances(codes, n, first, width);
 }
 
 // ---- heights
@@ -381,10 +479,10 @@ HWY_EXPORT(Split8);
 HWY_EXPORT(Split16);
 HWY_EXPORT(MarkBelow8);
 HWY_EXPORT(MarkBelow16);
-HWY_EXPORT(FindEdges);
+HWY_EXPORT(FindRuns);
 HWY_EXPORT(BandSumsByTable);
-HWY_EXPORT(BandSums8);
-HWY_EXPORT(BandSums16);
+HWY_EXPORT(SumDistances8);
+HWY_EXPORT(SumDistances16);
 HWY_EXPORT(MakeHeightsI8);
 HWY_EXPORT(MakeHeightsU8);
 HWY_EXPORT(MakeHeightsI16);
@@ -402,19 +500,17 @@ Extremes mark_below(std::span<const Key8> codes, Key8 flip, Key8 limit, std::spa
 Extremes mark_below(std::span<const Key16> codes, Key16 flip, Key16 limit, std::span<std::uint64_t> words) noexcept {
     return HWY_DYNAMIC_DISPATCH(MarkBelow16)(codes.data(), codes.size(), flip, limit, words.data());
 }
-std::size_t find_edges(std::span<const std::uint64_t> words, int min_samples, std::span<std::int32_t> edges) noexcept {
-    return HWY_DYNAMIC_DISPATCH(FindEdges)(words.data(), words.size(), min_samples, edges.data());
+std::size_t find_runs(std::span<const std::uint64_t> words, int min_samples, std::span<Peak> runs) noexcept {
+    return HWY_DYNAMIC_DISPATCH(FindRuns)(words.data(), words.size(), min_samples, runs.data());
 }
 BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first, const BandTable& table) noexcept {
     return HWY_DYNAMIC_DISPATCH(BandSumsByTable)(codes.data(), codes.size(), first, table);
 }
-BandSums band_sums(std::span<const Key8> codes, Key8 flip, Key8 centre, std::int32_t lowest,
-                   std::int32_t highest) noexcept {
-    return HWY_DYNAMIC_DISPATCH(BandSums8)(codes.data(), codes.size(), flip, centre, lowest, highest);
+BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first, std::uint16_t width) noexcept {
+    return HWY_DYNAMIC_DISPATCH(SumDistances8)(codes.data(), codes.size(), first, width);
 }
-BandSums band_sums(std::span<const Key16> codes, Key16 flip, Key16 centre, std::int32_t lowest,
-                   std::int32_t highest) noexcept {
-    return HWY_DYNAMIC_DISPATCH(BandSums16)(codes.data(), codes.size(), flip, centre, lowest, highest);
+BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first, std::uint16_t width) noexcept {
+    return HWY_DYNAMIC_DISPATCH(SumDistances16)(codes.data(), codes.size(), first, width);
 }
 void make_heights(std::span<const std::int8_t> codes, bool negative, std::int32_t median, std::int32_t* out) noexcept {
     HWY_DYNAMIC_DISPATCH(MakeHeightsI8)(codes.data(), codes.size(), negative, median, out);

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "trigger/baseline.hpp"
+#include "trigger/peaks.hpp"
 
 namespace alleycat::simd {
 
@@ -36,31 +37,30 @@ struct Extremes {
 Extremes mark_below(std::span<const Key8> codes, Key8 flip, Key8 limit, std::span<std::uint64_t> words) noexcept;
 Extremes mark_below(std::span<const Key16> codes, Key16 flip, Key16 limit, std::span<std::uint64_t> words) noexcept;
 
-/// Positions at which runs of at least `min_samples` set bits (1 to 64) begin and end, in turn: begin, end, begin, ...
-/// A begin is given as the position of the run's `min_samples`-th bit, an end as that of the first bit not set. `edges`
-/// has room for as many entries as `words` has bits, and 8 more. Returns their number: odd when the last run does not
-/// end.
-[[nodiscard]] std::size_t find_edges(std::span<const std::uint64_t> words, int min_samples,
-                                     std::span<std::int32_t> edges) noexcept;
+/// Runs of at least `min_samples` set bits (1 to 64), in order; one that reaches the last bit ends behind it. `runs`
+/// has room for one per two bits, and 4 more. Returns how many there are.
+[[nodiscard]] std::size_t find_runs(std::span<const std::uint64_t> words, int min_samples,
+                                    std::span<Peak> runs) noexcept;
 
 /// At most 16 neighbouring codes and what each means: 0 in all three for those outside the band.
 struct BandTable {
     alignas(16) std::array<std::uint8_t, 16> inside{};  ///< 1
     alignas(16) std::array<std::uint8_t, 16> offset{};  ///< from the median, +16
     alignas(16) std::array<std::uint8_t, 16> square{};  ///< of the offset
+    std::uint8_t largest = 1;                           ///< of all entries
 };
 inline constexpr int kBandTableBias = 16;
 /// Sums over the codes from `first` on for which the table has an entry.
 [[nodiscard]] BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first,
                                  const BandTable& table) noexcept;
 
-/// Offsets of band_sums below stay within +- this.
-inline constexpr std::int32_t kWidestBand = 1'024;
-/// Sums of key - centre over the keys for which this lies in [lowest, highest].
-[[nodiscard]] BandSums band_sums(std::span<const Key8> codes, Key8 flip, Key8 centre, std::int32_t lowest,
-                                 std::int32_t highest) noexcept;
-[[nodiscard]] BandSums band_sums(std::span<const Key16> codes, Key16 flip, Key16 centre, std::int32_t lowest,
-                                 std::int32_t highest) noexcept;
+/// The widest band of sum_distances().
+inline constexpr std::int32_t kWidestBand = 2'048;
+/// Sums of code - first over the codes of [first, first + width]; signed codes as the unsigned ones of the same bits.
+[[nodiscard]] BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first,
+                                     std::uint16_t width) noexcept;
+[[nodiscard]] BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first,
+                                     std::uint16_t width) noexcept;
 
 /// out[i] = negative ? median - codes[i] : codes[i] - median
 void make_heights(std::span<const std::int8_t> codes, bool negative, std::int32_t median, std::int32_t* out) noexcept;

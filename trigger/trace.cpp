@@ -4,6 +4,10 @@
 
 namespace alleycat {
 
+std::string to_text(Kernels kernels) {
+    return kernels == Kernels::scalar ? "scalar" : "simd (" + std::string{simd_target()} + ")";
+}
+
 Trace::Trace(std::size_t longest, Kernels kernels) {
     if (kernels == Kernels::scalar) trace_.emplace<PlainTrace>();
     make_room(longest);

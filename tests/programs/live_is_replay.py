@@ -29,12 +29,12 @@ def simulated(folder, station):
 
 
 def check_replay_of_simulated(folder):
-    """A simulated HDF5 file replays to the events it was written with, with --jobs 1 and with --jobs 2"""
+    """A simulated HDF5 file replays to the events it was written with, whatever --jobs and --kernels"""
     station = eventful(folder)
     original = simulated(folder, station)
-    for jobs in (1, 2):
-        again = folder / f"jobs{jobs}.h5"
-        alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
+    for jobs, kernels in ((1, "simd"), (2, "simd"), (2, "scalar")):
+        again = folder / f"{kernels}{jobs}.h5"
+        alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs, "--kernels", kernels)
         assert_same_tables(original, again, ["triggers", "windows", "raw/pci5153", "ticks", "truth"], but=RAW_TIME)
         ledger_closes(again)
 
