@@ -55,7 +55,7 @@ void CodeTrace::make_room(std::size_t samples) {
     marks_.resize(std::max(marks_.size(), samples / 64 + 1));
     runs_.resize(std::max(runs_.size(), 32 * marks_.size() + 4));
     heights_.resize(std::max(heights_.size(), samples));
-    stretches_.resize(std::max(stretches_.size(), samples / 2 + 1));
+    stretches_.resize(std::max(stretches_.size(), most_stretches(samples)));
 }
 
 void CodeTrace::open(const Codes& codes, bool negative_pulses, std::size_t channel) {
@@ -220,17 +220,18 @@ std::span<const std::int32_t> CodeTrace::heights(std::int64_t begin, std::int64_
 WindowCharges CodeTrace::charges(std::span<const Peak> peaks, const PeakFinding& finding, std::int64_t arrival,
                                  std::int64_t window, double local_baseline) noexcept {
     const std::int64_t end = std::min(arrival + window, codes_.size);
+    const auto integrate = [&](auto height) {
+        return ChargeWalk{height, arrival, local_baseline, std::span{stretches_}}.integrate(peaks, finding, end);
+    };
     if (codes_.map != nullptr) {
         const std::int8_t* const raw = codes_.as<std::int8_t>().data();
-        const HeightTable& table = height_table();
-        const auto height = [&](std::int64_t i) { return table[static_cast<std::size_t>(raw[i] + 128)]; };
-        return walk_peaks(height, peaks, finding, arrival, end, local_baseline, std::span{stretches_});
+        const std::int32_t* const table = height_table().data() + 128;
+        return integrate([=](std::int64_t i) { return table[raw[i]]; });
     }
     return with_sample_type(codes_.type, [&]<class Sample>(Sample) {
         const Sample* const raw = codes_.as<Sample>().data();
         const std::int32_t sign = negative_ ? -1 : 1;
-        const auto height = [=, median = median_](std::int64_t i) { return sign * (raw[i] - median); };
-        return walk_peaks(height, peaks, finding, arrival, end, local_baseline, std::span{stretches_});
+        return integrate([=, median = median_](std::int64_t i) { return sign * (raw[i] - median); });
     });
 }
 

@@ -65,7 +65,7 @@ class CodeTrace {
     std::vector<std::uint64_t> marks_;    // a bit per sample: inside a peak?
     std::vector<Peak> runs_;              // of marks
     std::vector<std::int32_t> heights_;   // filled in where asked for
-    std::vector<PeakStretch> stretches_;  // scratch of walk_peaks
+    std::vector<PeakStretch> stretches_;  // scratch of ChargeWalk
 };
 
 }  // namespace alleycat
