@@ -1,13 +1,12 @@
 #pragma once
-// integrate_peaks() without its curve. The cumulative charge moves inside peaks only, so it can cross a level nowhere
-// else: one walk over the samples inside peaks gives the sums above both baselines, and of every stretch what the sum
-// was where it began and how high it came; a level is crossed in the first stretch that came so high, and only that one
-// is walked again. The additions are those of integrate_peaks, in its order: the same results to the last bit.
+// integrate_peaks() without its curve. The cumulative charge moves inside peaks only, so it can rise through a level
+// nowhere else: one walk over the samples inside peaks gives the sums above both baselines, and of every stretch what
+// the sum was where it began and how far it went up and down; only a stretch that lies on both sides of a level is
+// walked again. The additions are those of integrate_peaks, in its order: the same results to the last bit.
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <span>
 
 #include "trigger/charge.hpp"
@@ -18,7 +17,8 @@ namespace alleycat {
 struct PeakStretch {
     std::int64_t from = 0, to = 0;
     std::array<double, 2> before{};   ///< cumulative charge where the stretch begins
-    std::array<double, 2> highest{};  ///< the most it reached inside
+    std::array<double, 2> lowest{};   ///< the least it was, the beginning included
+    std::array<double, 2> highest{};  ///< the most it was, the beginning included
 };
 inline constexpr std::int64_t kLongestStretch = 32;  ///< [samples]: what has to be walked again is never much
 
@@ -55,13 +55,13 @@ class ChargeWalk {
 
   private:
     void walk(std::int64_t from, std::int64_t to) noexcept {
-        constexpr double kNothing = -std::numeric_limits<double>::infinity();
         for (; from < to; from += kLongestStretch) {
-            PeakStretch stretch{from, std::min(to, from + kLongestStretch), sum_, {kNothing, kNothing}};
+            PeakStretch stretch{from, std::min(to, from + kLongestStretch), sum_, sum_, sum_};
             for (std::int64_t i = stretch.from; i < stretch.to; ++i) {
                 const double above_median = height_(i);
                 for (std::size_t b = 0; b < 2; ++b) {
                     sum_[b] += above_median - baseline_[b];
+                    stretch.lowest[b] = std::min(stretch.lowest[b], sum_[b]);
                     stretch.highest[b] = std::max(stretch.highest[b], sum_[b]);
                 }
             }
@@ -70,28 +70,25 @@ class ChargeWalk {
     }
 
     [[nodiscard]] WindowCharge measured(std::size_t b) const noexcept {
-        WindowCharge result;
-        result.charge = sum_[b];
-        if (result.charge <= 0) return result;
-        std::size_t s = 0;  // a higher level is not crossed before a lower one
-        result.t10 = crossing(b, 0.1 * result.charge, s);
-        result.t50 = crossing(b, 0.5 * result.charge, s);
-        result.t90 = crossing(b, 0.9 * result.charge, s);
-        return result;
+        return {sum_[b], rise_through(b, 0.1 * sum_[b]), rise_through(b, 0.5 * sum_[b]),
+                rise_through(b, 0.9 * sum_[b])};
     }
 
-    /// Where the cumulative charge first reaches `level`, between samples. Looks from stretch `s` on and leaves there
-    /// the one in which it was found. [samples from the arrival]
-    [[nodiscard]] double crossing(std::size_t b, double level, std::size_t& s) const noexcept {
-        while (s < count_ && stretches_[s].highest[b] < level) ++s;
-        if (s == count_) return 0;
-        double sum = stretches_[s].before[b];
-        for (std::int64_t i = stretches_[s].from; i < stretches_[s].to; ++i) {
-            const double before = sum;
-            sum += height_(i) - baseline_[b];
-            if (sum < level) continue;
-            if (i == arrival_) return 0;  // already in the first sample
-            return static_cast<double>(i - arrival_ - 1) + (level - before) / (sum - before);
+    /// Where the cumulative charge last rises through `level`, between samples; 0 when it never does.
+    /// [samples from the arrival]
+    [[nodiscard]] double rise_through(std::size_t b, double level) const noexcept {
+        for (std::size_t s = count_; s-- > 0;) {
+            const PeakStretch& stretch = stretches_[s];
+            if (!(stretch.lowest[b] < level && stretch.highest[b] >= level)) continue;
+            double sum = stretch.before[b];
+            double found = -1;
+            for (std::int64_t i = stretch.from; i < stretch.to; ++i) {
+                const double before = sum;
+                sum += height_(i) - baseline_[b];
+                if (before < level && sum >= level && i > arrival_)  // at the arrival it starts there
+                    found = static_cast<double>(i - arrival_ - 1) + (level - before) / (sum - before);
+            }
+            if (found >= 0) return found;
         }
         return 0;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "trigger/simd_kernels.hpp"
 
@@ -123,10 +124,12 @@ BandSums CodeTrace::sums_between(const Codes& codes, std::int64_t from_count, st
 }
 
 double CodeTrace::local_baseline(std::int64_t arrival, std::int64_t length, std::int32_t band_adc) noexcept {
-    const Codes before = codes_.piece(std::max<std::int64_t>(arrival - length, 0), arrival);
+    const std::int64_t end = std::clamp<std::int64_t>(arrival, 0, codes_.size);
+    const Codes before = codes_.piece(std::clamp<std::int64_t>(arrival - length, 0, end), end);
     const BandSums sums = sums_between(before, std::int64_t{median_} - band_adc, std::int64_t{median_} + band_adc);
     const std::int64_t sum = negative_ ? -sums.sum : sums.sum;
-    return sums.n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(sums.n);
+    return sums.n == 0 ? std::numeric_limits<double>::quiet_NaN()
+                       : static_cast<double>(sum) / static_cast<double>(sums.n);
 }
 
 // ---- flags

@@ -49,8 +49,8 @@ class Trace {
     /// in (cut to the trace). Valid until the next open().
     [[nodiscard]] std::span<const std::int32_t> heights(std::int64_t begin, std::int64_t end) noexcept;
 
-    /// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); 0
-    /// when there is none. arrival: in the trace. [ADC counts]
+    /// Mean of the heights within +-band among the `length` samples before the arrival (the arrival not included); NaN
+    /// when there is none. [ADC counts]
     [[nodiscard]] double local_baseline(std::int64_t arrival, std::int64_t length, std::int32_t band_adc) noexcept;
 
     /// What lies inside peaks over `window` samples from the arrival on (cut to the trace), and when it arrived.
