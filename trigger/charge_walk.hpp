@@ -13,12 +13,15 @@
 
 namespace alleycat {
 
-/// Some samples inside peaks, one behind the other. Of two baselines: 0 = global, 1 = local.
+/// A number for each of two baselines, 0 = global and 1 = local: the processor adds them side by side.
+using ForBoth [[gnu::vector_size(16)]] = double;
+
+/// Some samples inside peaks, one behind the other.
 struct PeakStretch {
     std::int64_t from = 0, to = 0;
-    std::array<double, 2> before{};   ///< cumulative charge where the stretch begins
-    std::array<double, 2> lowest{};   ///< the least it was, the beginning included
-    std::array<double, 2> highest{};  ///< the most it was, the beginning included
+    ForBoth before{};   ///< cumulative charge where the stretch begins
+    ForBoth lowest{};   ///< the least it was, the beginning included
+    ForBoth highest{};  ///< the most it was, the beginning included
 };
 inline constexpr std::int64_t kLongestStretch = 32;  ///< [samples]: what has to be walked again is never much
 
@@ -59,11 +62,9 @@ class ChargeWalk {
             PeakStretch stretch{from, std::min(to, from + kLongestStretch), sum_, sum_, sum_};
             for (std::int64_t i = stretch.from; i < stretch.to; ++i) {
                 const double above_median = height_(i);
-                for (std::size_t b = 0; b < 2; ++b) {
-                    sum_[b] += above_median - baseline_[b];
-                    stretch.lowest[b] = std::min(stretch.lowest[b], sum_[b]);
-                    stretch.highest[b] = std::max(stretch.highest[b], sum_[b]);
-                }
+                sum_ += ForBoth{above_median, above_median} - baseline_;
+                stretch.lowest = sum_ < stretch.lowest ? sum_ : stretch.lowest;
+                stretch.highest = sum_ > stretch.highest ? sum_ : stretch.highest;
             }
             stretches_[count_++] = stretch;
         }
@@ -95,8 +96,8 @@ class ChargeWalk {
 
     Height height_;
     std::int64_t arrival_;
-    std::array<double, 2> baseline_;
-    std::array<double, 2> sum_{};
+    ForBoth baseline_;
+    ForBoth sum_{};
     std::span<PeakStretch> stretches_;
     std::size_t count_ = 0;
 };

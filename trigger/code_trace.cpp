@@ -84,35 +84,28 @@ Baseline CodeTrace::take_baseline(std::int64_t region, std::int32_t band_adc) no
     median_code = find_median(codes, median_code);
     median_ = codes.count_of(median_code);
     return make_baseline(median_,
-                         sums_between(codes, std::int64_t{median_} - band_adc, std::int64_t{median_} + band_adc - 1));
+                         sums_between(codes, std::int64_t{median_} - band_adc, std::int64_t{median_} + band_adc - 1,
+                                      static_cast<std::size_t>(codes_.size - codes.size)));
 }
 
-/// Sums over the samples with counts in [from_count, to_count], relative to the median.
-BandSums CodeTrace::sums_between(const Codes& codes, std::int64_t from_count, std::int64_t to_count) const noexcept {
+/// Sums over the samples with counts in [from_count, to_count], relative to the median. `next`: how many samples behind
+/// these will be looked at next.
+BandSums CodeTrace::sums_between(const Codes& codes, std::int64_t from_count, std::int64_t to_count,
+                                 std::size_t next) const noexcept {
     const std::int32_t first = codes.highest_code_up_to(from_count - 1) + 1;
     const std::int32_t last = codes.highest_code_up_to(to_count);
     if (first > last) return {};
-    const std::int32_t lowest = codes.count_of(first) - median_;
-    const std::int32_t highest = codes.count_of(last) - median_;
     const bool narrow = bytes_per_sample(codes.type) == 1;
-    if (narrow && last - first < 16 && lowest > -simd::kBandTableBias && highest < simd::kBandTableBias) {
-        simd::BandTable table;
-        for (std::int32_t code = first; code <= last; ++code) {
-            const auto entry = static_cast<std::size_t>(code - first);
-            const std::int32_t offset = codes.count_of(code) - median_;
-            table.inside[entry] = 1;
-            table.offset[entry] = static_cast<std::uint8_t>(offset + simd::kBandTableBias);
-            table.square[entry] = static_cast<std::uint8_t>(offset * offset);
-            table.largest = std::max({table.largest, table.offset[entry], table.square[entry]});
-        }
-        return simd::band_sums(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first), table);
+    if (narrow && last - first < simd::kBandTableSize) {
+        return simd::band_sums(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first),
+                               band_table(codes, first, last), next);
     }
     if (codes.map == nullptr && last - first <= simd::kWidestBand) {
         const auto width = static_cast<std::uint16_t>(last - first);
         const BandSums sums =
-            narrow ? simd::sum_distances(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first), width)
-                   : simd::sum_distances(codes.as<std::uint16_t>(), static_cast<std::uint16_t>(first), width);
-        return sums.moved(lowest);  // from the band's first code to the median
+            narrow ? simd::sum_distances(codes.as<std::uint8_t>(), static_cast<std::uint8_t>(first), width, next)
+                   : simd::sum_distances(codes.as<std::uint16_t>(), static_cast<std::uint16_t>(first), width, next);
+        return sums.moved(first - median_);  // distances from the band's first code: to those from the median
     }
     return with_sample_type(codes.type, [&]<class Sample>(Sample) {
         BandSums sums;
@@ -123,10 +116,25 @@ BandSums CodeTrace::sums_between(const Codes& codes, std::int64_t from_count, st
     });
 }
 
+/// What the codes from `first` to `last` are worth, of which there are few and the median's is one or next to one:
+/// within few codes there are few counts.
+simd::BandTable CodeTrace::band_table(const Codes& codes, std::int32_t first, std::int32_t last) const noexcept {
+    simd::BandTable table;
+    for (std::int32_t code = first; code <= last; ++code) {
+        const auto entry = static_cast<std::size_t>(code - first);
+        const std::int32_t offset = codes.count_of(code) - median_;
+        table.inside[entry] = 1;
+        table.offset[entry] = static_cast<std::uint8_t>(offset + simd::kBandTableBias);
+        table.square[entry] = static_cast<std::uint8_t>(offset * offset);
+        table.largest = std::max({table.largest, table.offset[entry], table.square[entry]});
+    }
+    return table;
+}
+
 double CodeTrace::local_baseline(std::int64_t arrival, std::int64_t length, std::int32_t band_adc) noexcept {
     const std::int64_t end = std::clamp<std::int64_t>(arrival, 0, codes_.size);
     const Codes before = codes_.piece(std::clamp<std::int64_t>(arrival - length, 0, end), end);
-    const BandSums sums = sums_between(before, std::int64_t{median_} - band_adc, std::int64_t{median_} + band_adc);
+    const BandSums sums = sums_between(before, std::int64_t{median_} - band_adc, std::int64_t{median_} + band_adc, 0);
     const std::int64_t sum = negative_ ? -sums.sum : sums.sum;
     return sums.n == 0 ? std::numeric_limits<double>::quiet_NaN()
                        : static_cast<double>(sum) / static_cast<double>(sums.n);

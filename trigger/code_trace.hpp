@@ -17,6 +17,7 @@
 #include "trigger/codes.hpp"
 #include "trigger/linear_gate.hpp"
 #include "trigger/peaks.hpp"
+#include "trigger/simd_kernels.hpp"
 
 namespace alleycat {
 
@@ -48,8 +49,9 @@ class CodeTrace {
 
     void mark(std::int64_t threshold_adc) noexcept;
     void mark_codes(std::int32_t highest_below) noexcept;
-    [[nodiscard]] BandSums sums_between(const Codes& codes, std::int64_t from_count,
-                                        std::int64_t to_count) const noexcept;
+    [[nodiscard]] BandSums sums_between(const Codes& codes, std::int64_t from_count, std::int64_t to_count,
+                                        std::size_t next) const noexcept;
+    [[nodiscard]] simd::BandTable band_table(const Codes& codes, std::int32_t first, std::int32_t last) const noexcept;
     [[nodiscard]] const HeightTable& height_table() noexcept;
 
     Codes codes_;

@@ -3,7 +3,7 @@
 //
 // Every map from codes to counts is monotone: a higher code never means fewer counts. So what is asked about counts can
 // be answered by looking at codes: the median of the counts is the count of the median code, and "counts at or below
-// this" is "codes at or below that". source: trigger/README.md#codes
+// this" is "codes at or below that". source: trigger/README.md#speed
 
 #include <algorithm>
 #include <cstddef>
@@ -17,8 +17,12 @@
 
 namespace alleycat {
 
-static_assert(std::is_sorted(kPci5153Signal.begin(), kPci5153Signal.end()));
-static_assert(std::is_sorted(kPci5153Veto.begin(), kPci5153Veto.end()));
+/// From one code to the next as many counts or one more: nothing is skipped and nothing runs backwards.
+[[nodiscard]] constexpr bool is_monotone(const CodeTable& table) noexcept {
+    return std::adjacent_find(table.begin(), table.end(),
+                              [](int count, int next) { return next != count && next != count + 1; }) == table.end();
+}
+static_assert(is_monotone(kPci5153Signal) && is_monotone(kPci5153Veto));
 
 /// Lowest and highest code of a sample type.
 [[nodiscard]] constexpr std::pair<std::int32_t, std::int32_t> code_range(SampleType type) noexcept {

@@ -8,6 +8,7 @@
 // This file is compiled once per instruction set: Highway includes it again and again.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "trigger/simd_kernels.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -230,7 +231,8 @@ HWY_INLINE Split SplitAt(const Key* codes, std::size_t n, Key flip, Key at) {
     return result;
 }
 
-BandSums BandSumsByTable(const std::uint8_t* codes, std::size_t n, std::uint8_t first, const BandTable& table) {
+BandSums BandSumsByTable(const std::uint8_t* codes, std::size_t n, std::uint8_t first, const BandTable& table,
+                         std::size_t) {
     BandSums sums;
     for (std::size_t i = 0; i < n; ++i) {
         const auto entry = static_cast<std::uint8_t>(codes[i] - first);
@@ -241,7 +243,7 @@ BandSums BandSumsByTable(const std::uint8_t* codes, std::size_t n, std::uint8_t 
 }
 
 template <class Code>
-HWY_INLINE BandSums SumDistances(const Code* codes, std::size_t n, Code first, std::uint16_t width) {
+HWY_INLINE BandSums SumDistances(const Code* codes, std::size_t n, Code first, std::uint16_t width, std::size_t) {
     BandSums sums;
     for (std::size_t i = 0; i < n; ++i) {
         const auto distance = static_cast<Code>(codes[i] - first);
@@ -251,6 +253,20 @@ HWY_INLINE BandSums SumDistances(const Code* codes, std::size_t n, Code first, s
 }
 
 #else
+
+/// Asks for memory that will be wanted soon.
+template <class Code>
+class Fetcher {
+  public:
+    HWY_INLINE Fetcher(const Code* codes, std::size_t n) : codes_{codes}, n_{n} {}
+    HWY_INLINE void Fetch(std::size_t i) const {
+        if (i < n_) hwy::Prefetch(codes_ + i);
+    }
+
+  private:
+    const Code* codes_;
+    std::size_t n_;
+};
 
 /// The sum of 16-bit lanes, each less than 65,536.
 template <class D>
@@ -347,14 +363,18 @@ class TableReader {
 };
 
 BandSums BandSumsByTable(const std::uint8_t* HWY_RESTRICT codes, std::size_t n, std::uint8_t first,
-                         const BandTable& table) {
+                         const BandTable& table, std::size_t next) {
+    const Fetcher ahead{codes + n, next};
     const std::size_t lanes = hn::Lanes(TableReader::D{});
     const std::size_t most = 255 / table.largest;  // what an 8-bit lane can add up
     TableReader reader{first, table};
     std::size_t i = 0;
     while (i + lanes <= n) {
         const std::size_t end = i + std::min(most, (n - i) / lanes) * lanes;
-        for (; i < end; i += lanes) reader.Add(codes + i);
+        for (; i < end; i += lanes) {
+            ahead.Fetch(i);
+            reader.Add(codes + i);
+        }
         reader.Carry();
     }
     if (i < n) {
@@ -387,7 +407,9 @@ HWY_INLINE hn::Vec<D> DistanceFrom(D d, const std::uint8_t* codes, hn::Vec<D> fi
 }
 
 template <class Code>
-HWY_INLINE BandSums SumDistances(const Code* HWY_RESTRICT codes, std::size_t n, Code first, std::uint16_t width) {
+HWY_INLINE BandSums SumDistances(const Code* HWY_RESTRICT codes, std::size_t n, Code first, std::uint16_t width,
+                                 std::size_t next) {
+    const Fetcher ahead{codes + n, next};
     const hn::CappedTag<std::uint16_t, kWord / 2> d;
     const hn::RebindToSigned<decltype(d)> d_signed;
     const hn::RepartitionToWide<decltype(d_signed)> d32;
@@ -405,6 +427,7 @@ HWY_INLINE BandSums SumDistances(const Code* HWY_RESTRICT codes, std::size_t n, 
         auto squares = hn::Zero(d32), more_squares = hn::Zero(d32);
         const std::size_t end = i + std::min(kMost, (n - i) / lanes) * lanes;
         for (; i < end; i += lanes) {
+            ahead.Fetch(i);
             const auto distance = DistanceFrom(d, codes + i, firsts);
             const auto inside = hn::VecFromMask(d, hn::Eq(hn::SaturatedSub(distance, widths), hn::Zero(d)));
             const auto kept = hn::BitCast(d_signed, hn::And(distance, inside));
@@ -427,11 +450,13 @@ HWY_INLINE BandSums SumDistances(const Code* HWY_RESTRICT codes, std::size_t n, 
 
 Split Split8(const Key8* codes, std::size_t n, Key8 flip, Key8 at) { return SplitAt(codes, n, flip, at); }
 Split Split16(const Key16* codes, std::size_t n, Key16 flip, Key16 at) { return SplitAt(codes, n, flip, at); }
-BandSums SumDistances8(const std::uint8_t* codes, std::size_t n, std::uint8_t first, std::uint16_t width) {
-    return SumDistances(codes, n, first, width);
+BandSums SumDistances8(const std::uint8_t* codes, std::size_t n, std::uint8_t first, std::uint16_t width,
+                       std::size_t next) {
+    return SumDistances(codes, n, first, width, next);
 }
-BandSums SumDistances16(const std::uint16_t* codes, std::size_t n, std::uint16_t first, std::uint16_t width) {
-    return SumDistances(codes, n, first, width);
+BandSums SumDistances16(const std::uint16_t* codes, std::size_t n, std::uint16_t first, std::uint16_t width,
+                        std::size_t next) {
+    return SumDistances(codes, n, first, width, next);
 }
 
 // ---- heights
@@ -503,14 +528,17 @@ Extremes mark_below(std::span<const Key16> codes, Key16 flip, Key16 limit, std::
 std::size_t find_runs(std::span<const std::uint64_t> words, int min_samples, std::span<Peak> runs) noexcept {
     return HWY_DYNAMIC_DISPATCH(FindRuns)(words.data(), words.size(), min_samples, runs.data());
 }
-BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first, const BandTable& table) noexcept {
-    return HWY_DYNAMIC_DISPATCH(BandSumsByTable)(codes.data(), codes.size(), first, table);
+BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first, const BandTable& table,
+                   std::size_t next) noexcept {
+    return HWY_DYNAMIC_DISPATCH(BandSumsByTable)(codes.data(), codes.size(), first, table, next);
 }
-BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first, std::uint16_t width) noexcept {
-    return HWY_DYNAMIC_DISPATCH(SumDistances8)(codes.data(), codes.size(), first, width);
+BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first, std::uint16_t width,
+                       std::size_t next) noexcept {
+    return HWY_DYNAMIC_DISPATCH(SumDistances8)(codes.data(), codes.size(), first, width, next);
 }
-BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first, std::uint16_t width) noexcept {
-    return HWY_DYNAMIC_DISPATCH(SumDistances16)(codes.data(), codes.size(), first, width);
+BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first, std::uint16_t width,
+                       std::size_t next) noexcept {
+    return HWY_DYNAMIC_DISPATCH(SumDistances16)(codes.data(), codes.size(), first, width, next);
 }
 void make_heights(std::span<const std::int8_t> codes, bool negative, std::int32_t median, std::int32_t* out) noexcept {
     HWY_DYNAMIC_DISPATCH(MakeHeightsI8)(codes.data(), codes.size(), negative, median, out);

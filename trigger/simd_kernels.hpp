@@ -42,25 +42,28 @@ Extremes mark_below(std::span<const Key16> codes, Key16 flip, Key16 limit, std::
 [[nodiscard]] std::size_t find_runs(std::span<const std::uint64_t> words, int min_samples,
                                     std::span<Peak> runs) noexcept;
 
-/// At most 16 neighbouring codes and what each means: 0 in all three for those outside the band.
+/// Some neighbouring codes and what each means: 0 in all three for those outside the band.
+inline constexpr int kBandTableSize = 16;
 struct BandTable {
-    alignas(16) std::array<std::uint8_t, 16> inside{};  ///< 1
-    alignas(16) std::array<std::uint8_t, 16> offset{};  ///< from the median, +16
-    alignas(16) std::array<std::uint8_t, 16> square{};  ///< of the offset
-    std::uint8_t largest = 1;                           ///< of all entries
+    alignas(16) std::array<std::uint8_t, kBandTableSize> inside{};  ///< 1
+    alignas(16) std::array<std::uint8_t, kBandTableSize> offset{};  ///< from the median, + kBandTableBias
+    alignas(16) std::array<std::uint8_t, kBandTableSize> square{};  ///< of the offset
+    std::uint8_t largest = 1;                                       ///< of all entries
 };
 inline constexpr int kBandTableBias = 16;
-/// Sums over the codes from `first` on for which the table has an entry.
-[[nodiscard]] BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first,
-                                 const BandTable& table) noexcept;
+/// Sums over the codes from `first` on for which the table has an entry. The codes are in the cache by now and the
+/// memory idle: the `next` codes behind them, which will be wanted soon, are fetched meanwhile.
+[[nodiscard]] BandSums band_sums(std::span<const std::uint8_t> codes, std::uint8_t first, const BandTable& table,
+                                 std::size_t next) noexcept;
 
 /// The widest band of sum_distances().
 inline constexpr std::int32_t kWidestBand = 2'048;
 /// Sums of code - first over the codes of [first, first + width]; signed codes as the unsigned ones of the same bits.
-[[nodiscard]] BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first,
-                                     std::uint16_t width) noexcept;
-[[nodiscard]] BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first,
-                                     std::uint16_t width) noexcept;
+/// next: as for band_sums().
+[[nodiscard]] BandSums sum_distances(std::span<const std::uint8_t> codes, std::uint8_t first, std::uint16_t width,
+                                     std::size_t next) noexcept;
+[[nodiscard]] BandSums sum_distances(std::span<const std::uint16_t> codes, std::uint16_t first, std::uint16_t width,
+                                     std::size_t next) noexcept;
 
 /// out[i] = negative ? median - codes[i] : codes[i] - median
 void make_heights(std::span<const std::int8_t> codes, bool negative, std::int32_t median, std::int32_t* out) noexcept;
