@@ -154,34 +154,18 @@ class EdgeList {
   public:
     HWY_INLINE EdgeList(std::int32_t* edges, int min_samples) : edges_{edges}, lag_{min_samples - 1} {}
     HWY_INLINE void Add(std::uint64_t changes, std::size_t word) {
-        const auto base = static_cast<std::int32_t>(word * kWord);
-        // A begin is noticed min_samples - 1 late. Even places are begins.
-        const std::int32_t even = base - (count_ % 2 == 0 ? lag_ : 0);
-        const std::int32_t odd = base - (count_ % 2 == 0 ? 0 : lag_);
-        const std::size_t found = hwy::PopCount(changes);
-        // Eight at a time whether there are so many or not: cheaper than a loop that ends at its own surprise.
-        for (std::int32_t* out = edges_ + count_; out < edges_ + count_ + found; out += 8) {
-            out[0] = even + Next(changes);
-            out[1] = odd + Next(changes);
-            out[2] = even + Next(changes);
-            out[3] = odd + Next(changes);
-            out[4] = even + Next(changes);
-            out[5] = odd + Next(changes);
-            out[6] = even + Next(changes);
-            out[7] = odd + Next(changes);
+        const auto end = static_cast<std::int32_t>(word * kWord);
+        const std::int32_t begin = end - lag_;  // a begin is noticed that much late
+        std::int32_t next = count_ % 2 == 0 ? begin : end;
+        for (; changes != 0; changes &= changes - 1) {
+            const std::size_t at = hwy::Num0BitsBelowLS1Bit_Nonzero64(changes);
+            edges_[count_++] = next + static_cast<std::int32_t>(at);
+            next ^= begin ^ end;
         }
-        count_ += found;
     }
     [[nodiscard]] HWY_INLINE std::size_t Count() const { return count_; }
 
   private:
-    /// Position of the lowest bit, which is taken away; any position when there is none left.
-    static HWY_INLINE std::int32_t Next(std::uint64_t& bits) {
-        const auto at = static_cast<std::int32_t>(hwy::Num0BitsBelowLS1Bit_Nonzero64(bits | std::uint64_t{1} << 63));
-        bits &= bits - 1;
-        return at;
-    }
-
     std::int32_t* edges_;
     std::int32_t lag_;
     std::size_t count_ = 0;

@@ -92,15 +92,6 @@ std::vector<Step> steps() {
              trace.find_peaks(config.peaks, peaks);
              benchmark::DoNotOptimize(trace.overflows(config.overflow_low_code, config.overflow_high_code));
          }},
-        {"gate", 35'000,
-         [](Trace& trace, const TriggerConfig& config, std::vector<Peak>&) {
-             benchmark::DoNotOptimize(trace.gate_closed(*config.linear_gate));
-         }},
-        {"heights of 2000 samples", 2'000,
-         [](Trace& trace, const TriggerConfig&, std::vector<Peak>&) {
-             benchmark::DoNotOptimize(trace.heights(20'000, 22'000).data());
-             benchmark::ClobberMemory();
-         }},
         {"local baseline", 500,
          [](Trace& trace, const TriggerConfig& config, std::vector<Peak>&) {
              benchmark::DoNotOptimize(
