@@ -33,6 +33,8 @@ LIBRARIES = [
     (re.compile(r"zmq\w*\.hp?p?$"), "ZeroMQ", {"daq/wire", "tools"}),
     (re.compile(r"hdf5\w*\.h$|H5\w+\.h$"), "HDF5", {"daq/store", "tools"}),
     (re.compile(r"boost/asio"), "Asio", {"readout", "tools"}),
+    (re.compile(r"hwy/"), "Highway", {"trigger"}),
+    (re.compile(r"benchmark/"), "Google Benchmark", {"tools"}),
     (re.compile(r"google/protobuf/"), "Protobuf", {"proto", "daq/wire"}),
 ]
 
@@ -116,7 +118,10 @@ PLANTED = {
         {2: "start at the root", 3: "trigger may", 5: "trigger may"},
     ),
     "trigger/calibration/fit.cpp": ('#include "trigger/stage.hpp"\n#include "monitor/state.hpp"\n', {2: "trigger may"}),
-    "monitor/state.cpp": ("#include <QString>\n#include <zmq.hpp>\n#include <boost/histogram.hpp>\n", {1: "Qt", 2: "ZeroMQ"}),
+    "monitor/state.cpp": (
+        "#include <QString>\n#include <zmq.hpp>\n#include <boost/histogram.hpp>\n#include <hwy/highway.h>\n",
+        {1: "Qt", 2: "ZeroMQ", 4: "Highway"},
+    ),
     "gui/window.cpp": (
         '#include <QWidget>\n#include "monitor/state.hpp"\n#include "trigger/stage.hpp"\n#include "daq/run/pipeline.hpp"\n',
         {3: "gui may", 4: "gui may"},

@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
     CLI::App app{"Data acquisition and online monitor for the detectors in Neutrino Alley."};
     app.name("alleycat");
     app.footer(kFooter);
-    app.set_version_flag("--version", alleycat::software_version());
+    app.set_version_flag(
+        "--version", alleycat::software_version() + "\ntrigger stage: " + alleycat::to_text(alleycat::Kernels::simd));
     app.require_subcommand(0, 1);  // none is answered below: CLI11 would not name the word it did not understand
     const char* const from_environment = std::getenv("ALLEYCAT_LOG");
     std::string log_level = from_environment != nullptr ? from_environment : "info";

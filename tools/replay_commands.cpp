@@ -22,6 +22,7 @@ struct ReplayOptions {
     std::filesystem::path config;
     std::filesystem::path output;
     unsigned jobs = 1;
+    std::string kernels;  // "": as the station file says
     bool paced = false;
     bool recalibrate = false;
 };
@@ -57,6 +58,7 @@ RunResult serve(StationSetup setup, DaemonOptions options, CommandContext& conte
 int replay(const ReplayOptions& options, CommandContext& context) {
     StationSetup setup = load_station(options.config);
     setup.run.workers = options.jobs;
+    if (!options.kernels.empty()) setup.run.kernels = options.kernels == "scalar" ? Kernels::scalar : Kernels::simd;
     RecordedInput input = open_input(setup, options.inputs, options.jobs);
     // The states an Alleycat run was recorded with are the answer of its own join; a power log may know better.
     if (input.is_alleycat && setup.beam.source == BeamConfig::Source::frames)
@@ -150,14 +152,18 @@ void add_replay_commands(CLI::App& app, Action& action) {
     replay_command->add_option("--jobs,-j", replay_options->jobs, "Threads that decompress, and as many of the trigger stage")
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
+    replay_command
+        ->add_option("--kernels", replay_options->kernels,
+                     "How the trigger stage looks at samples: simd, or scalar, the slow specification; [run] kernels")
+        ->check(CLI::IsMember({"simd", "scalar"}));
     replay_command->add_flag("--paced", replay_options->paced,
                              "At the pace it was recorded at, with the monitor socket open");
     replay_command->add_flag("--recalibrate", replay_options->recalibrate,
                              "Fit the SPE charge anew instead of taking the recorded ones of an Alleycat file");
     replay_command->footer(
-        "With the settings a run was taken with, the events are the same to the last bit, whatever --jobs says. "
-        "Of a run that was recorded without some of its samples, or of one part of a run, that holds with the recorded "
-        "SPE charges, which are the default; other settings for peaks ask for --recalibrate.");
+        "With the settings a run was taken with, the events are the same to the last bit, whatever --jobs and --kernels "
+        "say. Of a run that was recorded without some of its samples, or of one part of a run, that holds with the "
+        "recorded SPE charges, which are the default; other settings for peaks ask for --recalibrate.");
     replay_command->callback([&action, replay_options] {
         action = [replay_options](CommandContext& c) { return replay(*replay_options, c); };
     });

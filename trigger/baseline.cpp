@@ -5,7 +5,20 @@
 
 namespace alleycat {
 
+Baseline make_baseline(std::int32_t median, const BandSums& sums) noexcept {
+    Baseline baseline;
+    baseline.median = median;
+    const double mean_offset = sums.n == 0 ? 0 : static_cast<double>(sums.sum) / static_cast<double>(sums.n);
+    baseline.mean = median + mean_offset;
+    if (sums.n > 1) {
+        const double scatter = static_cast<double>(sums.sum_of_squares) - static_cast<double>(sums.sum) * mean_offset;
+        baseline.sigma = std::sqrt(std::max(0.0, scatter) / static_cast<double>(sums.n - 1));
+    }
+    return baseline;
+}
+
 Baseline BaselineFinder::find(std::span<const std::int32_t> counts, std::int32_t band_adc) noexcept {
+    if (counts.empty()) return {};
     std::int32_t lowest = kHighest;
     std::int32_t highest = kLowest;
     for (const std::int32_t code : counts) {
@@ -17,35 +30,22 @@ Baseline BaselineFinder::find(std::span<const std::int32_t> counts, std::int32_t
         return histogram_[static_cast<std::size_t>(code - kLowest)];
     };
 
-    Baseline baseline;
+    std::int32_t median = lowest;
     std::uint64_t cumulative = 0;
     for (std::int32_t code = lowest; code <= highest; ++code) {
         cumulative += entries(code);
         if (2 * cumulative >= counts.size()) {
-            baseline.median = code;
+            median = code;
             break;
         }
     }
 
-    // Sums relative to the median are small integers: exact.
-    std::int64_t n = 0, sum = 0, sum_of_squares = 0;
-    const std::int32_t first = std::max(baseline.median - band_adc, lowest);
-    const std::int32_t last = std::min(baseline.median + band_adc - 1, highest);
-    for (std::int32_t code = first; code <= last; ++code) {
-        const std::int64_t times = entries(code);
-        const std::int64_t offset = code - baseline.median;
-        n += times;
-        sum += times * offset;
-        sum_of_squares += times * offset * offset;
-    }
-    const double mean_offset = n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
-    baseline.mean = baseline.median + mean_offset;
-    if (n > 1) {
-        const double scatter = static_cast<double>(sum_of_squares) - static_cast<double>(sum) * mean_offset;
-        baseline.sigma = std::sqrt(std::max(0.0, scatter) / static_cast<double>(n - 1));
-    }
+    BandSums sums;
+    const std::int32_t first = std::max(median - band_adc, lowest);
+    const std::int32_t last = std::min(median + band_adc - 1, highest);
+    for (std::int32_t code = first; code <= last; ++code) sums.add(code - median, entries(code));
     std::fill(histogram_.begin() + (lowest - kLowest), histogram_.begin() + (highest - kLowest) + 1, 0u);
-    return baseline;
+    return make_baseline(median, sums);
 }
 
 }  // namespace alleycat

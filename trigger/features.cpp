@@ -20,10 +20,12 @@ Gate GateFrom::in(const WindowInfo& window, std::int64_t arrival) const noexcept
     return {window.roi_start + begin, to_the_end ? window.roi_end : window.roi_start + end};
 }
 
-FeatureStage::FeatureStage(FeatureConfig config, const FeatureSettings& settings, const std::vector<BoardInfo>& boards)
+FeatureStage::FeatureStage(FeatureConfig config, const FeatureSettings& settings, const std::vector<BoardInfo>& boards,
+                           Kernels kernels)
     : config_{std::move(config)}, settings_{settings}, others_(config_.others.size()) {
     for (std::size_t i = 0; i < others_.size(); ++i) {
         const ChannelRef& ref = config_.others[i].ref;
+        others_[i].trace = Trace{0, kernels};
         others_[i].info = boards.at(ref.board).channels.at(ref.channel);
     }
 }
@@ -66,8 +68,7 @@ struct FeatureStage::Sight {
         if (!local) return 0;
         const std::int64_t end = origin == GateFrom::Origin::arrival ? arrival : window.roi_start;
         if (end > trace.samples()) return kNothing;
-        return local_baseline(trace.heights(end - settings.local_baseline_samples, end), end,
-                              settings.local_baseline_samples, settings.local_baseline_band_adc);
+        return trace.local_baseline(end, settings.local_baseline_samples, settings.local_baseline_band_adc);
     }
     [[nodiscard]] Gate gate(const GateFrom& from) const noexcept { return from.in(window, arrival); }
     [[nodiscard]] double ns(double samples) const noexcept {

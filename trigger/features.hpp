@@ -123,7 +123,8 @@ struct FeatureSettings {
 /// only.
 class FeatureStage {
   public:
-    FeatureStage(FeatureConfig config, const FeatureSettings& settings, const std::vector<BoardInfo>& boards);
+    FeatureStage(FeatureConfig config, const FeatureSettings& settings, const std::vector<BoardInfo>& boards,
+                 Kernels kernels);
     /// Room for traces of so many samples.
     void make_room(std::size_t samples);
 

@@ -6,10 +6,10 @@
 
 namespace alleycat {
 
-/// One run of samples above threshold.
+/// One run of samples above threshold. A plain pair of numbers, so that many are copied as one block.
 struct Peak {
-    std::int32_t onset = 0;  ///< first sample at or above threshold: decides the region the peak is counted in
-    std::int32_t end = 0;    ///< first sample below again
+    std::int32_t onset;  ///< first sample at or above threshold: decides the region the peak is counted in
+    std::int32_t end;    ///< first sample below again
 
     friend bool operator==(const Peak&, const Peak&) = default;
 };

@@ -1,81 +1,76 @@
 #include "trigger/trace.hpp"
 
-#include <algorithm>
-
 #include "daq/core/code_map.hpp"
 
 namespace alleycat {
 
-Trace::Trace(std::size_t longest) { make_room(longest); }
+std::string to_text(Kernels kernels) {
+    return kernels == Kernels::scalar ? "scalar" : "simd (" + std::string{simd_target()} + ")";
+}
+
+Trace::Trace(std::size_t longest, Kernels kernels) {
+    if (kernels == Kernels::scalar) trace_.emplace<PlainTrace>();
+    make_room(longest);
+}
 
 void Trace::make_room(std::size_t samples) {
-    counts_.reserve(samples);
-    heights_.reserve(samples);
+    std::visit([&](auto& trace) { trace.make_room(samples); }, trace_);
 }
 
 void Trace::open(const RecordView& record, std::size_t position, const ChannelInfo& channel) {
-    record_ = record;
-    position_ = position;
-    negative_ = channel.negative_pulses;
-    median_ = 0;
-    const std::size_t n = record.header().samples_per_channel;
-    counts_.resize(n);
-    heights_.resize(n);
-    if (const CodeTable* const table = code_table(channel.code_map);
-        table != nullptr && record.header().sample_type == SampleType::int8) {
-        const std::span<const std::int8_t> codes = record.channel<std::int8_t>(position);
-        std::transform(codes.begin(), codes.end(), counts_.begin(),
-                       [table](std::int8_t code) { return (*table)[static_cast<std::size_t>(code + 128)]; });
-        return;
+    const RecordHeader& header = record.header();
+    const std::size_t trace_bytes = header.samples_per_channel * bytes_per_sample(header.sample_type);
+    const Codes codes{.data = record.sample_bytes().data() + position * trace_bytes,
+                      .size = header.samples_per_channel,
+                      .type = header.sample_type,
+                      .map = header.sample_type == SampleType::int8 ? code_table(channel.code_map) : nullptr};
+    if (CodeTrace* const trace = std::get_if<CodeTrace>(&trace_)) {
+        trace->open(codes, channel.negative_pulses, header.board + kMaxBoards * position);
+    } else {
+        std::get<PlainTrace>(trace_).open(codes, channel.negative_pulses);
     }
-    with_sample_type(record.header().sample_type, [&]<class Sample>(Sample) {
-        const std::span<const Sample> codes = record.channel<Sample>(position);
-        std::copy(codes.begin(), codes.end(), counts_.begin());
-    });
 }
 
 void Trace::close() noexcept {
-    counts_.clear();
-    heights_.clear();
+    if (CodeTrace* const trace = std::get_if<CodeTrace>(&trace_)) {
+        trace->open({}, true, 0);
+    } else {
+        std::get<PlainTrace>(trace_).open({}, true);
+    }
 }
 
-bool Trace::overflows(std::int32_t low_code, std::int32_t high_code) const noexcept {
-    return with_sample_type(record_.header().sample_type, [&]<class Sample>(Sample) {
-        const std::span<const Sample> codes = record_.channel<Sample>(position_);
-        return std::any_of(codes.begin(), codes.end(),
-                           [=](Sample code) { return code <= low_code || code >= high_code; });
-    });
+std::int64_t Trace::samples() const noexcept {
+    return std::visit([](const auto& trace) { return trace.samples(); }, trace_);
+}
+
+bool Trace::overflows(std::int32_t low_code, std::int32_t high_code) noexcept {
+    return std::visit([&](auto& trace) { return trace.overflows(low_code, high_code); }, trace_);
 }
 
 Baseline Trace::take_baseline(std::int64_t region, std::int32_t band_adc) noexcept {
-    const auto n = static_cast<std::size_t>(std::min(region, samples()));
-    const Baseline baseline = baseline_.find(std::span{counts_}.first(n), band_adc);
-    median_ = baseline.median;
-    std::transform(counts_.begin(), counts_.end(), heights_.begin(),
-                   [this](std::int32_t count) { return negative_ ? median_ - count : count - median_; });
-    return baseline;
+    return std::visit([&](auto& trace) { return trace.take_baseline(region, band_adc); }, trace_);
 }
 
 bool Trace::gate_closed(const LinearGate& gate) const noexcept {
-    if (median_ < gate.min_baseline_adc) return true;
-    std::int64_t closings = 0, openings = 0;
-    for (std::size_t i = 1; i < counts_.size(); ++i) {
-        const bool was_closed = counts_[i - 1] <= gate.closed_at_adc;
-        const bool is_closed = counts_[i] <= gate.closed_at_adc;
-        closings += !was_closed && is_closed;
-        openings += was_closed && !is_closed;
-    }
-    return closings != openings;
+    return std::visit([&](const auto& trace) { return trace.gate_closed(gate); }, trace_);
 }
 
-void Trace::find_peaks(const PeakFinding& finding, std::vector<Peak>& peaks) const {
-    alleycat::find_peaks(heights_, finding, peaks);
+void Trace::find_peaks(const PeakFinding& finding, std::vector<Peak>& peaks) noexcept {
+    std::visit([&](auto& trace) { trace.find_peaks(finding, peaks); }, trace_);
 }
 
 std::span<const std::int32_t> Trace::heights(std::int64_t begin, std::int64_t end) noexcept {
-    (void)begin;
-    (void)end;
-    return heights_;
+    return std::visit([&](auto& trace) { return trace.heights(begin, end); }, trace_);
+}
+
+double Trace::local_baseline(std::int64_t arrival, std::int64_t length, std::int32_t band_adc) noexcept {
+    return std::visit([&](auto& trace) { return trace.local_baseline(arrival, length, band_adc); }, trace_);
+}
+
+WindowCharges Trace::charges(std::span<const Peak> peaks, const PeakFinding& finding, std::int64_t arrival,
+                             std::int64_t window, double local_baseline) noexcept {
+    return std::visit([&](auto& trace) { return trace.charges(peaks, finding, arrival, window, local_baseline); },
+                      trace_);
 }
 
 }  // namespace alleycat

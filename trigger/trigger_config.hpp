@@ -13,8 +13,8 @@
 #include "trigger/cuts.hpp"
 #include "trigger/detectors.hpp"
 #include "trigger/features.hpp"
+#include "trigger/linear_gate.hpp"
 #include "trigger/peaks.hpp"
-#include "trigger/trace.hpp"
 
 namespace alleycat {
 

@@ -4,7 +4,6 @@
 #include <limits>
 #include <optional>
 
-#include "trigger/charge.hpp"
 #include "trigger/cuts.hpp"
 #include "trigger/record_channel.hpp"
 #include "trigger/samples.hpp"
@@ -40,16 +39,15 @@ constexpr std::uint32_t kSpoilsSinglePeaks =
 
 }  // namespace
 
-TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards)
-    : config_{std::move(config)}, features_{config_.features, feature_settings(config_), boards} {
+TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards, Kernels kernels)
+    : config_{std::move(config)},
+      trace_{0, kernels},
+      features_{config_.features, feature_settings(config_), boards, kernels} {
     windows_ = config_.windows;
     std::size_t longest = 65'536;
     for (const BoardInfo& board : boards) longest = std::max<std::size_t>(longest, board.samples);
     make_room(longest);
-    std::int64_t integration = 1;
-    for (const WindowInfo& window : config_.windows) integration = std::max(integration, window.integration);
     summed_.reserve(config_.summed_channels.size());
-    curve_.resize(static_cast<std::size_t>(integration));
     if (config_.signal.present) signal_channel_ = boards.at(config_.signal.board).channels.at(config_.signal.channel);
     for (const Detector& detector : config_.detectors) {
         const auto info = [&](const ChannelRef& ref) {
@@ -136,7 +134,7 @@ void TriggerStage::process(const Trigger& trigger, double spe_charge_adc, Event&
     }
     features_.open(trigger);
     place_windows(trigger.since_tick_ps);
-    if (open_signal(*signal, position)) event.flags |= trigger_flag::overflow;
+    open_signal(*signal, position);
     measure_signal(event);
 }
 
@@ -156,12 +154,11 @@ void TriggerStage::measure_detector(const Trigger& trigger, Event& event) {
     place_windows(trigger.since_tick_ps);
     gain_ = 1;
     open(*found.record, found.position, channels.channel);
-    if (overflows() && found.low_gain_position != kMaxChannels) {
+    if (signal_overflows() && found.low_gain_position != kMaxChannels) {
         event.flags |= trigger_flag::low_gain;
         gain_ = detector.low_gain_ratio;
         open(*found.record, found.low_gain_position, channels.low_gain);
     }
-    if (overflows()) event.flags |= trigger_flag::overflow;
     measure_signal(event);
 }
 
@@ -188,22 +185,23 @@ bool TriggerStage::has_veto_peak(const RecordView& record, std::size_t position)
     return !veto_peaks_.empty();
 }
 
-bool TriggerStage::open_signal(const RecordView& record, std::size_t position) {
+void TriggerStage::open_signal(const RecordView& record, std::size_t position) {
     if (summed_.empty()) {
         open(record, position, signal_channel_);
-        return overflows();
+    } else {
+        open(sum_.add(record, summed_, config_.overflow_low_code, config_.overflow_high_code), 0, signal_channel_);
     }
-    const RecordView sum = sum_.add(record, summed_, config_.overflow_low_code, config_.overflow_high_code);
-    open(sum, 0, signal_channel_);
-    return sum_.overflows();
+}
+
+bool TriggerStage::signal_overflows() noexcept {
+    return summed_.empty() ? trace_.overflows(config_.overflow_low_code, config_.overflow_high_code)
+                           : sum_.overflows();
 }
 
 /// What is open.
 void TriggerStage::measure_signal(Event& event) {
-    if (trace_.samples() < config_.baseline_samples) {
-        event.flags |= trigger_flag::short_trace;
-        trace_.close();  // no baseline, so no heights: every window is outside
-    } else {
+    const bool long_enough = trace_.samples() >= config_.baseline_samples;
+    if (long_enough) {
         const Baseline baseline = trace_.take_baseline(config_.baseline_samples, config_.baseline_band_adc);
         event.baseline_median_adc = baseline.median;
         event.baseline_mean_adc = baseline.mean;
@@ -217,6 +215,11 @@ void TriggerStage::measure_signal(Event& event) {
         for (const WindowInfo& window : windows_) {
             if (!is_inside(window)) event.flags |= trigger_flag::short_trace;
         }
+    }
+    if (signal_overflows()) event.flags |= trigger_flag::overflow;  // now that the search for peaks has seen all samples
+    if (!long_enough) {
+        event.flags |= trigger_flag::short_trace;
+        trace_.close();  // no baseline, so no heights: every window is outside
     }
     if ((event.flags & trigger_flag::no_tick) != 0) {
         leave_windows_out(event, kCutDoesNotFit);
@@ -256,14 +259,9 @@ void TriggerStage::measure_window(const WindowInfo& window, Event& event, Window
     result.set(Feature::arrival_ns, std::numeric_limits<double>::quiet_NaN());
     if (fits) {
         const double period_ns = static_cast<double>(config_.sample_period_ps) / 1000.0;
-        const std::span<const std::int32_t> heights =
-            trace_.heights(arrival - config_.local_baseline_samples, arrival + window.integration);
         const double local =
-            local_baseline(heights, arrival, config_.local_baseline_samples, config_.local_baseline_band_adc);
-        const WindowCharge global =
-            integrate_peaks(heights, peaks_, config_.peaks, arrival, window.integration, 0.0, curve_);
-        const WindowCharge charge =
-            integrate_peaks(heights, peaks_, config_.peaks, arrival, window.integration, local, curve_);
+            trace_.local_baseline(arrival, config_.local_baseline_samples, config_.local_baseline_band_adc);
+        const auto [global, charge] = trace_.charges(peaks_, config_.peaks, arrival, window.integration, local);
         result.set(Feature::window_peaks,
                    static_cast<double>(count_onsets(peaks_, arrival, arrival + window.integration)));
         result.set(Feature::arrival_ns, static_cast<double>(arrival - window.roi_start) * period_ns +

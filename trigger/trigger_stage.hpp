@@ -23,7 +23,8 @@ namespace alleycat {
 class TriggerStage {
   public:
     /// boards  as found, in the station's order: the longest configured trace sizes the scratch memory
-    TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards);
+    /// kernels the speed; the results are the same
+    TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& boards, Kernels kernels = Kernels::simd);
 
     /// Measures one trigger. Every field of `event` is written. Allocates only for a trace longer than any before.
     void process(const Trigger& trigger, double spe_charge_adc, Event& event);
@@ -48,15 +49,12 @@ class TriggerStage {
     }
     void measure_detector(const Trigger& trigger, Event& event);
     void measure_signal(Event& event);
-    /// Returns whether it overflows.
-    bool open_signal(const RecordView& record, std::size_t position);
+    void open_signal(const RecordView& record, std::size_t position);
+    [[nodiscard]] bool signal_overflows() noexcept;
     [[nodiscard]] bool holds(const WindowInfo& window, std::int64_t arrival) const noexcept;
     void measure_window(const WindowInfo& window, Event& event, WindowEvent& result);
     [[nodiscard]] bool has_veto_peak(const RecordView& record, std::size_t position);
     void open(const RecordView& record, std::size_t position, const ChannelInfo& channel);
-    [[nodiscard]] bool overflows() const noexcept {
-        return trace_.overflows(config_.overflow_low_code, config_.overflow_high_code);
-    }
     void make_room(std::size_t samples);
 
     TriggerConfig config_;
@@ -77,7 +75,6 @@ class TriggerStage {
     std::size_t room_ = 0;  // longest trace the scratch memory holds
     std::vector<Peak> peaks_;
     std::vector<Peak> veto_peaks_;
-    std::vector<double> curve_;
 };
 
 }  // namespace alleycat

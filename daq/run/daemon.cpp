@@ -270,7 +270,7 @@ void Daemon::start_run() {
     rates_.clear();
     on_disk_until_utc_ns_ = 0;
     under_way_.clear();
-    log::run().info("run {} started", run);
+    log::run().info("run {} started; trigger stage: {}", run, to_text(setup_.run.kernels));
 }
 
 void Daemon::stop_run() {

@@ -166,7 +166,7 @@ void Pipeline::finish() {
 void Pipeline::trigger_loop() {
     std::vector<OrderedWorkers<Job>::Work> works;
     for (unsigned i = 0; i < config_.run.workers; ++i) {
-        works.push_back([stage = std::make_shared<TriggerStage>(trigger_, run_.boards),
+        works.push_back([stage = std::make_shared<TriggerStage>(trigger_, run_.boards, config_.run.kernels),
                          wants_peaks = calibration_.collects()](Job& job) {
             if (job.trigger.refusal != RefusalReason::none) return;
             stage->process(job.trigger, job.calibration.spe_charge_adc, job.event);

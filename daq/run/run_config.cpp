@@ -18,6 +18,7 @@ RunConfig parse_run(ConfigSection& root) {
     config.ring_bytes = power_of_two_mb(section, "ring_mb", 64, 4'096);
     config.retransmit_bytes = power_of_two_mb(section, "retransmit_mb", 256, 16'384);
     config.workers = static_cast<unsigned>(section.integer("workers", 1, 1, 64));
+    config.kernels = section.choice("kernels", Kernels::simd, {{"simd", Kernels::simd}, {"scalar", Kernels::scalar}});
     config.drain_timeout_s = section.number("drain_timeout_s", 10, 0, 3'600);
     config.waveforms_per_s = section.number("waveforms_per_s", 5, 0, 10);
     config.autostart = section.boolean("autostart", true);

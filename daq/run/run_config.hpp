@@ -6,6 +6,7 @@
 #include "daq/core/config.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/run/event_builder.hpp"
+#include "trigger/kernels.hpp"
 
 namespace alleycat {
 
@@ -14,6 +15,7 @@ struct RunConfig {
     std::size_t ring_bytes = 64u << 20;         ///< per board; rounded up to a power of two
     std::size_t retransmit_bytes = 256u << 20;  ///< frames that are not yet on disk
     unsigned workers = 1;                       ///< threads of the trigger stage
+    Kernels kernels = Kernels::simd;            ///< of the trigger stage: its speed, never its results
     double drain_timeout_s = 10;                ///< how long a stopped run waits for an absent writer
     double waveforms_per_s = 5;                 ///< sampled for the scope
     bool autostart = true;                      ///< the daemon begins a run when it starts

@@ -32,15 +32,16 @@ def simulated(folder, station):
 
 
 def check_replay_of_simulated(folder):
-    """A simulated HDF5 file of any compression replays to the events it was written with, with --jobs 1, 2 and 3"""
+    """A simulated HDF5 file of any compression replays to the events it was written with, whatever --jobs and --kernels"""
     for compression in ("blosc", "deflate", "none"):
         place = folder / compression
         place.mkdir()
         station = eventful(place, compression=f'"{compression}"')
         original = simulated(place, station)
-        for jobs in (1, 2, 3):
-            again = place / f"jobs{jobs}.h5"
-            done = alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs)
+        for jobs, kernels in ((1, "simd"), (2, "simd"), (3, "scalar")):
+            again = place / f"{kernels}{jobs}.h5"
+            done = alleycat("replay", original, "--config", station.path, "--output", again, "--jobs", jobs,
+                            "--kernels", kernels)
             assert re.search(r"(?m)^rate: \d+ triggers/s, [\d.]+ MB/s of samples over [\d.]+ s$", done.stdout), done.stdout
             assert_same_tables(original, again, ["triggers", "windows", "raw/pci5153", "ticks", "truth"], but=RAW_TIME)
             ledger_closes(again)
