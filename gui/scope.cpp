@@ -243,7 +243,7 @@ void Scope::build_strips(const Waveform& waveform) {
 
 /// The regions of interest over the whole height, the pretraces as bars on top, each in its lane: they overlap.
 void Scope::shade_windows(const Strip& strip, double signal_period_us) {
-    if (!run_) return;
+    if (!run_ || triggers_are_hits(*run_)) return;  // a hit's windows lie where its tick is, mostly far outside
     for (std::size_t w = 0; w < run_->windows.size(); ++w) {
         const WindowInfo& window = run_->windows[w];
         const QColor& colour = colour_of(window.role);

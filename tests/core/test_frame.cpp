@@ -399,6 +399,14 @@ TEST_CASE("every other kind comes back as it was written", "[core][unit]") {
     REQUIRE(decode_run_end(read(frames[7])) == RunEnd{99, false, "disk full", test_ledger()});
     REQUIRE(decode_ticks(read(frames[8])) == test_ticks());
 
+    // In place the frame is the same, and fits the room that is asked for; a byte less does not do.
+    Bytes room(ticks_frame_bytes(test_ticks().size()));
+    REQUIRE(encode_ticks(room, 12, 7, test_ticks()) == frames[8].size());
+    room.resize(frames[8].size());
+    REQUIRE(room == frames[8]);
+    room.pop_back();
+    REQUIRE(encode_ticks(std::span{room}, 12, 7, test_ticks()) == 0);
+
     const Bytes none = encode_beam_frames(1, 2, {});
     REQUIRE(decode_beam_frames(read(none))->empty());
     RunDescription large = test_run();
@@ -556,6 +564,14 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     REQUIRE(states(-1));
     REQUIRE_FALSE(states(3));
     REQUIRE_FALSE(states(-2));
+    const auto tick_taken = [&](std::size_t offset, auto value) {
+        return decode_ticks(read(with(encode_ticks(1, 2, test_ticks()), kBody + offset, value))).has_value();
+    };
+    constexpr std::size_t state = 4 + offsetof(TickRecord, state);
+    REQUIRE(tick_taken(state, std::int8_t{2}));
+    REQUIRE_FALSE(tick_taken(state, std::int8_t{3}));
+    REQUIRE_FALSE(tick_taken(state, std::int8_t{-2}));
+    REQUIRE_FALSE(tick_taken(0, std::uint32_t{3}));  // more ticks than there are bytes
     const Bytes dead = encode_dead_time(1, 2, {5, 9, 10, 20, 1});
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody + offsetof(DeadTime, reason), std::uint8_t{4}))));
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody, std::uint64_t{10}))));  // first after last

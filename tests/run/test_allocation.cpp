@@ -180,13 +180,13 @@ class QuietHits final : public RecordSource {
         header.sample_type = board_.sample_type;
         header.trigger_class = TriggerClass::hit;
         ++at_;
-        due_ = header.time_ps >= static_cast<std::int64_t>(tick_) * 16'666'666'667;
+        due_ = header.time_ps >= (static_cast<std::int64_t>(tick_) - 1) * 16'666'666'667;  // a period ahead
         return Next::record;
     }
     void fill(std::span<std::byte> payload) override {
         auto* const codes = reinterpret_cast<std::uint16_t*>(payload.data());
         std::fill_n(codes, payload.size() / 2, std::uint16_t{15'000});
-        std::fill_n(codes + 100, 50, std::uint16_t{14'000});
+        std::fill_n(codes + 100, 150, std::uint16_t{14'000});
     }
     void take_beam_frames(std::vector<BeamFrame>& frames) override {
         if (!due_) return;
@@ -286,7 +286,7 @@ std::uint64_t allocations_of_hits(std::uint64_t hits) {
     const std::uint64_t after = allocations.load();
     CHECK(published == hits);
     CHECK(answered == hits);
-    CHECK(ticks_on == (hits - 1) * 100'000'000 / 16'666'666'667 + 1);
+    CHECK(ticks_on == (hits - 1) * 100'000'000 / 16'666'666'667 + 2);
     CHECK(accepted > hits / 200);  // the stage had something to do
     return after - before;
 }

@@ -142,7 +142,18 @@ TEST_CASE("a file of hits replays to itself, on one worker and on two", "[run][h
         const auto count = [&](BeamState state) { return in_file[index_of(state)]; };
         CHECK(live.monitor->exposure.ticks_on == count(BeamState::on));
         CHECK(live.monitor->exposure.ticks_off == count(BeamState::off));
+        CHECK(live.monitor->exposure.ticks_no_beam_cycle == count(BeamState::no_beam_cycle));
         CHECK(live.monitor->exposure.ticks_unknown == count(BeamState::unknown));
+        // The scope shows the channels of the one detector that was hit.
+        REQUIRE(live.monitor->waveform != nullptr);
+        const std::vector<WaveformChannel>& channels = live.monitor->waveform->channels;
+        REQUIRE(channels.size() == (setup.trigger.detectors.front().low_gain.present ? 2 : 1));
+        CHECK(channels.front().codes.size() == setup.station.boards.front().samples);
+        const std::string detector = channels.front().channel.substr(0, setup.trigger.detectors.front().name.size());
+        CHECK(std::any_of(setup.trigger.detectors.begin(), setup.trigger.detectors.end(),
+                          [&](const Detector& d) { return d.name == detector; }));
+        for (const WaveformChannel& channel : channels) CHECK(channel.channel.starts_with(detector));
+        CHECK(!live.monitor->waveform->peaks.empty());
     }
 }
 
@@ -193,9 +204,9 @@ TEST_CASE("live, refused hits stand as dead time and take their ticks out of the
 
 TEST_CASE("ten thousand hits a second come through in order", "[run][hits]") {
     StationSetup setup = hit_station("nai");
-    setup.simulator.rate_boost = 37;  // x 274 Hz
+    setup.simulator.rate_boost = 45;  // x 240 Hz of background alone
     const Taken taken = take_run(setup, make_live_sources(setup, 60));
-    REQUIRE(taken.events.size() > 9'000);
+    REQUIRE(taken.events.size() > 10'000);
     REQUIRE(taken.end->ledger.closes());
     for (std::size_t i = 1; i < taken.events.size(); ++i) {
         REQUIRE(taken.events[i].time_ps >= taken.events[i - 1].time_ps);
