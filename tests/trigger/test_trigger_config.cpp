@@ -123,3 +123,59 @@ below = "rise_10_90_ns"
     REQUIRE(config.cuts[1].needs_arrival);
     REQUIRE_FALSE(config.cuts[2].needs_arrival);
 }
+
+TEST_CASE("without a table the SPE charge stays as configured; with one every key is read", "[trigger][config]") {
+    const std::string trigger = "[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\nspe_charge_adc = 68\n";
+    CHECK(config_of(trigger + kWindow).calibration.source == CalibrationConfig::Source::none);
+    const CalibrationConfig usual = config_of(trigger + "[trigger.calibration]\nsource = \"fit\"\n" + kWindow).calibration;
+    CHECK(usual.source == CalibrationConfig::Source::fit);
+    CHECK(usual.block_triggers == 0);
+    CHECK(usual.block_ps == 600'000'000'000'000);
+    CHECK(usual.histogram == ChargeBinning{-50, 1, 300});  // as published: -50 to 249 in bins of one
+    CHECK(usual.baseline_samples == 75);
+    CHECK(usual.fit.start_adc == 68);
+    const CalibrationConfig other = config_of(trigger + R"([trigger.calibration]
+source = "fit"
+block_triggers = 36000
+min_peaks = 500
+spe_min_adc = 40
+spe_max_adc = 90
+theta_min = 2
+theta_max = 12
+max_error_percent = 1.5
+max_chi2_per_ndf = 10
+histogram_min_adc = 0
+histogram_max_adc = 200
+histogram_bin_adc = 2
+baseline_ns = 100
+)" + kWindow).calibration;
+    CHECK(other.block_triggers == 36'000);
+    CHECK(other.histogram == ChargeBinning{0, 2, 100});
+    CHECK(other.baseline_samples == 50);
+    CHECK(other.fit.min_peaks == 500);
+    CHECK(other.fit.min_adc == 40);
+    CHECK(other.fit.max_adc == 90);
+    CHECK(other.fit.min_theta == 2);
+    CHECK(other.fit.max_theta == 12);
+    CHECK(other.fit.max_error_percent == 1.5);
+    CHECK(other.fit.max_chi2_per_ndf == 10);
+}
+
+TEST_CASE("a calibration that cannot work is refused with its line", "[trigger][config]") {
+    const auto lines_of = [](const std::string& keys) {
+        return problems_of("[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\n[trigger.calibration]\n" + keys + kWindow);
+    };
+    CHECK(one_says(lines_of("block_s = 60\n"), "trigger.calibration.source: is missing: none or fit"));
+    const auto fit_with = [&](const std::string& keys) { return lines_of("source = \"fit\"\n" + keys); };
+    CHECK(fit_with("").empty());
+    CHECK(one_says(fit_with("spe_min_adc = 75\n"), "station.toml:19:15: trigger.calibration.spe_min_adc: trigger.spe_charge_adc = 70"));
+    CHECK(one_says(fit_with("spe_max_adc = 60\n"), "not between 50 and 60"));
+    CHECK(one_says(fit_with("histogram_bin_adc = 7\n"), "does not divide -50 to 250 into whole bins"));
+    CHECK(one_says(fit_with("histogram_bin_adc = 10\n"), "more than a tenth of spe_min_adc"));
+    CHECK(one_says(fit_with("histogram_bin_adc = 0.01\n"), "more than 10000 bins"));
+    CHECK(one_says(fit_with("histogram_max_adc = -60\n"), "is not above histogram_min_adc"));
+    CHECK(one_says(fit_with("theta_min = 7\n"), "is below theta_min = 7"));
+    CHECK(one_says(fit_with("block_s = 0\n"), "outside [0.001, 1000000]"));
+    CHECK(one_says(fit_with("baseline_ns = 3\n"), "not a whole number of samples"));
+    CHECK(one_says(fit_with("colour = 1\n"), "trigger.calibration.colour: unknown key"));
+}
