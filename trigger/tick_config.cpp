@@ -86,18 +86,18 @@ TickSignal parse_tick(ConfigSection& root, const Station& station, const Trigger
     if (station.self_triggered()) {
         tick.of_hits = parse_hit_ticks(section, station, tick.source);
     } else {
-        if (tick.source == TickSource::channel) tick.channel = parse_channel(section, station, trigger);
-        for (const std::string_view key : {"channel", "threshold_adc", "min_samples", "dead_time_ns"}) {
-            if (tick.source == TickSource::channel || !section.has(key)) continue;
-            section.problem(key, "belongs to source = \"channel\"");
-            section.leave_to_others(key);
+        if (tick.source == TickSource::channel) {
+            tick.channel = parse_channel(section, station, trigger);
+        } else {
+            refuse_keys(section, {"channel", "threshold_adc", "min_samples", "dead_time_ns"},
+                        "belongs to source = \"channel\"");
+        }
+        if (tick.source == TickSource::stamps) {
+            section.problem("source",
+                            "stamps are for boards with trigger = \"self\", whose records each get the nearest; "
+                            "others have their tick in the trigger or in a channel");
         }
         refuse_keys(section, {"board", "max_wait_ms"}, "belongs to boards that trigger themselves");
-    }
-    if (tick.source == TickSource::stamps && !station.self_triggered()) {
-        section.problem("source",
-                        "stamps are for boards that trigger themselves; others have their tick in the trigger "
-                        "or in a channel");
     }
     if (station.tick_rate_hz == 0 && (section.present() || station.self_triggered())) {
         section.problem("source", "station.tick_rate_hz is 0: there is no timing signal");

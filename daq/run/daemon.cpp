@@ -476,6 +476,7 @@ void Daemon::update_status() {
         status->run = before->run;
         status->run_start_utc_ns = before->run_start_utc_ns;
         status->last_trigger_utc_ns = before->last_trigger_utc_ns;
+        status->index_check = before->index_check;
         status->ledger = before->ledger;
         status->buffers = before->buffers;
     }

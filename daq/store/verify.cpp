@@ -12,6 +12,7 @@
 #include <set>
 
 #include "daq/core/error.hpp"
+#include "daq/core/event.hpp"
 #include "daq/store/catalogue.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
@@ -190,19 +191,23 @@ class PartCheck {
         attempt([&] {
             sequences_ = h5::read_column<std::uint64_t>(id_, "triggers/sequence");
             const auto times = h5::read_column<std::int64_t>(id_, "triggers/time_ps");
-            // A hit that came later than the boards' skew allows says so.
             const auto flags = h5::read_column<std::uint32_t>(id_, "triggers/flags");
-            const auto said_so = [&](std::size_t i) {
-                return triggers_are_hits(file_.run()) && i < flags.size() &&
-                       (flags[i] & trigger_flag::clock_backwards) != 0;
-            };
+            // A time that the run did not trust is its finding, not the file's fault: a tick's flags say so, or, of a
+            // hit that came later than the boards' skew allows, that of its clock.
+            const bool hits = triggers_are_hits(file_.run());
+            const std::uint32_t known = trigger_flag::clock_backwards | (hits ? 0 : trigger_flag::distrusted_tick);
+            const auto said_so = [&](std::size_t i) { return i < flags.size() && (flags[i] & known) != 0; };
+            std::size_t known_backwards = 0;
             Problems order{report_.problems};
             for (std::size_t i = 0; i < sequences_.size(); ++i) {
                 if (i > 0 && sequences_[i] <= sequences_[i - 1]) {
                     order.add(fmt::format("row {} of /triggers is trigger {}, the row before trigger {}", i,
                                           sequences_[i], sequences_[i - 1]));
                 }
-                if (i > 0 && i < times.size() && times[i] < times[i - 1] && !said_so(i)) {
+                const bool is_backwards = i > 0 && i < times.size() && times[i] < times[i - 1];
+                if (is_backwards && (said_so(i) || (!hits && said_so(i - 1)))) {
+                    ++known_backwards;
+                } else if (is_backwards) {
                     order.add(fmt::format("time runs backwards at trigger {}: {} ps after {} ps", sequences_[i],
                                           times[i], times[i - 1]));
                 }
@@ -210,6 +215,9 @@ class PartCheck {
                     ++ranges_.back().last;
                 else
                     ranges_.push_back({sequences_[i], sequences_[i], false});
+            }
+            if (known_backwards > 0) {
+                report_.notes.push_back(fmt::format("time runs backwards at {} trigger(s), flagged", known_backwards));
             }
         });
         attempt([&] {

@@ -119,6 +119,16 @@ TEST_CASE("columns of different length, time running backwards and a wrong summa
     REQUIRE_THAT(said, Catch::Contains("the cut flow of coincident does not close: 20 rows, 26 accepted or rejected"));
 }
 
+TEST_CASE("time that runs backwards at a tick flagged for it is the run's finding, not a fault of the file", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    change(file, "/triggers/time_ps", 3, 1);
+    change(file, "/triggers/flags", 3, trigger_flag::tick_backwards);
+    const VerifyReport report = verify(file);
+    REQUIRE_THAT(all_problems(report), !Catch::Contains("time runs backwards"));
+    REQUIRE(report.files.at(0).notes.at(0) == "time runs backwards at 1 trigger(s), flagged");
+}
+
 TEST_CASE("a gap in the sequence and a ledger that disagrees are named", "[store][verify]") {
     const TemporaryFolder folder;
     SingleFileWriter writer{folder / "gap.h5", Compression::deflate, RawData::all};

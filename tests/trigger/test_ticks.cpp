@@ -279,7 +279,7 @@ TEST_CASE("the timing line and the beam monitor are read in samples of their boa
 TEST_CASE("what is wrong with the timing line or the beam monitor is told with its place", "[trigger][config]") {
     const std::string channel = "[tick]\nsource = \"channel\"\nthreshold_adc = 40\n";
     REQUIRE(Parsed{"[tick]\nsource = \"radio\"\n"}.says("'radio' is not one of trigger, channel, stamps"));
-    REQUIRE(Parsed{"[tick]\nsource = \"stamps\"\n"}.says("stamps are for boards that trigger themselves"));
+    REQUIRE(Parsed{"[tick]\nsource = \"stamps\"\n"}.says("stamps are for boards with trigger = \"self\""));
     REQUIRE(Parsed{"[tick]\nmeaning = \"sometimes\"\n"}.says("'sometimes' is not one of always_60Hz, beam_present"));
     REQUIRE(Parsed{channel}.says("tick.channel: is missing"));
     REQUIRE(Parsed{channel + "channel = \"nix\"\n"}.says("no board has a channel 'nix'"));
