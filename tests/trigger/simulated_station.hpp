@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "readout/hit_simulator.hpp"
 #include "readout/simulator.hpp"
 #include "trigger/trigger_stage.hpp"
 
@@ -60,6 +61,35 @@ struct SimulatedStation {
             frames.clear();
         }
         REQUIRE(sequence == triggers);
+    }
+
+    /// The same for the hits of the first board, one microsecond after their tick each: `look(truth, event)`.
+    template <class Look>
+    void run_hits(std::uint64_t ticks, Look look) const {
+        HitSimulator source{simulator, station.boards[0], 0, true, ticks};
+        TriggerStage stage{trigger, station.boards};
+        RecordHeader header;
+        std::vector<std::uint32_t> words;
+        std::vector<BeamFrame> frames;
+        std::vector<TickRecord> stamps;
+        Event event;
+        RecordSource::Next next = source.next(header, {});
+        for (; next != RecordSource::Next::end; next = source.next(header, {})) {
+            source.take_beam_frames(frames);
+            source.take_ticks(stamps);
+            frames.clear();
+            stamps.clear();
+            if (next == RecordSource::Next::idle) continue;
+            words.assign((payload_bytes(header) + 3) / 4, 0);
+            const auto payload = std::as_writable_bytes(std::span{words}).first(payload_bytes(header));
+            source.fill(payload);
+            Trigger one;
+            one.trigger_class = TriggerClass::hit;
+            one.since_tick_ps = 1'000'000;
+            one.add({header, payload});
+            stage.process(one, trigger.spe_charge_adc, event);
+            if (header.truth_count == 1) look(RecordView{header, payload}.truth()[0], event);
+        }
     }
 
     /// Where the profile's feature stands in a window's values.

@@ -359,3 +359,72 @@ TEST_CASE("tail over total tells neutrons from gammas in liquid scintillator, on
     CHECK(figure_of_merit(gammas, neutrons) == Approx(possible).epsilon(0.1));
     CHECK(possible > 1.3);
 }
+
+// --- boards that trigger themselves
+
+TEST_CASE("tail over total tells neutrons from gammas in the scintillator cells as photoelectrons and noise allow",
+          "[trigger][separation]") {
+    SimulatedStation cells{"cells"};
+    cells.simulator.hits.prompt_per_pulse = 0.2;
+    const std::size_t tail_over_total = cells.feature("tail_over_total");
+    // The tail begins 24 ns or so after the pulse, at the latest: of the slow light (80 ns) exp(-24 / 80) = 0.74 is
+    // left.
+    const std::array<double, 2> expected{0.1 * 0.74, 0.26 * 0.74};
+    std::array<std::vector<double>, 2> measured, variance;
+    std::array<std::size_t, 2> on_its_side{};
+    cells.run_hits(1'500, [&](const TruthPulse& truth, const Event& event) {
+        const WindowEvent& window = event.window[0];
+        if (window[Feature::arrival_sample] < 0 || truth.photoelectrons < 1.7 * 200) return;  // from 200 keVee on
+        const std::size_t kind = truth.kind == TruthKind::neutron ? 1 : 0;
+        measured[kind].push_back(window.value[tail_over_total]);
+        const double p = expected[kind];
+        // Binomial, and noise of 2 counts: 185 samples in the tail, the baseline of 70 samples taken off each of them.
+        const double charge = truth.photoelectrons / 1.7 * 20;
+        const double noise = 2 * std::sqrt(185 + 185.0 * 185 / 70) / charge;
+        variance[kind].push_back(p * (1 - p) / truth.photoelectrons + noise * noise);
+        on_its_side[kind] += (window.value[tail_over_total] > 0.135) == (kind == 1);
+    });
+    double possible = expected[1] - expected[0];
+    double widths = 0;
+    for (std::size_t kind = 0; kind < 2; ++kind) {
+        REQUIRE(measured[kind].size() > 150);
+        const double allowed = std::sqrt(mean(variance[kind]));
+        CHECK(mean(measured[kind]) == Approx(expected[kind]).margin(0.015));
+        CHECK(sigma(measured[kind]) < 1.3 * allowed);
+        widths += 2.355 * allowed;
+        CHECK(static_cast<double>(on_its_side[kind]) > 0.97 * static_cast<double>(measured[kind].size()));
+    }
+    possible /= widths;
+    CHECK(possible > 1);
+    CHECK(figure_of_merit(measured[0], measured[1]) > 0.8 * possible);
+}
+
+TEST_CASE("the lines of NaI[Tl] stand at their energies, and its light passes the cut on the mean time",
+          "[trigger][separation]") {
+    SimulatedStation nai{"nai"};
+    nai.simulator.hits.background_rate_hz = 100;
+    const std::size_t mean_time = nai.feature("mean_time_ns");
+    std::array<std::vector<double>, 2> energies;  // near 1461 keV (40K), near 2615 keV (208Tl)
+    std::size_t hits = 0, scintillation = 0;
+    nai.run_hits(1'000, [&](const TruthPulse& truth, const Event& event) {
+        const WindowEvent& window = event.window[0];
+        if (window[Feature::arrival_sample] < 0 || truth.photoelectrons < 1.7 * 200) return;
+        ++hits;
+        scintillation += window.value[mean_time] >= 200 && window.value[mean_time] <= 600;
+        for (std::size_t line = 0; line < 2; ++line) {
+            const double photoelectrons = 1.7 * (line == 0 ? 1'461 : 2'615);
+            if (std::abs(truth.photoelectrons - photoelectrons) < 2 * std::sqrt(photoelectrons)) {
+                energies[line].push_back(window[Feature::charge_pe]);  // of this station in keV
+            }
+        }
+    });
+    REQUIRE(hits > 5'000);
+    CHECK(static_cast<double>(scintillation) > 0.99 * static_cast<double>(hits));
+    // Eight crystals with gains that differ by 5 % and drift by 3 %; 99 % of the light comes in 1.3 us.
+    const std::array<double, 2> lines{1'461, 2'615};
+    for (std::size_t line = 0; line < 2; ++line) {
+        REQUIRE(energies[line].size() > 100);
+        CHECK(mean(energies[line]) == Approx(lines[line]).epsilon(0.05));
+        CHECK(sigma(energies[line]) < 0.09 * lines[line]);
+    }
+}
