@@ -12,6 +12,7 @@ namespace alleycat::gui {
 namespace {
 
 constexpr int kRowHeight = 18;
+constexpr std::size_t kWindowsWithShares = 2;  // more leave no room for them: then they stand in the tooltips
 
 const WindowInfo* window_named(const RunDescription* run, const std::string& name) {
     if (run == nullptr) return nullptr;
@@ -60,6 +61,15 @@ void CutFlowTable::set(int row, int column, const QString& text) {
     if (item != nullptr && item->text() != text) item->setText(text);
 }
 
+/// Adds a line to what the cut of this row means.
+void CutFlowTable::explain(int row, int column, const QString& line) {
+    QTableWidgetItem* item = table_->item(row, column);
+    const QTableWidgetItem* cut = table_->item(row, 0);
+    if (item == nullptr || cut == nullptr) return;
+    const QString words = cut->toolTip().isEmpty() ? line : cut->toolTip() + '\n' + line;
+    if (item->toolTip() != words) item->setToolTip(words);
+}
+
 /// Rows: triggers, the cuts in their order, accepted. Columns: the cut, then count and share per window.
 void CutFlowTable::build(const Snapshot& snapshot) {
     windows_.clear();
@@ -84,6 +94,7 @@ void CutFlowTable::build(const Snapshot& snapshot) {
             header->setForeground(colour);
             table_->setHorizontalHeaderItem(static_cast<int>(1 + 2 * w) + part, header);
         }
+        table_->setColumnHidden(static_cast<int>(2 + 2 * w), windows_.size() > kWindowsWithShares);
     }
     for (int row = 0; row < table_->rowCount(); ++row) {
         const bool total = row == 0 || row + 1 == table_->rowCount();
@@ -127,7 +138,9 @@ void CutFlowTable::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
         set(0, column, count_text(flow.rows));
         for (std::size_t cut = 0; cut < cuts_.size() && cut < flow.removed_first.size(); ++cut) {
             set(static_cast<int>(cut + 1), column, count_text(flow.removed_first[cut]));
-            set(static_cast<int>(cut + 1), column + 1, share(flow.removed_first[cut], flow.rows));
+            const QString part = share(flow.removed_first[cut], flow.rows);
+            set(static_cast<int>(cut + 1), column + 1, part);
+            explain(static_cast<int>(cut + 1), column, part + QStringLiteral(" of ") + text(flow.window));
         }
         const bool hidden = hide_residual && is_coincident(snapshot, flow.window);
         set(accepted_row, column, hidden ? QStringLiteral("hidden") : count_text(flow.accepted));

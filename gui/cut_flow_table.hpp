@@ -21,6 +21,7 @@ class CutFlowTable : public Panel {
   private:
     void build(const Snapshot& snapshot);
     void set(int row, int column, const QString& text);
+    void explain(int row, int column, const QString& line);
 
     QTableWidget* table_;
     std::vector<std::string> windows_;  ///< in the columns

@@ -150,9 +150,11 @@ Tile rate_tile(const FeedState& feed) {
               "signal."};
     const Snapshot* const snapshot = feed.snapshot.get();
     if (snapshot != nullptr && snapshot->run) {
-        tile.detail = snapshot->run->tick_rate_hz > 0
-                          ? QStringLiteral("nominal %1 Hz").arg(plain_text(snapshot->run->tick_rate_hz))
-                          : QStringLiteral("no timing signal");
+        const bool with_others = snapshot->exposure.strobes > 0 || triggers_are_hits(*snapshot->run);
+        tile.detail = snapshot->run->tick_rate_hz == 0
+                          ? QStringLiteral("no timing signal")
+                          : (with_others ? QStringLiteral("ticks: nominal %1 Hz") : QStringLiteral("nominal %1 Hz"))
+                                .arg(plain_text(snapshot->run->tick_rate_hz));
     }
     const Status* status = live_status_of(feed);
     if (status == nullptr) {

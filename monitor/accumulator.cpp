@@ -30,7 +30,7 @@ namespace alleycat {
 namespace {
 
 constexpr std::uint32_t kStateMagic = 0x53594C41;  // "ALYS"
-constexpr std::uint32_t kStateVersion = 3;
+constexpr std::uint32_t kStateVersion = 4;
 constexpr std::size_t kAlarmLogLength = 200;
 constexpr double kGwhPerJoule = 1 / 3.6e12;
 
@@ -423,10 +423,8 @@ Conditions Accumulator::conditions() const {
     const TrendRow* const row = impl_->trends.newest_complete();
     if (row == nullptr) return c;
     c.events = row->events;
-    if (row->seconds > 0 && row->others < row->events) {
-        c.tick_rate_span_s = row->seconds;
-        c.tick_rate_hz = (row->triggers - static_cast<double>(row->others)) / row->seconds;
-    }
+    c.tick_rate_span_s = row->tick_seconds;
+    c.tick_rate_hz = row->tick_seconds > 0 ? row->ticks / row->tick_seconds : 0;
     c.baseline_median_adc = row->baseline_median_adc.value().value_or(std::numeric_limits<double>::quiet_NaN());
     c.baseline_sigma_adc = row->baseline_sigma_adc.value().value_or(std::numeric_limits<double>::quiet_NaN());
     c.spe_charge_adc = row->spe_charge_adc.value().value_or(0);

@@ -39,13 +39,12 @@ void get_mean(ByteReader& in, Mean& m) {
     m.sum_of_squares = in.get<double>();
 }
 
-constexpr std::size_t kRowBytes = 8 * 10 + 24 * 5;
+constexpr std::size_t kRowBytes = 8 * 11 + 24 * 5;
 
 void put_row(ByteWriter& out, const TrendRow& r) {
     for (const std::int64_t n : {r.interval, r.first_utc_ns, r.last_utc_ns}) out.put(n);
-    for (const std::uint64_t n : {r.events, r.others, r.muon_veto, r.linear_gate, r.overflow}) out.put(n);
-    out.put(r.triggers);
-    out.put(r.seconds);
+    for (const std::uint64_t n : {r.events, r.muon_veto, r.linear_gate, r.overflow}) out.put(n);
+    for (const double x : {r.triggers, r.seconds, r.ticks, r.tick_seconds}) out.put(x);
     for (const Mean* m :
          {&r.baseline_median_adc, &r.baseline_sigma_adc, &r.spe_charge_adc, &r.pretrace_peaks, &r.beam_power_w}) {
         put_mean(out, *m);
@@ -55,10 +54,8 @@ void put_row(ByteWriter& out, const TrendRow& r) {
 TrendRow get_row(ByteReader& in) {
     TrendRow r;
     for (std::int64_t* n : {&r.interval, &r.first_utc_ns, &r.last_utc_ns}) *n = in.get<std::int64_t>();
-    for (std::uint64_t* n : {&r.events, &r.others, &r.muon_veto, &r.linear_gate, &r.overflow})
-        *n = in.get<std::uint64_t>();
-    r.triggers = in.get<double>();
-    r.seconds = in.get<double>();
+    for (std::uint64_t* n : {&r.events, &r.muon_veto, &r.linear_gate, &r.overflow}) *n = in.get<std::uint64_t>();
+    for (double* x : {&r.triggers, &r.seconds, &r.ticks, &r.tick_seconds}) *x = in.get<double>();
     for (Mean* m :
          {&r.baseline_median_adc, &r.baseline_sigma_adc, &r.spe_charge_adc, &r.pretrace_peaks, &r.beam_power_w}) {
         get_mean(in, *m);
@@ -73,8 +70,8 @@ constexpr std::int64_t kMaxUtcNs = std::int64_t{1} << 62;
 bool plausible(const TrendRow& r) {
     const auto in_range = [](std::int64_t ns) { return ns >= -kMaxUtcNs && ns <= kMaxUtcNs; };
     return in_range(r.interval) && in_range(r.first_utc_ns) && in_range(r.last_utc_ns) &&
-           r.first_utc_ns <= r.last_utc_ns && r.others <= r.events && r.muon_veto <= r.events &&
-           r.linear_gate <= r.events && r.overflow <= r.events && r.seconds >= 0 && r.triggers >= 0;
+           r.first_utc_ns <= r.last_utc_ns && r.muon_veto <= r.events && r.linear_gate <= r.events &&
+           r.overflow <= r.events && r.seconds >= 0 && r.triggers >= 0 && r.tick_seconds >= 0 && r.ticks >= 0;
 }
 
 }  // namespace
@@ -108,12 +105,13 @@ void TrendRow::merge(const TrendRow& later) noexcept {
     first_utc_ns = std::min(first_utc_ns, later.first_utc_ns);
     last_utc_ns = std::max(last_utc_ns, later.last_utc_ns);
     events += later.events;
-    others += later.others;
     muon_veto += later.muon_veto;
     linear_gate += later.linear_gate;
     overflow += later.overflow;
     triggers += later.triggers;
     seconds += later.seconds;
+    ticks += later.ticks;
+    tick_seconds += later.tick_seconds;
     baseline_median_adc.merge(later.baseline_median_adc);
     baseline_sigma_adc.merge(later.baseline_sigma_adc);
     spe_charge_adc.merge(later.spe_charge_adc);
@@ -126,7 +124,8 @@ TrendTable::TrendTable(double interval_s, std::uint32_t max_points)
 
 void TrendTable::start_run() {
     row_open_ = false;
-    clock_known_ = false;
+    last_event_ = last_tick_ = {};
+    others_since_tick_ = 0;
     first_of_run_ = first_recent_ + recent_.size();
 }
 
@@ -170,13 +169,23 @@ TrendRow& TrendTable::row_for(std::int64_t utc_ns) {
     return recent_.back();
 }
 
+/// Counts what passed since the mark, which moves to the event.
+void TrendTable::pass(Mark& mark, const Event& event, std::uint64_t others, double& count, double& seconds) noexcept {
+    if (mark.known && event.time_ps > mark.time_ps) {
+        count += static_cast<double>(event.sequence - mark.sequence - others);
+        seconds +=
+            static_cast<double>(static_cast<std::uint64_t>(event.time_ps) - static_cast<std::uint64_t>(mark.time_ps)) *
+            1e-12;
+    }
+    mark = {true, event.sequence, event.time_ps};
+}
+
 std::uint64_t TrendTable::add(const Event& event, double pretrace_peaks) {
     const std::int64_t utc_ns = std::clamp(event.utc_ns, -kMaxUtcNs, kMaxUtcNs);
     TrendRow& row = row_for(utc_ns);
     row.first_utc_ns = std::min(row.first_utc_ns, utc_ns);
     row.last_utc_ns = std::max(row.last_utc_ns, utc_ns);
     ++row.events;
-    row.others += event.trigger_class != TriggerClass::beam_tick;
     row.muon_veto += (event.flags & trigger_flag::muon_veto) != 0;
     row.linear_gate += (event.flags & trigger_flag::linear_gate) != 0;
     row.overflow += (event.flags & trigger_flag::overflow) != 0;
@@ -184,15 +193,13 @@ std::uint64_t TrendTable::add(const Event& event, double pretrace_peaks) {
     row.baseline_sigma_adc.add(event.baseline_sigma_adc);
     if (event.spe_charge_adc > 0) row.spe_charge_adc.add(event.spe_charge_adc);
     row.pretrace_peaks.add(pretrace_peaks);
-    if (clock_known_ && event.time_ps > last_time_ps_) {
-        row.triggers += static_cast<double>(event.sequence - last_sequence_);
-        row.seconds +=
-            static_cast<double>(static_cast<std::uint64_t>(event.time_ps) - static_cast<std::uint64_t>(last_time_ps_)) *
-            1e-12;
+    pass(last_event_, event, 0, row.triggers, row.seconds);
+    if (event.trigger_class == TriggerClass::beam_tick) {
+        pass(last_tick_, event, others_since_tick_, row.ticks, row.tick_seconds);
+        others_since_tick_ = 0;
+    } else {
+        ++others_since_tick_;
     }
-    clock_known_ = true;
-    last_sequence_ = event.sequence;
-    last_time_ps_ = event.time_ps;
     return first_recent_ + recent_.size() - 1;
 }
 
@@ -257,9 +264,12 @@ void TrendTable::put(ByteWriter& out) const {
     out.put(first_recent_);
     out.put(first_of_run_);
     out.put(static_cast<std::uint8_t>(row_open_));
-    out.put(static_cast<std::uint8_t>(clock_known_));
-    out.put(last_sequence_);
-    out.put(last_time_ps_);
+    for (const Mark* mark : {&last_event_, &last_tick_}) {
+        out.put(static_cast<std::uint8_t>(mark->known));
+        out.put(mark->sequence);
+        out.put(mark->time_ps);
+    }
+    out.put(others_since_tick_);
 }
 
 bool TrendTable::get(ByteReader& in) {
@@ -271,9 +281,12 @@ bool TrendTable::get(ByteReader& in) {
     first_recent_ = in.get<std::uint64_t>();
     first_of_run_ = in.get<std::uint64_t>();
     row_open_ = in.get_bool();
-    clock_known_ = in.get_bool();
-    last_sequence_ = in.get<std::uint64_t>();
-    last_time_ps_ = in.get<std::int64_t>();
+    for (Mark* mark : {&last_event_, &last_tick_}) {
+        mark->known = in.get_bool();
+        mark->sequence = in.get<std::uint64_t>();
+        mark->time_ps = in.get<std::int64_t>();
+    }
+    others_since_tick_ = in.get<std::uint64_t>();
     return !in.failed() && coarse_.size() <= half() && recent_.size() <= half() && coarse_factor_ >= 1 &&
            coarse_factor_ <= (std::int64_t{1} << 40) && (!row_open_ || !recent_.empty()) &&
            std::all_of(coarse_.begin(), coarse_.end(), plausible) &&

@@ -30,10 +30,11 @@ struct TrendRow {
     std::int64_t interval = 0;  ///< utc_ns / interval length, rounded down
     std::int64_t first_utc_ns = 0, last_utc_ns = 0;
     std::uint64_t events = 0;
-    std::uint64_t others = 0;  ///< of them, no beam ticks: strobes, hits
     std::uint64_t muon_veto = 0, linear_gate = 0, overflow = 0;
     double triggers = 0;  ///< sequence numbers passed since the row before, refused ones included
     double seconds = 0;   ///< in this time of the board's clock
+    double ticks = 0;     ///< of the triggers, those passed from tick to tick, without the strobes seen between them
+    double tick_seconds = 0;
     Mean baseline_median_adc, baseline_sigma_adc, spe_charge_adc, pretrace_peaks, beam_power_w;
 
     void merge(const TrendRow& later) noexcept;
@@ -76,9 +77,16 @@ class TrendTable {
     std::uint64_t first_recent_ = 0;  ///< number of recent_.front()
     std::uint64_t first_of_run_ = 0;  ///< number of this run's first row
     bool row_open_ = false;           ///< recent_.back() may take further events
-    bool clock_known_ = false;        ///< the two below are those of the event before
-    std::uint64_t last_sequence_ = 0;
-    std::int64_t last_time_ps_ = 0;
+    /// An event of this run from which sequence and time are counted on.
+    struct Mark {
+        bool known = false;
+        std::uint64_t sequence = 0;
+        std::int64_t time_ps = 0;
+    };
+    Mark last_event_, last_tick_;
+    std::uint64_t others_since_tick_ = 0;  ///< events that are no ticks, since the last tick
+
+    static void pass(Mark& mark, const Event& event, std::uint64_t others, double& count, double& seconds) noexcept;
 };
 
 }  // namespace alleycat

@@ -1,5 +1,6 @@
 #include <QApplication>
 #include <QImage>
+#include <QTableWidget>
 #include <QTemporaryDir>
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -316,6 +317,30 @@ TEST_CASE("the cut flow stands side by side and adds up", "[gui][widget]") {
     CHECK(table.cell(9, 1) == "34");  // 1,728,206 less the sum of its cuts
 }
 
+TEST_CASE("four windows of a cut flow have room for their counts", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 1'728'430);
+    auto run = std::make_shared<RunDescription>(*snapshot->run);
+    for (const char* name : {"before_2ms", "before_4ms"}) {
+        snapshot->cut_flow.push_back(snapshot->cut_flow[1]);
+        snapshot->cut_flow.back().window = name;
+        run->windows.push_back(run->windows[0]);
+        run->windows.back().name = name;
+    }
+    snapshot->run = run;
+    Shown shown{fake::live(snapshot)};
+    const auto* table = shown.window.cut_flow().findChild<QTableWidget*>();
+    REQUIRE(table != nullptr);
+    REQUIRE(table->columnCount() == 9);
+    for (int column = 1; column < 9; ++column) {
+        CHECK(table->isColumnHidden(column) == (column % 2 == 0));  // the shares
+        if (column % 2 == 1) {
+            const QString count = table->item(0, column)->text();
+            CHECK(table->columnWidth(column) >= QFontMetrics{table->item(0, column)->font()}.horizontalAdvance(count));
+        }
+    }
+    CHECK(table->item(7, 7)->toolTip() == "pretrace_peaks <= 3\n1.10 % of before_4ms");  // 18,940 of 1,728,206
+}
+
 TEST_CASE("alarms: the active ones come first", "[gui][widget]") {
     Shown shown{fake::live(fake::snapshot(7.476, 100))};
     AlarmList& list = shown.window.alarms();
@@ -393,8 +418,13 @@ TEST_CASE("a thousand updates leave as many things on the screen as ten", "[gui]
 }
 
 TEST_CASE("the SPE charge stands with its error and with where it comes from", "[gui]") {
-    Calibration c{.from_sequence = 72'000, .spe_charge_adc = 70.314, .spe_charge_error_adc = 0.14, .fit_quality = 1.047,
-                  .block = 0, .peaks = 201'300, .origin = CalibrationOrigin::fitted};
+    Calibration c{.from_sequence = 72'000,
+                  .spe_charge_adc = 70.314,
+                  .spe_charge_error_adc = 0.14,
+                  .fit_quality = 1.047,
+                  .block = 0,
+                  .peaks = 201'300,
+                  .origin = CalibrationOrigin::fitted};
     CHECK(spe_charge_text(c) == QStringLiteral("70.31 ± 0.14 ADC·sample, χ²/ndf 1.05"));
     CHECK(spe_charge_tooltip(c).contains(QStringLiteral("block 0")));
     c.origin = CalibrationOrigin::kept;
@@ -499,6 +529,7 @@ TEST_CASE("a station of strobes calls its background so, and shows what one stan
     CHECK(shown.window.excess().words().contains(count_text(123'456)));
     CHECK(shown.window.excess().legend().contains("6 ≤ keVee &lt; 30"));
     CHECK(shown.window.discriminant().legend().contains("strobe"));
+    CHECK(tile(fake::live(snapshot), "TRIGGER RATE").detail == "ticks: nominal 60 Hz");
 
     auto none = fake::snapshot(7.476, 101);
     none->background = Background::none;
