@@ -232,7 +232,7 @@ def check_wrong_sample_type(folder):
     changed = folder / "changed.toml"
     for names, replacements in ((["sample type", "int16", "int8"], [('sample_type = "int8"', 'sample_type = "int16"'), ('codes = ', '# codes = ')]),
                                 (["sample period", "1000", "2000"], [("sample_period_ps = 2000 ", "sample_period_ps = 1000 "), ("samples = 35000", "samples = 70000")]),
-                                (["channel", "nai", "csi"], [('"csi"', '"nai"')])):
+                                (["channel", "nai", "csi"], [('name = "csi"', 'name = "nai"'), ('signal = "csi"', 'signal = "nai"')])):
         text = CSI.read_text()
         for old, new in replacements:
             assert old in text
