@@ -571,7 +571,7 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     REQUIRE(tick_taken(state, std::int8_t{2}));
     REQUIRE_FALSE(tick_taken(state, std::int8_t{3}));
     REQUIRE_FALSE(tick_taken(state, std::int8_t{-2}));
-    REQUIRE_FALSE(tick_taken(0, std::uint32_t{3}));  // more ticks than there are bytes
+    REQUIRE_FALSE(tick_taken(0, std::uint32_t{4}));  // a tick more than there are bytes
     const Bytes dead = encode_dead_time(1, 2, {5, 9, 10, 20, 1});
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody + offsetof(DeadTime, reason), std::uint8_t{4}))));
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody, std::uint64_t{10}))));  // first after last

@@ -49,6 +49,7 @@ class QuietSource final : public RecordSource {
         header.samples_per_channel = board_.samples;
         frame_.tick = at_++;
         frame_.charge_pc = 1;
+        frame_.flavor = 1;
         due_ = true;
         return Next::record;
     }
