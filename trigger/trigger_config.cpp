@@ -274,6 +274,13 @@ class TriggerParser {
         config_.calibration = parse_calibration(calibration, config_.spe_charge_adc);
         const double fallback_ns = 75e-3 * static_cast<double>(config_.sample_period_ps);  // whole samples
         config_.calibration.baseline_samples = samples(calibration, "baseline_ns", fallback_ns, 1, 0);
+        const SpeFitConfig& fit = config_.calibration.fit;
+        for (const Detector& detector : config_.detectors) {
+            const bool fits = fit.min_adc < detector.spe_charge_adc && detector.spe_charge_adc < fit.max_adc;
+            if (config_.calibration.source == CalibrationConfig::Source::none || fits) continue;
+            calibration.problem("spe_min_adc", fmt::format("spe_charge_adc = {} of detector {} is not between {} and {}",
+                                                           detector.spe_charge_adc, detector.name, fit.min_adc, fit.max_adc));
+        }
         calibration.finish();
     }
 

@@ -306,14 +306,15 @@ TEST_CASE("recorded charges apply from their sequence on, and nothing is fitted"
 }
 
 TEST_CASE("each detector has its own histogram and charge", "[trigger][calibration]") {
-    Line line{{.config = blocks_of(1'000), .detectors = 2}};
+    Line line{{.config = blocks_of(1'000), .detectors = 2, .detector_charges = {65, 85}}};
     for (std::uint64_t s = 0; s < 2'001; ++s) {
         const auto detector = static_cast<std::uint16_t>(s % 2);
         line.take(trigger_at(s, 0), twenty_peaks(detector == 0 ? 60 : 80, s, detector));
     }
     line.finish();
     REQUIRE(line.announced.size() == 4);
-    CHECK(line.announced[1].detector == 1);
+    CHECK(line.announced[0] == Calibration{.spe_charge_adc = 65});
+    CHECK(line.announced[1] == Calibration{.spe_charge_adc = 85, .detector = 1});
     for (const std::size_t d : {0u, 1u}) {
         const Calibration& c = line.announced[2 + d];
         CHECK(c.detector == d);
@@ -327,8 +328,8 @@ TEST_CASE("each detector has its own histogram and charge", "[trigger][calibrati
 TEST_CASE("each of several detectors begins with the charge configured for it", "[trigger][calibration]") {
     Doorbell bell;
     CounterRegistry registry;
-    CalibrationKeeper keeper{{.config = {}, .spe_charge_adc = 68, .detectors = 3, .detector_charges = {60, 61, 62}}, bell,
-                             registry};
+    CalibrationKeeper keeper{
+        {.config = {}, .spe_charge_adc = 68, .detectors = 3, .detector_charges = {60, 61, 62}}, bell, registry};
     REQUIRE(keeper.admit({})->spe_charge_adc == 60);
     REQUIRE(std::ranges::equal(keeper.in_force(), std::array{60.0, 61.0, 62.0}));
     for (const double charge : {60.0, 61.0, 62.0}) {

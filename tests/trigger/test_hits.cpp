@@ -254,6 +254,9 @@ TEST_CASE("what hits cannot have is refused", "[trigger][hits][config]") {
                  "is detector 'd' already"));
     REQUIRE(says(with("detector = [{name = \"d\", channel = \"high\"}, {name = \"e\", channel = \"other\"}]\n"),
                  "samples otherwise"));
+    REQUIRE(says(with("detector = [{name = \"d\", channel = \"high\", spe_charge_adc = 45}]\n"
+                      "calibration = {source = \"fit\"}\n"),
+                 "spe_charge_adc = 45 of detector d is not between 50 and 100"));
     REQUIRE(says(with("signal = \"high\"\ntick_position_ns = 2000\n"), "lies behind the trace"));
     REQUIRE(says(problems_of(kTick + kTrigger + "signal = \"high\"\n" + kWindow +
                              "[[trigger.window]]\nname = \"d\"\n"

@@ -19,6 +19,8 @@ CalibrationKeeper::CalibrationKeeper(Setup setup, Doorbell& fitted, CounterRegis
     setup.detector_charges.resize(setup.detectors, setup.spe_charge_adc);
     for (std::uint32_t d = 0; d < setup.detectors; ++d) {
         put_in_force(Calibration{.spe_charge_adc = setup.detector_charges[d], .detector = d});
+        fit_configs_.push_back(config_.fit);
+        fit_configs_.back().start_adc = setup.detector_charges[d];
     }
     if (!setup.recorded && config_.source == CalibrationConfig::Source::fit) {
         fitter_ = std::make_unique<Worker>("calibration", [this](const std::stop_token& stop) { fit_loop(stop); });
@@ -125,8 +127,8 @@ void CalibrationKeeper::fit_loop(const std::stop_token& stop) {
             continue;
         }
         fit_results_.clear();
-        for (const SpeHistogram& histogram : to_fit_->histograms)
-            fit_results_.push_back(fit_spe(histogram, config_.fit));
+        for (std::size_t d = 0; d < fit_configs_.size(); ++d)
+            fit_results_.push_back(fit_spe(to_fit_->histograms[d], fit_configs_[d]));
         fitting_.store(Fitting::done, std::memory_order_release);
         fitted_.ring();
     }

@@ -32,7 +32,7 @@ class CalibrationKeeper {
         CalibrationConfig config;
         double spe_charge_adc = 70;  ///< configured: in force until the first good fit [ADC x sample]
         std::size_t detectors = 1;
-        std::vector<double> detector_charges{};  ///< configured, by detector; empty: spe_charge_adc for all
+        std::vector<double> detector_charges{};              ///< configured, by detector; empty: spe_charge_adc for all
         std::optional<std::vector<Calibration>> recorded{};  ///< of a run that is replayed: these, and no fits
     };
     /// What an admitted trigger needs to know.
@@ -86,11 +86,12 @@ class CalibrationKeeper {
     Counter& fits_;
     Counter& kept_;
     Counter& peaks_;
-    std::vector<double> in_force_;      // by detector
-    std::vector<Calibration> last_;     // put in force last, by detector
-    std::deque<Calibration> due_;       // in force, not yet fetched
-    std::deque<Calibration> recorded_;  // not yet in force
-    std::deque<Block> blocks_;          // oldest first; the last one is being filled
+    std::vector<SpeFitConfig> fit_configs_;  // by detector: each starts from its own configured charge
+    std::vector<double> in_force_;           // by detector
+    std::vector<Calibration> last_;          // put in force last, by detector
+    std::deque<Calibration> due_;            // in force, not yet fetched
+    std::deque<Calibration> recorded_;       // not yet in force
+    std::deque<Block> blocks_;               // oldest first; the last one is being filled
 
     // Shared with the fit's thread: it owns `to_fit_` and `fits_done_` from asked to done.
     enum class Fitting : std::uint8_t { idle, asked, done };
