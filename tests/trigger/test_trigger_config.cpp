@@ -124,7 +124,7 @@ below = "rise_10_90_ns"
     REQUIRE_FALSE(config.cuts[2].needs_arrival);
 }
 
-TEST_CASE("without a table the SPE charge stays as configured; with one every key is read", "[trigger][config]") {
+TEST_CASE("without a table the SPE charge stays as configured, and with one every key is read", "[trigger][config]") {
     const std::string trigger = "[trigger]\nsignal = \"csi\"\ntick_position_ns = 54950\nspe_charge_adc = 68\n";
     CHECK(config_of(trigger + kWindow).calibration.source == CalibrationConfig::Source::none);
     const CalibrationConfig usual = config_of(trigger + "[trigger.calibration]\nsource = \"fit\"\n" + kWindow).calibration;
