@@ -58,7 +58,7 @@ def check_command_line(folder):
     refused("run", "--config", CSI, "--seconds", "-1", status=2, names="--seconds")
     refused("run", "--config", CSI, "--second", "1", status=2, names="--second")
     refused("replay", "--config", CSI, status=2, names="INPUT")
-    refused("replay", folder, "--config", CSI, "--jobs", "--kernels", "0", status=2, names="--jobs")
+    refused("replay", folder, "--config", CSI, "--jobs", "0", status=2, names="--jobs")
     refused("simulate", "--config", CSI, "--output", "x", "--triggers", "0", "--seed", "1", status=2, names="--triggers")
     refused("simulate", "--config", CSI, "--output", "x", "--triggers", "1", status=2, names="--seed")
     refused("simulate", "--config", CSI, "--output", "x", "--triggers", "1", "--seed", "1", "--format", "root", status=2, names="--format")
@@ -185,7 +185,7 @@ def check_damaged_hdf5(folder):
     damaged.write_bytes(data)
     refused("verify", damaged, status=1, names="damaged.h5")
     for jobs, out in ((1, folder / "out1.h5"), (2, folder / "out2.h5")):
-        done = alleycat("replay", damaged, "--config", CSI, "--output", out, "--jobs", "--kernels", jobs, status=1)
+        done = alleycat("replay", damaged, "--config", CSI, "--output", out, "--jobs", jobs, status=1)
         last = done.stderr.splitlines()[-1]
         assert last == f"alleycat: {damaged}: cannot read rows {first} to {end} of /raw/pci5153/samples: data error detected by Fletcher32 checksum", last
         with h5py.File(out) as file:
