@@ -36,7 +36,7 @@ struct TickChannel {
 /// The ticks of boards that trigger themselves: they come apart from the hits, through one board's source.
 struct HitTicks {
     std::uint16_t board = 0;
-    ChannelRef channel;  ///< of TickSource::channel: its hits are the ticks
+    ChannelRef channel;                            ///< of TickSource::channel: its hits are the ticks
     std::int64_t max_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
 
     friend bool operator==(const HitTicks&, const HitTicks&) = default;

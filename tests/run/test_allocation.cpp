@@ -74,7 +74,9 @@ class QuietSource final : public RecordSource {
 /// Allocations while a whole run of so many triggers goes from a reader thread through ring, builder, two workers of
 /// the trigger stage and the beam join into the frame buffer.
 std::uint64_t allocations_of(std::uint64_t triggers) {
-    const StationSetup setup = csi_station();
+    StationSetup setup = csi_station();
+    setup.trigger.beam_monitor =
+        BeamMonitor{.channel = {0, 1, true}, .pulse = {.threshold_adc = 10}, .end = 35'000, .baseline_samples = 20'000};
     const auto sources = make_live_sources(setup, 1);
     const RunDescription run = describe_run(setup, 1, sources);
     CounterRegistry registry;
@@ -88,6 +90,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
     builder_config.mode = WhenFull::wait;
     EventBuilder builder{inputs, builder_config, registry};
     BeamJoin join{setup.beam, std::nullopt, registry};
+    BeamIndexCheck index_check{setup.beam, true, registry};
     Ring frames{1u << 22};
     CalibrationConfig calibration_config;  // one block, never fitted: its peaks are collected
     calibration_config.source = CalibrationConfig::Source::fit;
@@ -143,6 +146,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             (void)frames.next();
             frames.release();
             join.add(job->trigger.sequence, job->tick, job->trigger.time_ps, job->trigger.utc_ns);
+            index_check.add(job->event);
             builder.release(job->consumed);
             workers.pop();
             busy = true;
@@ -155,12 +159,14 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             busy = true;
         }
         for (BeamResolution resolution; join.next(resolution);) answered += resolution.state == BeamState::on ? 1 : 0;
+        index_check.compare(join);
         if (!busy && !ended) bell.wait(seen, std::stop_token{});
     }
     reader.finish();
     const std::uint64_t after = allocations.load();
     CHECK(published == triggers);
     CHECK(answered == triggers);
+    CHECK(registry.get("beam_index.ticks").value() > triggers / 2);
     CHECK(peaks > triggers);  // the stage had something to do
     CHECK(registry.get("calibration.peaks").value() > triggers);
     return after - before;
