@@ -232,6 +232,10 @@ std::vector<std::size_t> detector_channels(const BoardInfo& board, const std::st
     return channels;
 }
 
+double trace_length_ns(const BoardInfo& board) {
+    return static_cast<double>(board.samples) * static_cast<double>(board.sample_period_ps) * 1e-3;
+}
+
 void require_fitting(const BoardInfo& board, const SimulatorConfig& config, std::size_t channels,
                      std::size_t per_detector) {
     const auto refuse = [&](const std::string& why) { throw UsageError{fmt::format("board {}: {}", board.name, why)}; };
@@ -244,7 +248,7 @@ void require_fitting(const BoardInfo& board, const SimulatorConfig& config, std:
     if (channels % per_detector != 0) {
         refuse(fmt::format("{} channels are no whole number of detectors of {}", channels, per_detector));
     }
-    const double trace_ns = static_cast<double>(board.samples) * static_cast<double>(board.sample_period_ps) * 1e-3;
+    const double trace_ns = trace_length_ns(board);
     if (config.trigger_position_ns >= trace_ns) {
         refuse(fmt::format("simulator.trigger_position_ns: {} lies behind the trace of {} ns",
                            config.trigger_position_ns, trace_ns));
@@ -252,10 +256,6 @@ void require_fitting(const BoardInfo& board, const SimulatorConfig& config, std:
     for (const ChannelInfo& channel : board.channels) {
         if (channel.code_map != "plain") refuse("channel " + channel.name + ": the hits' ADC leaves no codes out");
     }
-}
-
-double trace_length_ns(const BoardInfo& board) {
-    return static_cast<double>(board.samples) * static_cast<double>(board.sample_period_ps) * 1e-3;
 }
 
 }  // namespace
