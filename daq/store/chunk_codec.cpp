@@ -15,7 +15,6 @@ namespace alleycat::h5 {
 namespace {
 
 constexpr int kDeflateLevel = 1;  // level 6 gains 3 % on white noise and costs a factor of three
-constexpr std::size_t kChecksumBytes = 4;
 constexpr std::size_t kMostGain =
     2048;  // no filter here gains more (deflate 1032, lz4 255): a hostile size is not believed
 
@@ -81,7 +80,7 @@ void unshuffle(std::span<const std::byte> shuffled, std::size_t item_bytes, std:
 
 }  // namespace
 
-std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
+void Fletcher32::add(std::span<const std::byte> bytes) noexcept {
     // Sums modulo 65535 do not mind the order of bytes in a word: add little-endian words, turn the two sums at the
     // end. A row of eight words is four lanes of two: the even words are their low halves, the odd ones their high
     // halves, so that nothing has to be widened. In a block of kRows rows, word w of row k counts 8 (kRows - k) - w
@@ -91,7 +90,6 @@ std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
     using Lanes [[gnu::vector_size(4 * kLanes)]] = std::uint32_t;
     const std::byte* at = bytes.data();
     std::size_t words = bytes.size() / 2;
-    std::uint64_t sum1 = 0, sum2 = 0;
     for (; words >= kBlock; words -= kBlock) {
         Lanes first_even{}, first_odd{}, second_even{}, second_odd{};
         for (std::size_t k = 0; k < kRows; ++k, at += sizeof(Lanes)) {
@@ -108,28 +106,38 @@ std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
             plain += even + odd;
             weighted += kRowWords * (std::uint64_t{second_even[j]} + second_odd[j]) - 2 * j * even - (2 * j + 1) * odd;
         }
-        sum2 = (sum2 + kBlock * sum1 + weighted) % 65535;
-        sum1 = (sum1 + plain) % 65535;
+        sum2_ = (sum2_ + kBlock * sum1_ + weighted) % 65535;
+        sum1_ = (sum1_ + plain) % 65535;
+        anything_ = anything_ || plain != 0;
     }
-    bool anything = sum1 != 0 || sum2 != 0;
+    const auto add_word = [this](std::uint64_t word) {
+        sum1_ += word;
+        sum2_ += sum1_;
+        anything_ = anything_ || word != 0;
+    };
     for (; words > 0; --words, at += 2) {
         std::uint16_t word = 0;
         std::memcpy(&word, at, 2);
-        sum1 += word;
-        sum2 += sum1;
+        add_word(word);
     }
-    if (bytes.size() % 2 != 0) {
-        sum1 += static_cast<std::uint8_t>(*at);
-        sum2 += sum1;
-    }
+    if (bytes.size() % 2 != 0) add_word(static_cast<std::uint8_t>(*at));
+    sum1_ %= 65535;
+    sum2_ %= 65535;
+}
+
+std::uint32_t Fletcher32::value() const noexcept {
     // The folded sums of HDF5 are 65535, not 0, for a multiple of 65535, unless every word was zero.
-    if (!anything) anything = std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; });
-    const auto folded = [&](std::uint64_t sum) {
-        const auto rest = static_cast<std::uint32_t>(sum % 65535);
-        return rest == 0 && anything ? 65535u : rest;
+    const auto folded = [this](std::uint64_t sum) {
+        return sum == 0 && anything_ ? 65535u : static_cast<std::uint32_t>(sum);
     };
     const auto turned = [](std::uint32_t sum) { return (sum >> 8 | sum << 8) & 0xFFFFu; };
-    return turned(folded(sum2)) << 16 | turned(folded(sum1));
+    return turned(folded(sum2_)) << 16 | turned(folded(sum1_));
+}
+
+std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept {
+    Fletcher32 checksum;
+    checksum.add(bytes);
+    return checksum.value();
 }
 
 std::span<const std::byte> encode_chunk(std::span<const std::byte> chunk, std::size_t item_bytes,
@@ -189,7 +197,7 @@ std::optional<ChunkCodec> find_codec(hid_t creation, std::size_t chunk_bytes, st
 
 std::span<const std::byte> decode_chunk(std::span<const std::byte> packed, std::uint32_t skipped_filters,
                                         const ChunkCodec& codec, std::vector<std::byte>& plain,
-                                        std::vector<std::byte>& scratch) {
+                                        std::vector<std::byte>& scratch, std::optional<std::uint32_t> checksum) {
     const auto applied = [&](std::uint32_t filter) { return filter != 0 && (skipped_filters & filter) == 0; };
     std::span<const std::byte> bytes = packed;
     if (applied(codec.checksum)) {
@@ -197,7 +205,8 @@ std::span<const std::byte> decode_chunk(std::span<const std::byte> packed, std::
         std::uint32_t written = 0;
         std::memcpy(&written, bytes.data() + (bytes.size() - kChecksumBytes), kChecksumBytes);
         bytes = bytes.first(bytes.size() - kChecksumBytes);
-        if (fletcher32(bytes) != written) throw Error{"data error detected by Fletcher32 checksum"};
+        if ((checksum ? *checksum : fletcher32(bytes)) != written)
+            throw Error{"data error detected by Fletcher32 checksum"};
     }
     if (applied(codec.deflate) || applied(codec.blosc)) {
         if (codec.chunk_bytes / kMostGain > bytes.size()) throw Error{"a chunk is too short for what it should hold"};

@@ -17,7 +17,19 @@ namespace alleycat::h5 {
 
 inline constexpr int kBloscFilter = 32001;
 
+inline constexpr std::size_t kChecksumBytes = 4;  ///< of the Fletcher checksum behind a chunk, little endian
+
 /// HDF5's Fletcher checksum: 16-bit big-endian words, sums modulo 65535; an odd last byte counts as a high byte.
+class Fletcher32 {
+  public:
+    /// An even number of bytes, except in the last call.
+    void add(std::span<const std::byte> bytes) noexcept;
+    [[nodiscard]] std::uint32_t value() const noexcept;
+
+  private:
+    std::uint64_t sum1_ = 0, sum2_ = 0;
+    bool anything_ = false;  ///< but zeros
+};
 [[nodiscard]] std::uint32_t fletcher32(std::span<const std::byte> bytes) noexcept;
 
 /// Compresses `chunk` (items of `item_bytes`) and appends the checksum, as the filters of the dataset expect it.
@@ -36,9 +48,11 @@ struct ChunkCodec {
 
 /// The chunk_bytes that `packed` was made of; they stand in `packed` or in one of the buffers. Throws Error saying what
 /// is wrong when the checksum or the compressed data are, never returns anything else than what was written.
+/// checksum  of all bytes but the last four, when it was taken while they were read
 [[nodiscard]] std::span<const std::byte> decode_chunk(std::span<const std::byte> packed, std::uint32_t skipped_filters,
                                                       const ChunkCodec& codec, std::vector<std::byte>& plain,
-                                                      std::vector<std::byte>& scratch);
+                                                      std::vector<std::byte>& scratch,
+                                                      std::optional<std::uint32_t> checksum = std::nullopt);
 
 /// Makes filter 32001 known to HDF5 from the blosc library we link: our own readers need no plugin.
 void register_blosc_filter();

@@ -18,10 +18,10 @@ namespace alleycat::h5 {
 
 /// One dataset, any rank, read by rows along its first dimension.
 ///
-/// The calling thread alone speaks to HDF5: it fetches the chunks as they stand in the file. Checksum and decompression
-/// are ours and go to `decode_threads` threads, some chunks ahead; with one they are done in the calling thread. What
-/// our writer did not write (no chunks, other filters or types: a file that was repacked) is read through HDF5's own
-/// pipeline. A damaged chunk is an Error when its rows are asked for, not before.
+/// The calling thread alone speaks to HDF5: it asks where the chunks stand in the file. Reading them, their checksum
+/// and decompression are ours and go to `decode_threads` threads, some chunks ahead; with one they are done in the
+/// calling thread. What our writer did not write (no chunks, other filters or types: a file that was repacked) is read
+/// through HDF5's own pipeline. A damaged chunk is an Error when its rows are asked for, not before.
 class ChunkReader {
   public:
     /// type  of the rows' elements in memory. Throws Error when the dataset cannot be opened.
@@ -37,6 +37,8 @@ class ChunkReader {
   private:
     struct Chunk {
         std::uint32_t skipped_filters = 0;
+        std::optional<std::uint64_t> stands_at;  ///< in the file; nullopt: `packed` is filled
+        std::optional<std::uint32_t> checksum;   ///< of `packed` but its last four bytes, taken while it was read
         std::vector<std::byte> packed, plain, scratch;
         std::span<const std::byte> rows;  ///< in `packed` or `plain`
         std::exception_ptr failure;       ///< it could not even be fetched
@@ -47,8 +49,11 @@ class ChunkReader {
     [[nodiscard]] std::span<const std::byte> rows_of_chunk(std::uint64_t index);
     void fetch_ahead();
     void fetch(std::uint64_t index, Chunk& into);
-    void fetch_packed(std::uint64_t index, Chunk& into);
+    void make_room(Chunk& into, hsize_t bytes) const;
+    void find_packed(std::uint64_t index, Chunk& into) const;
+    void fetch_packed(std::uint64_t index, Chunk& into) const;
     void fetch_plain(std::uint64_t index, Chunk& into);
+    void read_packed(Chunk& chunk) const;
     void decode(Chunk& chunk) const;
     [[nodiscard]] const Chunk& oldest();
     void drop_oldest();
@@ -59,6 +64,7 @@ class ChunkReader {
     std::uint64_t rows_ = 0, rows_per_chunk_ = 0, chunks_ = 0;
     std::size_t row_bytes_ = 0;
     std::optional<ChunkCodec> codec_;  ///< nullopt: HDF5 has to read it
+    std::optional<int> descriptor_;    ///< HDF5's of the file, for reads at a place; nullopt: HDF5 has to fetch chunks
 
     std::uint64_t oldest_ = 0, next_ = 0;  ///< chunks [oldest_, next_) are under way
     Doorbell decoded_;

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/ostream_sink.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <memory>
@@ -112,6 +113,39 @@ TEST_CASE("no ring of a doorbell is lost between two threads that wait for each 
     other.finish();
     REQUIRE(ping.value() == kRounds);
     REQUIRE(pong.value() == kRounds);
+}
+
+TEST_CASE("a doorbell wakes all who wait, whoever rings", "[core][threads]") {
+    constexpr int kRings = 20'000;
+    Doorbell bell, all_awake;
+    std::atomic<int> rung{0}, ended{0};
+    std::vector<std::unique_ptr<Worker>> threads;
+    for (int t = 0; t < 3; ++t) {
+        threads.push_back(std::make_unique<Worker>("waits", [&](const std::stop_token& stop) {
+            for (;;) {
+                const std::uint32_t seen = bell.value();
+                if (rung.load(std::memory_order_relaxed) == 2 * kRings) break;
+                bell.wait(seen, stop);  // a lost ring would leave it here for ever
+            }
+            ++ended;
+            all_awake.ring();
+        }));
+    }
+    for (int t = 0; t < 2; ++t) {
+        threads.push_back(std::make_unique<Worker>("rings", [&](const std::stop_token&) {
+            for (int i = 0; i < kRings; ++i) {
+                rung.fetch_add(1, std::memory_order_relaxed);
+                bell.ring();
+            }
+        }));
+    }
+    for (;;) {
+        const std::uint32_t seen = all_awake.value();
+        if (ended == 3) break;
+        all_awake.wait(seen, {});
+    }
+    for (auto& thread : threads) thread->finish();
+    REQUIRE(bell.value() == 2 * kRings);
 }
 
 TEST_CASE("counters count what several threads add", "[core][threads]") {

@@ -44,6 +44,11 @@ TEST_CASE("the fast checksum equals the one done word by word, at every length",
                           std::size_t{4097}, std::size_t{5000}, std::size_t{100'001}}) {
         const std::vector<std::byte> bytes = noise(n, static_cast<unsigned>(n));
         REQUIRE(h5::fletcher32(bytes) == slow_fletcher32(bytes));
+        h5::Fletcher32 in_pieces;  // of an even number of bytes but the last
+        for (std::size_t at = 0; at < n; at += 4098) {
+            in_pieces.add(std::span{bytes}.subspan(at, std::min<std::size_t>(4098, n - at)));
+        }
+        REQUIRE(in_pieces.value() == slow_fletcher32(bytes));
     }
     const std::vector<std::byte> ones(30'000, std::byte{0xFF}), zeros(3000);
     REQUIRE(h5::fletcher32(ones) == slow_fletcher32(ones));

@@ -75,7 +75,7 @@ struct Where {
 Where chunk_in(const std::filesystem::path& path, hsize_t row) {
     const h5::Handle file = open(path);
     const h5::Handle dataset{H5Dopen2(file.get(), "numbers", H5P_DEFAULT)};
-    const std::array<hsize_t, 2> offset{row, 0};
+    const std::array<hsize_t, 2> offset{row, 0};  // of a dataset of one dimension the first counts
     unsigned mask = 0;
     haddr_t at = 0;
     hsize_t bytes = 0;
@@ -190,6 +190,73 @@ TEST_CASE("a chunk that was never written is refused, not made up", "[store][hos
     h5::ChunkReader reader{file.get(), "numbers", H5T_NATIVE_UINT16, threads};
     REQUIRE_THAT(refusal(reader, 250),
                  Catch::Contains("cannot read rows 200 to 299 of /numbers: a chunk was never written"));
+}
+
+TEST_CASE("a dataset of more chunks than are walked over is read as well, damage included", "[store][threads]") {
+    constexpr std::size_t kMany = 40'000;
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    {
+        h5::prepare();
+        const h5::Handle file{H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT)};
+        const hsize_t size = kMany, chunk = 1;
+        const h5::Handle space{H5Screate_simple(1, &size, nullptr)};
+        const h5::Handle creation{H5Pcreate(H5P_DATASET_CREATE)};
+        H5Pset_chunk(creation.get(), 1, &chunk);
+        H5Pset_fletcher32(creation.get());
+        const h5::Handle dataset{H5Dcreate2(file.get(), "numbers", H5T_NATIVE_UINT16, space.get(), H5P_DEFAULT,
+                                            creation.get(), H5P_DEFAULT)};
+        std::vector<std::uint16_t> numbers;
+        for (std::size_t r = 0; r < kMany; ++r) numbers.push_back(element(r, 0));
+        REQUIRE(H5Dwrite(dataset.get(), H5T_NATIVE_UINT16, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()) >= 0);
+    }
+    const unsigned threads = GENERATE(1u, 3u);
+    const auto value = [](h5::ChunkReader& reader, std::size_t row) {
+        std::uint16_t one = 0;
+        reader.read(row, 1, std::as_writable_bytes(std::span{&one, 1}));
+        return one;
+    };
+    {
+        const h5::Handle file = open(path);
+        h5::ChunkReader reader{file.get(), "numbers", H5T_NATIVE_UINT16, threads};
+        std::size_t wrong = 0;
+        for (std::size_t r = 0; r < kMany; ++r) wrong += value(reader, r) == element(r, 0) ? 0 : 1;
+        REQUIRE(wrong == 0);
+    }
+    flip_byte(path, chunk_in(path, 35'000).at);
+    const h5::Handle file = open(path);
+    h5::ChunkReader reader{file.get(), "numbers", H5T_NATIVE_UINT16, threads};
+    REQUIRE(value(reader, 34'999) == element(34'999, 0));
+    REQUIRE_THROWS_WITH(value(reader, 35'000),
+                        "cannot read rows 35000 to 35000 of /numbers: data error detected by Fletcher32 checksum");
+    REQUIRE(value(reader, 35'001) == element(35'001, 0));
+}
+
+TEST_CASE("a file with a user block before it is read as well", "[store][threads]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    {
+        h5::prepare();
+        const h5::Handle places{H5Pcreate(H5P_FILE_CREATE)};
+        H5Pset_userblock(places.get(), 512);
+        const h5::Handle file{H5Fcreate(path.c_str(), H5F_ACC_TRUNC, places.get(), H5P_DEFAULT)};
+        const hsize_t size = 100, chunk = 10;
+        const h5::Handle space{H5Screate_simple(1, &size, nullptr)};
+        const h5::Handle creation{H5Pcreate(H5P_DATASET_CREATE)};
+        H5Pset_chunk(creation.get(), 1, &chunk);  // no checksum: nothing would tell a wrong place
+        const h5::Handle dataset{H5Dcreate2(file.get(), "numbers", H5T_NATIVE_UINT16, space.get(), H5P_DEFAULT,
+                                            creation.get(), H5P_DEFAULT)};
+        std::vector<std::uint16_t> numbers;
+        for (std::size_t r = 0; r < size; ++r) numbers.push_back(element(r, 0));
+        REQUIRE(H5Dwrite(dataset.get(), H5T_NATIVE_UINT16, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()) >= 0);
+    }
+    const h5::Handle file = open(path);
+    h5::ChunkReader reader{file.get(), "numbers", H5T_NATIVE_UINT16, 2};
+    std::vector<std::uint16_t> numbers(100);
+    reader.read(0, 100, std::as_writable_bytes(std::span{numbers}));
+    std::size_t wrong = 0;
+    for (std::size_t r = 0; r < 100; ++r) wrong += numbers[r] == element(r, 0) ? 0 : 1;
+    REQUIRE(wrong == 0);
 }
 
 TEST_CASE("a reader that nobody asks any more ends with its threads", "[store][threads]") {
