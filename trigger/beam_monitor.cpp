@@ -43,11 +43,11 @@ std::optional<BeamMonitor> parse_beam_monitor(ConfigSection& root, const Station
     return monitor;
 }
 
-BeamPulseFinder::BeamPulseFinder(const BeamMonitor& config, const std::vector<BoardInfo>& boards)
+BeamPulseFinder::BeamPulseFinder(const BeamMonitor& config, const std::vector<BoardInfo>& boards, Kernels kernels)
     : config_{config},
       channel_{boards.at(config.channel.board).channels.at(config.channel.channel)},
       sample_period_ps_{boards.at(config.channel.board).sample_period_ps},
-      trace_{boards.at(config.channel.board).samples} {
+      trace_{boards.at(config.channel.board).samples, kernels} {
     pulses_.reserve(boards.at(config.channel.board).samples / 2 + 1);
 }
 

@@ -31,7 +31,7 @@ struct BeamMonitor {
 class BeamPulseFinder {
   public:
     /// boards  as found, in the station's order
-    BeamPulseFinder(const BeamMonitor& config, const std::vector<BoardInfo>& boards);
+    BeamPulseFinder(const BeamMonitor& config, const std::vector<BoardInfo>& boards, Kernels kernels);
 
     /// Whether a pulse begins in the beam's window. Allocates only for a trace longer than any before.
     [[nodiscard]] bool sees_pulse(const Trigger& trigger);

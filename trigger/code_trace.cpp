@@ -54,7 +54,7 @@ std::int32_t find_median(const Codes& codes, std::int32_t guess) noexcept {
 
 void CodeTrace::make_room(std::size_t samples) {
     marks_.resize(std::max(marks_.size(), samples / 64 + 1));
-    runs_.resize(std::max(runs_.size(), 32 * marks_.size() + 4));
+    runs_.resize(std::max(runs_.size(), 32 * marks_.size() + 1));
     heights_.resize(std::max(heights_.size(), samples));
     stretches_.resize(std::max(stretches_.size(), most_stretches(samples)));
 }

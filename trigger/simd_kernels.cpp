@@ -1,7 +1,6 @@
 #include "trigger/simd_kernels.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "trigger/kernels.hpp"
 
@@ -60,63 +59,53 @@ HWY_INLINE Extremes ExtremesOf(D d, hn::Vec<D> lowest, hn::Vec<D> highest) {
 }
 #endif
 
-/// A word of comparisons after the other, and the extremes so far.
-template <class Key>
-class Marker {
-  public:
-    HWY_INLINE Marker(Key first, Key flip, Key limit)
-        : flip_{hn::Set(d_, flip)},
-          limit_{hn::Set(d_, limit)},
-          lowest_{hn::Set(d_, static_cast<Key>(first ^ flip))},
-          highest_{lowest_} {}
-    HWY_INLINE std::uint64_t Word(const Key* codes) {
-        const std::size_t lanes = hn::Lanes(d_);
-        std::uint64_t word = 0;
+/// One word of comparisons; the extremes so far.
+template <class D, class Key>
+HWY_INLINE std::uint64_t MarkWord(D d, const Key* codes, hn::Vec<D> flips, hn::Vec<D> limits, hn::Vec<D>& lowest,
+                                  hn::Vec<D>& highest) {
+    const std::size_t lanes = hn::Lanes(d);
+    const auto below = [&](std::size_t i) HWY_ATTR {
+        const auto keys = hn::Xor(hn::LoadU(d, codes + i), flips);
+        lowest = hn::Min(lowest, keys);
+        highest = hn::Max(highest, keys);
+        return hn::Gt(limits, keys);
+    };
+    std::uint64_t word = 0;
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET > HWY_AVX3
-        // Where masks are vectors, bits are made from bytes: of two masks of 16-bit lanes at once.
-        if constexpr (sizeof(Key) == 2) {
-            const hn::Repartition<std::uint8_t, D> d8;
-            ALLEYCAT_UNROLL
-            for (std::size_t i = 0; i < kWord; i += 2 * lanes) {
-                const auto first = hn::BitCast(d8, hn::VecFromMask(d_, Below(codes + i)));
-                const auto second = hn::BitCast(d8, hn::VecFromMask(d_, Below(codes + i + lanes)));
-                word |= BitsOf(d8, hn::MaskFromVec(hn::ConcatEven(d8, second, first))) << i;
-            }
-            return word;
-        }
-#endif
+    // Where masks are vectors, bits are made from bytes: of two masks of 16-bit lanes at once.
+    if constexpr (sizeof(Key) == 2) {
+        const hn::Repartition<std::uint8_t, D> d8;
         ALLEYCAT_UNROLL
-        for (std::size_t i = 0; i < kWord; i += lanes) word |= BitsOf(d_, Below(codes + i)) << i;
+        for (std::size_t i = 0; i < kWord; i += 2 * lanes) {
+            const auto first = hn::BitCast(d8, hn::VecFromMask(d, below(i)));
+            const auto second = hn::BitCast(d8, hn::VecFromMask(d, below(i + lanes)));
+            word |= BitsOf(d8, hn::MaskFromVec(hn::ConcatEven(d8, second, first))) << i;
+        }
         return word;
     }
-    HWY_INLINE Extremes Result() const { return ExtremesOf(d_, lowest_, highest_); }
-
-  private:
-    using D = hn::CappedTag<Key, sizeof(Key) == 1 ? kWord : kWord / 2>;
-    static constexpr D d_{};
-
-    HWY_INLINE hn::Mask<D> Below(const Key* codes) {
-        const auto keys = hn::Xor(hn::LoadU(d_, codes), flip_);
-        lowest_ = hn::Min(lowest_, keys);
-        highest_ = hn::Max(highest_, keys);
-        return hn::Gt(limit_, keys);
-    }
-
-    hn::Vec<D> flip_, limit_, lowest_, highest_;
-};
+#endif
+    ALLEYCAT_UNROLL
+    for (std::size_t i = 0; i < kWord; i += lanes) word |= BitsOf(d, below(i)) << i;
+    return word;
+}
 
 template <class Key>
 HWY_INLINE Extremes MarkBelow(const Key* HWY_RESTRICT codes, std::size_t n, Key flip, Key limit,
                               std::uint64_t* HWY_RESTRICT words) {
-    Marker<Key> marker{codes[0], flip, limit};
-    std::size_t at = 0;
-    for (; at + kWord <= n; at += kWord) words[at / kWord] = marker.Word(codes + at);
-    if (at < n) {
+    const hn::CappedTag<Key, kWord / sizeof(Key)> d;
+    const auto flips = hn::Set(d, flip);
+    const auto limits = hn::Set(d, limit);
+    auto lowest = hn::Set(d, static_cast<Key>(codes[0] ^ flip));
+    auto highest = lowest;
+    const std::size_t whole = n / kWord;
+    for (std::size_t w = 0; w < whole; ++w) words[w] = MarkWord(d, codes + w * kWord, flips, limits, lowest, highest);
+    if (const std::size_t left = n % kWord; left != 0) {
         Key rest[kWord];  // filled up with its last code, so that the extremes stay what they are
-        std::fill(std::copy(codes + at, codes + n, rest), rest + kWord, codes[n - 1]);
-        words[at / kWord] = marker.Word(rest) & ((std::uint64_t{1} << (n - at)) - 1);
+        std::fill(std::copy(codes + whole * kWord, codes + n, rest), rest + kWord, codes[n - 1]);
+        const std::uint64_t word = MarkWord(d, rest, flips, limits, lowest, highest);
+        words[whole] = word & ((std::uint64_t{1} << left) - 1);
     }
-    return marker.Result();
+    return ExtremesOf(d, lowest, highest);
 }
 Extremes MarkBelow8(const Key8* codes, std::size_t n, Key8 flip, Key8 limit, std::uint64_t* words) {
     return MarkBelow(codes, n, flip, limit, words);
@@ -136,68 +125,89 @@ struct RunSteps {
     int shift[6] = {};  // 1 + 1 + 2 + 4 + 8 + 16 + 32 = 64
 };
 
-/// Where runs that are long enough by then begin and end to be so. `before`: the words before these words. The bits
-/// that decide about a word reach 63 bits back, so not further than into the word before.
+/// The bits at which a run is long enough or goes on, and in `earlier` the same moved by one: whether the sample before
+/// was one. `before`: the words before these words. What decides about a word reaches 63 bits back, so not further than
+/// into the word before.
 template <class D>
-HWY_INLINE hn::Vec<D> ChangesIn(D, hn::Vec<D> before, hn::Vec<D> words, const RunSteps& steps) {
+HWY_INLINE hn::Vec<D> LongRuns(D, hn::Vec<D> before, hn::Vec<D> words, const RunSteps& steps, hn::Vec<D>& earlier) {
     for (int s = 0; s < steps.count; ++s) {
         const int shift = steps.shift[s];
         const auto moved = hn::Or(hn::ShiftLeftSame(words, shift), hn::ShiftRightSame(before, 64 - shift));
         words = hn::And(words, moved);
         before = hn::And(before, hn::ShiftLeftSame(before, shift));
     }
-    return hn::Xor(words, hn::Or(hn::ShiftLeft<1>(words), hn::ShiftRight<63>(before)));
+    earlier = hn::Or(hn::ShiftLeft<1>(words), hn::ShiftRight<63>(before));
+    return words;
 }
 
-/// Writes down positions of changes: begins and ends in turn.
-class EdgeList {
+/// Writes runs down, word after word.
+class RunList {
   public:
-    HWY_INLINE EdgeList(std::int32_t* edges, int min_samples) : edges_{edges}, lag_{min_samples - 1} {}
-    HWY_INLINE void Add(std::uint64_t changes, std::size_t word) {
-        const auto end = static_cast<std::int32_t>(word * kWord);
-        const std::int32_t begin = end - lag_;  // a begin is noticed that much late
-        std::int32_t next = count_ % 2 == 0 ? begin : end;
-        for (; changes != 0; changes &= changes - 1) {
-            const std::size_t at = hwy::Num0BitsBelowLS1Bit_Nonzero64(changes);
-            edges_[count_++] = next + static_cast<std::int32_t>(at);
-            next ^= begin ^ end;
+    HWY_INLINE RunList(Peak* runs, int min_samples) : runs_{runs}, next_{runs}, lag_{min_samples - 1} {}
+    HWY_INLINE void Add(std::uint64_t runs, std::uint64_t earlier, std::size_t word) {
+        std::uint64_t begins = runs & ~earlier;
+        std::uint64_t ends = earlier & ~runs;
+        const auto base = static_cast<std::int32_t>(word * kWord);
+        const std::int32_t begin_base = base - lag_;  // a begin is noticed that much late
+        Peak* next = next_;
+        if (open_ && ends != 0) {
+            (next++)->end = base + Lowest(ends);
+            ends &= ends - 1;
+            open_ = false;
         }
+        for (; ends != 0; ends &= ends - 1, begins &= begins - 1)
+            *next++ = {begin_base + Lowest(begins), base + Lowest(ends)};
+        if (begins != 0) {
+            next->onset = begin_base + Lowest(begins);
+            open_ = true;
+        }
+        next_ = next;
     }
-    [[nodiscard]] HWY_INLINE std::size_t Count() const { return count_; }
+    /// Ends a run that goes on.
+    [[nodiscard]] HWY_INLINE std::size_t Close(std::size_t end) {
+        if (open_) (next_++)->end = static_cast<std::int32_t>(end);
+        return static_cast<std::size_t>(next_ - runs_);
+    }
 
   private:
-    std::int32_t* edges_;
+    static HWY_INLINE std::int32_t Lowest(std::uint64_t bits) {
+        return static_cast<std::int32_t>(hwy::Num0BitsBelowLS1Bit_Nonzero64(bits));
+    }
+
+    Peak* runs_;
+    Peak* next_;
     std::int32_t lag_;
-    std::size_t count_ = 0;
+    bool open_ = false;  // the run at next_ has begun
 };
 
-std::size_t FindRuns(const std::uint64_t* HWY_RESTRICT words, std::size_t n, int min_samples, Peak* runs) {
-    static_assert(sizeof(Peak) == 2 * sizeof(std::int32_t));  // begin and end side by side: edges in their order
+std::size_t FindRuns(const std::uint64_t* HWY_RESTRICT words, std::size_t n, int min_samples, Peak* HWY_RESTRICT runs) {
     const hn::CappedTag<std::uint64_t, 8> d;
     const hn::CappedTag<std::uint64_t, 1> d1;
     const std::size_t lanes = hn::Lanes(d);
     const RunSteps steps{min_samples};
-    if (n == 0) return 0;
-    EdgeList edges{reinterpret_cast<std::int32_t*>(runs), min_samples};
-    edges.Add(hn::GetLane(ChangesIn(d1, hn::Zero(d1), hn::Set(d1, words[0]), steps)), 0);
+    RunList list{runs, min_samples};
+    const auto add_one = [&](std::uint64_t before, std::size_t w) HWY_ATTR {
+        auto earlier = hn::Zero(d1);
+        const auto run = LongRuns(d1, hn::Set(d1, before), hn::Set(d1, words[w]), steps, earlier);
+        list.Add(hn::GetLane(run), hn::GetLane(earlier), w);
+    };
+    if (n != 0) add_one(0, 0);
     std::size_t w = 1;
     for (; w + lanes <= n; w += lanes) {
-        const auto changes = ChangesIn(d, hn::LoadU(d, words + w - 1), hn::LoadU(d, words + w), steps);
-        std::uint64_t some = BitsOf(d, hn::Ne(changes, hn::Zero(d)));
-        if (some == 0) continue;
-        std::uint64_t each[8];
-        hn::StoreU(changes, d, each);
-        for (; some != 0; some &= some - 1) {
-            const std::size_t i = hwy::Num0BitsBelowLS1Bit_Nonzero64(some);
-            edges.Add(each[i], w + i);
+        auto earlier = hn::Zero(d);
+        const auto run = LongRuns(d, hn::LoadU(d, words + w - 1), hn::LoadU(d, words + w), steps, earlier);
+        std::uint64_t changes = BitsOf(d, hn::Ne(run, earlier));
+        if (changes == 0) continue;
+        std::uint64_t runs_now[8], runs_earlier[8];
+        hn::StoreU(run, d, runs_now);
+        hn::StoreU(earlier, d, runs_earlier);
+        for (; changes != 0; changes &= changes - 1) {
+            const std::size_t i = hwy::Num0BitsBelowLS1Bit_Nonzero64(changes);
+            list.Add(runs_now[i], runs_earlier[i], w + i);
         }
     }
-    for (; w < n; ++w)
-        edges.Add(hn::GetLane(ChangesIn(d1, hn::Set(d1, words[w - 1]), hn::Set(d1, words[w]), steps)), w);
-    const std::size_t count = edges.Count() / 2;
-    if (edges.Count() % 2 == 0) return count;
-    runs[count].end = static_cast<std::int32_t>(n * kWord);
-    return count + 1;
+    for (; w < n; ++w) add_one(words[w - 1], w);
+    return list.Close(n * kWord);
 }
 
 // ---- sums
@@ -254,7 +264,7 @@ class Fetcher {
 
 /// The sum of 16-bit lanes, each less than 65,536.
 template <class D>
-HWY_INLINE std::int64_t SumOfSmall16(D d, hn::Vec<D> v) {
+HWY_INLINE std::int64_t SumOfSmall16(D, hn::Vec<D> v) {
     const hn::RepartitionToWide<hn::RebindToUnsigned<D>> wide;
     const auto pairs = hn::BitCast(wide, v);
     const auto sums = hn::Add(hn::And(pairs, hn::Set(wide, 0xFFFF)), hn::ShiftRight<16>(pairs));
@@ -262,7 +272,7 @@ HWY_INLINE std::int64_t SumOfSmall16(D d, hn::Vec<D> v) {
 }
 /// The sum of unsigned 8-bit lanes.
 template <class D>
-HWY_INLINE std::int64_t SumOf8(D d, hn::Vec<D> v) {
+HWY_INLINE std::int64_t SumOf8(D, hn::Vec<D> v) {
     const hn::Repartition<std::uint64_t, D> d64;
     const hn::RebindToUnsigned<D> du;
     return static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, hn::SumsOf8(hn::BitCast(du, v)))));
@@ -305,69 +315,46 @@ HWY_INLINE Split SplitAt(const Key* HWY_RESTRICT codes, std::size_t n, Key flip,
     return result;
 }
 
-/// Looks 8-bit codes up in a BandTable and adds what it says.
-class TableReader {
-  public:
-    using D = hn::CappedTag<std::uint8_t, kWord>;
-    HWY_INLINE TableReader(std::uint8_t first, const BandTable& table)
-        : first_{hn::Set(d_, first)},
-          inside_{hn::LoadDup128(d_, table.inside.data())},
-          offset_{hn::LoadDup128(d_, table.offset.data())},
-          square_{hn::LoadDup128(d_, table.square.data())} {}
-    HWY_INLINE void Add(const std::uint8_t* codes) {
-        // Entry 0 to 15, with the highest bit set for all others: those give 0.
-        const auto distance = hn::Sub(hn::LoadU(d_, codes), first_);
-        const auto entry = hn::And(hn::SaturatedAdd(distance, hn::Set(d_, 0x70)), hn::Set(d_, 0x8F));
-        n8_ = hn::Add(n8_, hn::TableLookupBytesOr0(inside_, entry));
-        sum8_ = hn::Add(sum8_, hn::TableLookupBytesOr0(offset_, entry));
-        squares8_ = hn::Add(squares8_, hn::TableLookupBytesOr0(square_, entry));
-    }
-    /// Before an 8-bit lane can overflow.
-    HWY_INLINE void Carry() {
-        n_ = hn::Add(n_, hn::SumsOf8(n8_));
-        sum_ = hn::Add(sum_, hn::SumsOf8(sum8_));
-        squares_ = hn::Add(squares_, hn::SumsOf8(squares8_));
-        n8_ = sum8_ = squares8_ = hn::Zero(d_);
-    }
-    HWY_INLINE BandSums Result() const {
-        BandSums sums;
-        sums.n = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, n_)));
-        sums.sum = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, sum_))) - kBandTableBias * sums.n;
-        sums.sum_of_squares = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64_, squares_)));
-        return sums;
-    }
-
-  private:
-    using D64 = hn::Repartition<std::uint64_t, D>;
-    static constexpr D d_{};
-    static constexpr D64 d64_{};
-    hn::Vec<D> first_, inside_, offset_, square_;
-    hn::Vec<D> n8_ = hn::Zero(d_), sum8_ = hn::Zero(d_), squares8_ = hn::Zero(d_);
-    hn::Vec<D64> n_ = hn::Zero(d64_), sum_ = hn::Zero(d64_), squares_ = hn::Zero(d64_);
-};
-
 BandSums BandSumsByTable(const std::uint8_t* HWY_RESTRICT codes, std::size_t n, std::uint8_t first,
                          const BandTable& table, std::size_t next) {
+    const hn::CappedTag<std::uint8_t, kWord> d;
+    const hn::Repartition<std::uint64_t, decltype(d)> d64;
+    const std::size_t lanes = hn::Lanes(d);
     const Fetcher ahead{codes + n, next};
-    const std::size_t lanes = hn::Lanes(TableReader::D{});
+    const auto firsts = hn::Set(d, first);
+    const auto inside = hn::LoadDup128(d, table.inside.data());
+    const auto offset = hn::LoadDup128(d, table.offset.data());
+    const auto square = hn::LoadDup128(d, table.square.data());
     const std::size_t most = 255 / table.largest;  // what an 8-bit lane can add up
-    TableReader reader{first, table};
-    std::size_t i = 0;
-    while (i + lanes <= n) {
-        const std::size_t end = i + std::min(most, (n - i) / lanes) * lanes;
-        for (; i < end; i += lanes) {
-            ahead.Fetch(i);
-            reader.Add(codes + i);
+    auto count = hn::Zero(d64), sum = hn::Zero(d64), squares = hn::Zero(d64);
+    std::uint8_t rest[kWord];
+    for (std::size_t i = 0; i < n;) {
+        const std::uint8_t* from = codes + i;
+        std::size_t vectors = std::min(most, (n - i) / lanes);
+        if (vectors == 0) {  // less than a vector is left: filled up with a code that has no entry
+            std::fill(std::copy(from, codes + n, rest), rest + kWord, static_cast<std::uint8_t>(first + 16));
+            from = rest;
+            vectors = 1;
         }
-        reader.Carry();
+        auto count8 = hn::Zero(d), sum8 = hn::Zero(d), squares8 = hn::Zero(d);
+        for (const std::uint8_t* const end = from + vectors * lanes; from != end; from += lanes, i += lanes) {
+            ahead.Fetch(i);
+            // Entry 0 to 15, with the highest bit set for all others: those give 0.
+            const auto distance = hn::Sub(hn::LoadU(d, from), firsts);
+            const auto entry = hn::And(hn::SaturatedAdd(distance, hn::Set(d, 0x70)), hn::Set(d, 0x8F));
+            count8 = hn::Add(count8, hn::TableLookupBytesOr0(inside, entry));
+            sum8 = hn::Add(sum8, hn::TableLookupBytesOr0(offset, entry));
+            squares8 = hn::Add(squares8, hn::TableLookupBytesOr0(square, entry));
+        }
+        count = hn::Add(count, hn::SumsOf8(count8));
+        sum = hn::Add(sum, hn::SumsOf8(sum8));
+        squares = hn::Add(squares, hn::SumsOf8(squares8));
     }
-    if (i < n) {
-        std::uint8_t rest[kWord];  // filled up with a code that has no entry
-        std::fill(std::copy(codes + i, codes + n, rest), rest + kWord, static_cast<std::uint8_t>(first + 16));
-        reader.Add(rest);
-        reader.Carry();
-    }
-    return reader.Result();
+    BandSums sums;
+    sums.n = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, count)));
+    sums.sum = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, sum))) - kBandTableBias * sums.n;
+    sums.sum_of_squares = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, squares)));
+    return sums;
 }
 
 /// The sum of 32-bit lanes, in 64 bits.

@@ -38,7 +38,7 @@ Extremes mark_below(std::span<const Key8> codes, Key8 flip, Key8 limit, std::spa
 Extremes mark_below(std::span<const Key16> codes, Key16 flip, Key16 limit, std::span<std::uint64_t> words) noexcept;
 
 /// Runs of at least `min_samples` set bits (1 to 64), in order; one that reaches the last bit ends behind it. `runs`
-/// has room for one per two bits, and 4 more. Returns how many there are.
+/// has room for one per two bits, and one more. Returns how many there are.
 [[nodiscard]] std::size_t find_runs(std::span<const std::uint64_t> words, int min_samples,
                                     std::span<Peak> runs) noexcept;
 

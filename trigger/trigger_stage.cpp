@@ -55,7 +55,7 @@ TriggerStage::TriggerStage(TriggerConfig config, const std::vector<BoardInfo>& b
         };
         detector_channels_.push_back({info(detector.channel), info(detector.low_gain)});
     }
-    if (config_.beam_monitor) beam_pulses_.emplace(*config_.beam_monitor, boards);
+    if (config_.beam_monitor) beam_pulses_.emplace(*config_.beam_monitor, boards, kernels);
     if (config_.veto.present) veto_channel_ = boards.at(config_.veto.board).channels.at(config_.veto.channel);
 }
 

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -76,28 +77,37 @@ void run_stage(benchmark::State& state, Bench& bench, const TraceKind& kind, int
 /// One step of the stage on the signal channel.
 struct Step {
     std::string name;
-    std::int64_t samples;  ///< that it looks at
+    std::int64_t samples;             ///< that it looks at
+    std::vector<std::string> traces;  ///< kinds on which it differs
     std::function<void(Trace&, const TriggerConfig&, std::vector<Peak>&)> run;
 };
 
 std::vector<Step> steps() {
     return {
-        {"median, mean and sigma", 20'000,
+        {"median, mean and sigma",
+         20'000,
+         {"simulated"},
          [](Trace& trace, const TriggerConfig& config, std::vector<Peak>&) {
              benchmark::DoNotOptimize(trace.take_baseline(config.baseline_samples, config.baseline_band_adc));
          }},
-        {"peaks and overflow", 35'000,
+        {"peaks and overflow",
+         35'000,
+         {"simulated", "500 peaks"},
          [](Trace& trace, const TriggerConfig& config, std::vector<Peak>& peaks) {
              peaks.clear();
              trace.find_peaks(config.peaks, peaks);
              benchmark::DoNotOptimize(trace.overflows(config.overflow_low_code, config.overflow_high_code));
          }},
-        {"local baseline", 500,
+        {"local baseline",
+         500,
+         {"simulated"},
          [](Trace& trace, const TriggerConfig& config, std::vector<Peak>&) {
              benchmark::DoNotOptimize(
                  trace.local_baseline(20'000, config.local_baseline_samples, config.local_baseline_band_adc));
          }},
-        {"both charges, rise times", 1'500,
+        {"both charges, rise times",
+         1'500,
+         {"500 peaks"},
          [](Trace& trace, const TriggerConfig& config, std::vector<Peak>& peaks) {
              benchmark::DoNotOptimize(trace.charges(peaks, config.peaks, 20'000, 1'500, 0.3));
          }},
@@ -132,7 +142,13 @@ std::string stage_name(const TraceKind& kind, int bits, const char* kernels) {
 std::string step_name(const Step& step, const TraceKind& kind, int bits, const char* kernels) {
     return fmt::format("step/{}/{} bit/{}/{}", step.name, bits, kind.name, kernels);
 }
-std::vector<TraceKind> kinds_for_steps() { return {trace_kinds()[1], trace_kinds()[3]}; }
+std::vector<TraceKind> kinds_of(const Step& step) {
+    std::vector<TraceKind> kinds = trace_kinds();
+    std::erase_if(kinds, [&](const TraceKind& kind) {
+        return std::find(step.traces.begin(), step.traces.end(), kind.name) == step.traces.end();
+    });
+    return kinds;
+}
 
 void register_all(Bench& bench) {
     benchmark::RegisterBenchmark("read", [&](benchmark::State& state) { read_memory(state, bench); });
@@ -143,8 +159,8 @@ void register_all(Bench& bench) {
                     stage_name(kind, bits, word).c_str(),
                     [&bench, kind, bits, k = kernels](benchmark::State& s) { run_stage(s, bench, kind, bits, k); });
             }
-            for (const TraceKind& kind : kinds_for_steps()) {
-                for (const Step& step : steps()) {
+            for (const Step& step : steps()) {
+                for (const TraceKind& kind : kinds_of(step)) {
                     benchmark::RegisterBenchmark(step_name(step, kind, bits, word).c_str(),
                                                  [&bench, kind, bits, k = kernels, step](benchmark::State& s) {
                                                      run_step(s, bench, kind, bits, k, step);
@@ -177,7 +193,7 @@ void print_table(const Medians& medians) {
                "scalar GB/s", "simd/scalar");
     for (const Step& step : steps()) {
         for (const int bits : {8, 16}) {
-            for (const TraceKind& kind : kinds_for_steps()) {
+            for (const TraceKind& kind : kinds_of(step)) {
                 const double simd = medians.of(step_name(step, kind, bits, "simd"));
                 const double scalar = medians.of(step_name(step, kind, bits, "scalar"));
                 fmt::print("{:<26}{:<8}{:<12}{:>11}{:>13}{:>13}\n", step.name, fmt::format("{} bit", bits), kind.name,
