@@ -5,6 +5,7 @@ Called as: simulated_hour.py ALLEYCAT SOURCE_DIR REAL_DATA [--triggers N | --sel
 --self-test   plants deviations in a file of its own; each must be found
 """
 import argparse
+import re
 import shutil
 import sys
 import time
@@ -29,9 +30,9 @@ options = parser.parse_args(sys.argv[4:])
 
 
 def ways():
-    """Name and options of each replay. A program without a choice of kernels has the jobs to choose only."""
-    kernels = [("--kernels", word) for word in ("simd", "scalar")] if "--kernels" in alleycat("replay", "--help").stdout else [()]
-    return [(" ".join(more), more) for more in (("--jobs", str(jobs), *choice) for choice in kernels for jobs in (1, 2))]
+    """Name and options of each replay."""
+    every_way = (("--jobs", jobs, "--kernels", kernels) for kernels in ("simd", "scalar") for jobs in ("1", "2"))
+    return [(" ".join(way), way) for way in every_way]
 
 
 def simulated(folder, triggers, rate_boost):
@@ -56,8 +57,10 @@ def report_rate(way, triggers, seconds, said):
     megabytes = triggers * 2 * 35_000 / 1e6
     print(f"    {way}: {triggers / seconds:,.0f} triggers/s, {megabytes / seconds:,.0f} MB/s of samples, "
           f"{triggers / seconds / RATE_HZ:.1f} x the detector's {RATE_HZ} Hz; {seconds:.1f} s, start included", flush=True)
-    own = [line for line in said.splitlines() if "triggers/s" in line]
-    print(f"        the program itself: {own[0] if own else 'says no rate'}", flush=True)
+    own = re.search(r"^rate: ([0-9]+) triggers/s", said, re.MULTILINE)
+    assert own, f"the replay does not say its rate:\n{said}"
+    print(f"        the program itself: {own[0]}", flush=True)
+    assert int(own[1]) >= 0.99 * triggers / seconds, "slower than it was with its start"
 
 
 def check_hour(folder):
