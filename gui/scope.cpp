@@ -264,6 +264,7 @@ void Scope::shade_windows(const Strip& strip, double signal_period_us) {
             pretraces->position->setType(QCPItemPosition::ptAxisRectRatio);
             pretraces->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
             pretraces->position->setCoords(0.005, kLane * (lane + 1) + 0.01);
+            pretraces->setPadding({0, 14, 0, 0});  // a line below the names of narrow windows at the left
         }
     }
 }

@@ -148,7 +148,7 @@ void Simulator::State::describe(RecordHeader& header) {
     const bool is_first_of_two = defect.defect == TickDefect::duplicate && repeat_is_next;
     const std::int64_t stamp_ps = now.time_ps + phase_ps + (is_first_of_two ? 0 : defect.off_ps);
     const std::int64_t clock = config.clock_start_ticks + stamp_ps / board.clock_period_ps;
-    header.counter = planner.counter(now.tick) + (now.strobe ? 1 : 0) + repeats;
+    header.counter = config.triggers_before(now.tick) + (now.strobe ? 1 : 0) + repeats;
     header.trigger_class = now.strobe ? TriggerClass::strobe : TriggerClass::beam_tick;
     header.clock = static_cast<std::uint64_t>(clock) & ((std::uint64_t{1} << kClockBits) - 1);
     const ClockUnwrapper::Result unwrapped = unwrapper.unwrap(header.clock);

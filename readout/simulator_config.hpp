@@ -120,6 +120,11 @@ struct SimulatorConfig {
     GermaniumConfig germanium;
     MarsConfig mars;
     HitSimulatorConfig hits;  ///< of nai and cells
+
+    /// Triggers before this tick, which is what the board's counter shows: ticks (missed ones too) and strobes.
+    [[nodiscard]] std::uint64_t triggers_before(std::int64_t tick) const noexcept {
+        return static_cast<std::uint64_t>(tick + (strobe_every_ticks > 0 ? tick / strobe_every_ticks : 0));
+    }
 };
 
 /// Reads [simulator] of a station file; every key is optional. Problems are reported, not thrown.

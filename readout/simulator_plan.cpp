@@ -55,11 +55,6 @@ std::int64_t TickPlanner::strobe_ps(std::int64_t tick) const noexcept {
     return time_ps(tick) + std::llround(config_.tick_period_ns * 1e3) / 2;
 }
 
-std::uint64_t TickPlanner::counter(std::int64_t tick) const noexcept {
-    const std::int64_t strobes = config_.strobe_every_ticks > 0 ? tick / config_.strobe_every_ticks : 0;
-    return static_cast<std::uint64_t>(tick + strobes);
-}
-
 BeamTruth TickPlanner::beam(std::int64_t tick) const noexcept {
     BeamTruth beam;
     const double time_s = static_cast<double>(time_ps(tick)) * 1e-12;
@@ -92,7 +87,7 @@ BeamFrame TickPlanner::frame(std::int64_t tick, std::int64_t start_utc_ns) const
     const BeamTruth of_flavor = config_.flavor_index_shift == 0 ? now : beam(tick + config_.flavor_index_shift);
     BeamFrame frame;
     frame.utc_ns = start_utc_ns + time_ps(tick) / 1000;
-    frame.tick = counter(tick);
+    frame.tick = config_.triggers_before(tick);
     frame.cycle = now.cycle;
     frame.flavor = of_flavor.flavor;
     if (of_charge.reported) {

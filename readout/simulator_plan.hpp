@@ -64,8 +64,6 @@ class TickPlanner {
     [[nodiscard]] std::int64_t time_ps(std::int64_t tick) const noexcept;
     /// Of the strobe after a tick: half a period later.
     [[nodiscard]] std::int64_t strobe_ps(std::int64_t tick) const noexcept;
-    /// What the board's trigger counter shows at a tick: it counts ticks (missed ones too) and strobes.
-    [[nodiscard]] std::uint64_t counter(std::int64_t tick) const noexcept;
     [[nodiscard]] BeamTruth beam(std::int64_t tick) const noexcept;
     /// What the host is told at a tick.
     [[nodiscard]] BeamFrame frame(std::int64_t tick, std::int64_t start_utc_ns) const noexcept;

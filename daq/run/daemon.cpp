@@ -233,7 +233,8 @@ void Daemon::start_run() {
     std::uint64_t max_triggers = options_.triggers;
     if (live) {
         if (options_.seconds > 0 && setup_.station.tick_rate_hz > 0) {
-            max_triggers = static_cast<std::uint64_t>(std::llround(options_.seconds * setup_.station.tick_rate_hz));
+            max_triggers =
+                setup_.simulator.triggers_before(std::llround(options_.seconds * setup_.station.tick_rate_hz));
         }
         sources = make_live_sources(setup_, max_triggers);
         run = keeps_runs() ? next_run_number(state_folder()) : 1;

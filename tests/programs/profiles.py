@@ -17,6 +17,7 @@ from support import ALLEYCAT, CONFIG, PATIENCE_S, alleycat, free_ports, ledger_c
 MONITOR = ALLEYCAT.parent.parent / "gui" / "alleycat-monitor"
 DATA_SECONDS = 10
 ENOUGH_ACCEPTED = 3
+BEAM_TICK, HIT = 0, 4  # trigger_class in FORMAT.md
 FACTORS = (1, 10, 10_000)  # on the rates as shipped; a quiet detector shows nothing in seconds
 CORE_COLUMNS = {"sequence", "pretrace_peaks", "roi_peaks", "window_peaks", "arrival_sample", "arrival_ns", "charge_adc",
                 "charge_global_adc", "charge_pe", "rise_10_90_ns", "cuts", "accepted",
@@ -80,8 +81,17 @@ def run(station, folder):
             break
     assert accepted >= ENOUGH_ACCEPTED, f"only {accepted} windows were accepted"
     assert ledger["refused"] == 0, ledger
+    assert_length(part)
     alleycat("verify", data)
     return part
+
+
+def assert_length(part):
+    """--seconds are those of the timing signal, whatever triggers stand between its ticks."""
+    with h5py.File(part) as file:
+        trigger_class = file["triggers/trigger_class"][()]
+    ticks = int((trigger_class == BEAM_TICK).sum())
+    assert ticks == DATA_SECONDS * 60 or (trigger_class == HIT).all(), f"{ticks} ticks in {DATA_SECONDS} s"
 
 
 def features_to_be_finite(station):
@@ -119,22 +129,17 @@ def assert_features(station, part):
     print(f"    features of its own: {', '.join(sorted(names)) or 'none'}", flush=True)
 
 
-def replays():
-    """Options of each replay; a program without a choice of kernels has the jobs to choose only."""
-    ways = [("--jobs", 1), ("--jobs", 2)]
-    if "--kernels" in alleycat("replay", "--help").stdout:
-        ways.append(("--jobs", 1, "--kernels", "scalar"))
-    return ways
+REPLAYS = [("--jobs", 1), ("--jobs", 2), ("--jobs", 1, "--kernels", "scalar")]
 
 
 def assert_replays_the_same(station, part, folder):
     wrong = []
-    for number, way in enumerate(replays()):
+    for number, way in enumerate(REPLAYS):
         again = folder / f"again_{number}.h5"
         alleycat("replay", part, "--config", station, "--output", again, *way)
         wrong += [f"{' '.join(map(str, way))}: {line}" for line in differences(part, again)]
     assert not wrong, "live and replay differ:\n" + "\n".join(wrong)
-    print(f"    replayed with {'; '.join(' '.join(map(str, way)) for way in replays())}: the same", flush=True)
+    print(f"    replayed with {'; '.join(' '.join(map(str, way)) for way in REPLAYS)}: the same", flush=True)
 
 
 def assert_dashboard(part, folder):
