@@ -15,11 +15,7 @@ std::optional<BeamMonitor> parse_beam_monitor(ConfigSection& root, const Station
     ConfigSection section = root.section("beam").section("monitor");
     if (!section.present()) return std::nullopt;
     BeamMonitor monitor;
-    const std::string name = section.required_text("channel");
-    monitor.channel = station.find_channel(name);
-    if (section.has("channel") && !monitor.channel.present) {
-        section.problem("channel", "no board has a channel '" + name + "'");
-    }
+    monitor.channel = station.required_channel(section, "channel");
     monitor.pulse.threshold_adc = static_cast<std::int32_t>(section.required_integer("threshold_adc", 1, 65'535));
     monitor.pulse.min_samples = static_cast<std::int32_t>(section.integer("min_samples", 3, 1, 10'000));
     const double start_ns = section.number("start_ns", 0, -1e12, 1e12);
