@@ -1,11 +1,8 @@
 // From the board's reader thread to the frame buffer nothing is allocated per trigger. A program of its own, because it
 // replaces operator new. Built again with a vector planted in the loop, it must fail.
 
-#include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include <catch2/catch.hpp>
 
@@ -17,19 +14,7 @@
 #include "daq/run/hit_builder.hpp"
 #include "daq/run/readout_loop.hpp"
 #include "station.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}
-
-// Not inlined: g++ would see free() meet operator new and call it a mistake.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/counting_new.hpp"
 
 using namespace run_test;
 
