@@ -60,6 +60,10 @@ bool usable_name(std::string_view name) noexcept {
     });
 }
 
+bool triggers_are_hits(const RunDescription& run) noexcept {
+    return std::any_of(run.boards.begin(), run.boards.end(), [](const BoardInfo& b) { return b.self_triggered; });
+}
+
 std::string required_name(ConfigSection& section, std::string_view key) {
     std::string name = section.required_text(key);
     if (section.has(key) && !usable_name(name)) {
