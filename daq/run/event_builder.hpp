@@ -61,10 +61,6 @@ class EventBuilder final : public TriggerBuilder {
     /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
     void release(std::uint64_t consumed) noexcept override;
 
-    /// Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
-    /// carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
-    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
-
     /// Ticks of this run so far.
     [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
 
@@ -98,6 +94,8 @@ class EventBuilder final : public TriggerBuilder {
     std::vector<std::optional<std::uint64_t>>
         counter_offset_;  // a board's counter - tick_ (modulo 2^64), when last seen
     std::uint64_t next_sequence_ = 0;
+    // Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
+    // carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
     std::uint64_t tick_ = 0;
     std::int64_t first_time_ps_ = 0;
     std::int64_t last_time_ps_ = kNever;  // newest so far

@@ -86,7 +86,6 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
         Trigger trigger;
         Event event;
         std::uint64_t consumed = 0;
-        std::uint64_t tick = 0;
         CalibrationKeeper::Admission calibration;
         PeakCharges peaks;
     };
@@ -118,7 +117,6 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             const EventBuilder::Built built = builder.next(job.trigger, job.consumed);
             if (built == EventBuilder::Built::end) ended = true;
             if (built != EventBuilder::Built::trigger) break;
-            job.tick = builder.tick();
             job.calibration = *calibration.admit(job.trigger);
             workers.submit();
             busy = true;
@@ -130,7 +128,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             calibration.collect(job->calibration.block, &job->peaks);
             (void)frames.next();
             frames.release();
-            join.add(job->trigger.sequence, job->tick, job->trigger.time_ps, job->trigger.utc_ns);
+            join.add(job->trigger.sequence, job->trigger.tick, job->trigger.time_ps, job->trigger.utc_ns);
             index_check.add(job->event);
             builder.release(job->consumed);
             workers.pop();
