@@ -7,7 +7,7 @@
 
 #include "daq/core/counter.hpp"
 #include "daq/core/ring.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 

@@ -8,7 +8,7 @@
 #include "daq/core/beam.hpp"
 #include "daq/core/trigger.hpp"
 #include "daq/run/beam_join.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 #include "daq/run/fifo.hpp"
 
 namespace alleycat {

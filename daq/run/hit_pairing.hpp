@@ -6,7 +6,7 @@
 
 #include "daq/core/beam.hpp"
 #include "daq/core/counter.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 #include "daq/run/fifo.hpp"
 #include "daq/run/tick_tracker.hpp"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "daq/run/beam_item.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 namespace {

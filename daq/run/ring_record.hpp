@@ -7,7 +7,7 @@
 #include <span>
 
 #include "daq/core/record.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 

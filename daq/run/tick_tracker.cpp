@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "daq/core/event.hpp"
-#include "daq/run/data_time.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 namespace {
