@@ -4,17 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "daq/core/data_time.hpp"
 #include "daq/core/run_description.hpp"
 
 namespace alleycat {
 namespace {
 
 constexpr std::size_t kRowBytes = 4 * 8 + 24 + 2 * 8;
-
-/// a - b, for times of any clock, without overflow.
-std::int64_t span_ps(std::int64_t a, std::int64_t b) noexcept {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
 
 }  // namespace
 
@@ -28,7 +24,7 @@ void DetectorTable::start_run(std::size_t detectors) {
 
 void DetectorTable::add(const Event& event) {
     if (event.detector >= rows_.size()) return;
-    const std::int64_t passed_ps = span_ps(event.time_ps, begin_ps_);
+    const std::int64_t passed_ps = between(begin_ps_, event.time_ps);
     if (events_ == 0 || passed_ps < -interval_ps_) {  // the first, or a clock that was set back
         begin_ps_ = newest_ps_ = event.time_ps;
         for (Row& row : rows_) row.open = 0;
@@ -60,7 +56,7 @@ void DetectorTable::calibrate(const Calibration& calibration) {
 std::vector<DetectorState> DetectorTable::states(std::span<const std::string> names, double silent_events) const {
     std::vector<DetectorState> all;
     const double seconds =
-        static_cast<double>(complete_ps_ > 0 ? complete_ps_ : span_ps(newest_ps_, begin_ps_)) * 1e-12;
+        static_cast<double>(complete_ps_ > 0 ? complete_ps_ : between(begin_ps_, newest_ps_)) * 1e-12;
     const double patience = silent_events * static_cast<double>(rows_.size());
     for (std::size_t i = 0; i < rows_.size() && i < names.size(); ++i) {
         const Row& row = rows_[i];

@@ -11,13 +11,6 @@
 namespace alleycat {
 namespace {
 
-std::optional<std::size_t> column(const RunDescription& run, const std::string& feature) {
-    for (std::size_t i = 0; i < run.features.size() && i < kMaxFeatures; ++i) {
-        if (run.features[i].name == feature) return i;
-    }
-    return std::nullopt;
-}
-
 Spectrum2D counts(const CountMap& map) {
     Spectrum2D s;
     for (std::uint32_t i = 0; i <= map.columns(); ++i) s.x_edges.push_back(map.x_edge(i));
@@ -68,8 +61,8 @@ Discriminant::Discriminant(const DiscriminantConfig& config) : config_{config} {
 }
 
 void Discriminant::adopt(const RunDescription& run) {
-    feature_ = loose_.empty() ? std::nullopt : column(run, config_.feature);
-    against_ = loose_.empty() ? std::nullopt : column(run, config_.against);
+    feature_ = loose_.empty() ? std::nullopt : column_of(run, config_.feature);
+    against_ = loose_.empty() ? std::nullopt : column_of(run, config_.against);
     cuts_ = cut_lines(run, config_);
 }
 

@@ -10,10 +10,8 @@ namespace alleycat {
 namespace {
 
 const FeatureInfo* find_feature(const RunDescription* run, std::string_view name) {
-    if (run == nullptr) return nullptr;
-    const auto found =
-        std::find_if(run->features.begin(), run->features.end(), [&](const FeatureInfo& f) { return f.name == name; });
-    return found == run->features.end() ? nullptr : &*found;
+    const std::optional<std::size_t> at = run == nullptr ? std::nullopt : column_of(*run, name);
+    return at ? &run->features[*at] : nullptr;
 }
 
 /// Files say "pe" and "adc*sample", people PE and ADC·sample.
@@ -40,6 +38,13 @@ std::string_view name_of(WindowRole role, Background background) noexcept {
         case Background::none: break;
     }
     return "background";
+}
+
+std::optional<std::size_t> column_of(const RunDescription& run, std::string_view feature) {
+    const auto found =
+        std::find_if(run.features.begin(), run.features.end(), [&](const FeatureInfo& f) { return f.name == feature; });
+    if (found == run.features.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - run.features.begin());
 }
 
 std::string charge_unit(const RunDescription* run) {

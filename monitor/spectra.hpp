@@ -1,6 +1,8 @@
 #pragma once
 // Histograms made ready to draw: titles, units, differences. Included by sources of this folder only.
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,9 @@ namespace alleycat {
 
 /// "coincident", "anticoincident", "strobe", "background"
 [[nodiscard]] std::string_view name_of(WindowRole role, Background background) noexcept;
+
+/// Place of the feature among the columns of the run's windows; nullopt: it has none of this name.
+[[nodiscard]] std::optional<std::size_t> column_of(const RunDescription& run, std::string_view feature);
 
 /// Unit of charge_pe as people write it: "PE", "keVee". Without a run: "PE".
 [[nodiscard]] std::string charge_unit(const RunDescription* run);

@@ -1,28 +1,12 @@
 #include "monitor/status_bytes.hpp"
 
+#include "daq/core/ledger_bytes.hpp"
+
 namespace alleycat {
 namespace {
 
 static_assert(std::is_trivially_copyable_v<AlarmConfig> && sizeof(AlarmConfig) % sizeof(double) == 0,
               "limits are doubles only: no padding goes into the state");
-
-void put_ledger(ByteWriter& out, const Ledger& l) {
-    out.put(static_cast<std::uint8_t>(l.has_ticks));
-    for (const std::uint64_t n :
-         {l.ticks_expected, l.ticks_seen, l.ticks_missed, l.triggers, l.recorded, l.refused, l.lost_estimated}) {
-        out.put(n);
-    }
-}
-
-Ledger get_ledger(ByteReader& in) {
-    Ledger l;
-    l.has_ticks = in.get_bool();
-    for (std::uint64_t* n :
-         {&l.ticks_expected, &l.ticks_seen, &l.ticks_missed, &l.triggers, &l.recorded, &l.refused, &l.lost_estimated}) {
-        *n = in.get<std::uint64_t>();
-    }
-    return l;
-}
 
 void put_writer(ByteWriter& out, const WriterStatus& w) {
     out.put(static_cast<std::uint8_t>(w.connected));
@@ -100,11 +84,7 @@ void put_status(ByteWriter& out, const Status& s) {
         for (const std::uint64_t n : {b.capacity_bytes, b.used_bytes, b.high_water_bytes}) out.put(n);
     }
     put_writer(out, s.writer);
-    out.put(static_cast<std::uint32_t>(s.counters.size()));
-    for (const auto& [name, value] : s.counters) {
-        out.put_text(name);
-        out.put(value);
-    }
+    put_counters(out, s.counters);
 }
 
 Status get_status(ByteReader& in) {
@@ -129,11 +109,7 @@ Status get_status(ByteReader& in) {
         for (std::uint64_t* n : {&b.capacity_bytes, &b.used_bytes, &b.high_water_bytes}) *n = in.get<std::uint64_t>();
     }
     s.writer = get_writer(in);
-    s.counters.resize(in.get_count(12));
-    for (auto& [name, value] : s.counters) {
-        name = in.get_text();
-        value = in.get<std::uint64_t>();
-    }
+    s.counters = get_counters(in);
     return s;
 }
 

@@ -1,12 +1,9 @@
 #include "readout/decay_shape.hpp"
 
 #include <cmath>
-#include <numbers>
 
 namespace alleycat {
 namespace {
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 /// Part of the pulse before t: exponentially modified Gaussian, the decay beginning at 0.
 double part_before(double t, double sigma, double decay) {

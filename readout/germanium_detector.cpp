@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <span>
 
 #include "readout/detector_model.hpp"
@@ -15,8 +14,6 @@ enum Purpose : std::uint64_t { kBeamPulses = 4, kSteadyPulses, kResets };
 
 constexpr double kPairEnergyKev = 2.96e-3;
 constexpr double kRiseOfSigma = 2.5631;  // 10 to 90 % of an integrated Gaussian
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 class GermaniumDetector final : public DetectorModel {
   public:

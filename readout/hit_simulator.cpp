@@ -3,18 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <cstring>
 #include <limits>
-#include <mutex>
 #include <numbers>
 
 #include "daq/core/error.hpp"
+#include "daq/core/real_time.hpp"
 #include "readout/clock_unwrapper.hpp"
 #include "readout/decay_shape.hpp"
+#include "readout/neutrino_times.hpp"
 #include "readout/pulse_model.hpp"
+#include "readout/simulated_board.hpp"
 #include "readout/simulator_plan.hpp"
 
 namespace alleycat {
@@ -36,7 +36,6 @@ enum Purpose : std::uint64_t {
 };
 
 constexpr unsigned kClockBits = 31;
-constexpr double kMuonLifetimeNs = 2196.98;
 constexpr double kPotassiumKev = 1'461, kThalliumKev = 2'615;
 constexpr std::size_t kFramesKept = 65'536;
 constexpr double kTimingWidthNs = 100;
@@ -187,13 +186,10 @@ class HitPlanner {
 class HitInput {
   public:
     HitInput(const BoardInfo& board, const ChannelInfo& channel, const SimulatorConfig& config)
-        : baseline_adc_{config.baseline_adc}, sign_{channel.negative_pulses ? -1.0 : 1.0}, canvas_{board.samples} {
-        const int type_bits = static_cast<int>(bytes_per_sample(board.sample_type)) * 8;
-        const int bits = config.adc_bits == 0 ? type_bits : std::min(config.adc_bits, type_bits);
-        const bool is_signed = board.sample_type == SampleType::int8 || board.sample_type == SampleType::int16;
-        low_ = is_signed ? -(1 << (bits - 1)) : 0;
-        high_ = low_ + (1 << bits) - 1;
-    }
+        : digitizer_{board.sample_type, channel, config.adc_bits},
+          baseline_adc_{config.baseline_adc},
+          sign_{channel.negative_pulses ? -1.0 : 1.0},
+          canvas_{board.samples} {}
     [[nodiscard]] PulseCanvas& canvas() noexcept { return canvas_; }
 
     /// Writes all samples and empties the canvas.
@@ -205,15 +201,15 @@ class HitInput {
             if (i % NoiseTable::kBlock == 0) steps = noise.block(random);
             const double height = canvas_.segment(i / PulseCanvas::kSegment)[i % PulseCanvas::kSegment];
             const double level = baseline_adc_ + noise.height_adc(steps[i % NoiseTable::kBlock]) + sign_ * height;
-            out[i] = static_cast<Sample>(std::clamp(static_cast<int>(std::floor(level + 0.5)), low_, high_));
+            out[i] = static_cast<Sample>(digitizer_.code(level));
         }
         canvas_.clear();
     }
 
   private:
+    Digitizer digitizer_;
     double baseline_adc_;
     double sign_;
-    int low_ = 0, high_ = 0;
     PulseCanvas canvas_;
 };
 
@@ -310,10 +306,7 @@ struct HitSimulator::State {
     std::vector<TickRecord> ticks;
     ClockUnwrapper unwrapper{kClockBits};
 
-    // Pacing. The mutex guards nothing: a condition variable is how to wait for a time and for a stop at once.
-    std::optional<std::chrono::steady_clock::time_point> started;
-    std::mutex pace_mutex;
-    std::condition_variable_any pace;
+    RealTime real_time;
 };
 
 HitSimulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint16_t index, bool ticks_too,
@@ -354,15 +347,7 @@ double HitSimulator::State::gain(std::uint32_t detector, std::int64_t time_ps) c
 }
 
 bool HitSimulator::State::wait_until_due(const std::stop_token& stop) {
-    using namespace std::chrono;
-    if (!started) started = steady_clock::now();
-    // A period's hits are delivered when it is over.
-    const Picoseconds end{planner.ticks().time_ps(period + 2)};
-    const auto due = *started + duration_cast<steady_clock::duration>(end);
-    if (steady_clock::now() >= due) return true;
-    std::unique_lock lock{pace_mutex};
-    (void)pace.wait_until(lock, stop, std::min(due, steady_clock::now() + milliseconds{100}), [] { return false; });
-    return steady_clock::now() >= due;
+    return real_time.wait_until(planner.ticks().time_ps(period + 2), stop);  // its hits are delivered when it is over
 }
 
 void HitSimulator::State::begin_period() {

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <boost/math/distributions/gamma.hpp>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 namespace alleycat {
 namespace {
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 /// Integral from minus infinity to t of exp(-t^2 / (2 sigma^2)) with sigma = rise before 0 and fall after it.
 double two_sided_integral(double t, double rise, double fall) {

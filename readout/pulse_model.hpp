@@ -2,14 +2,19 @@
 // What a photomultiplier channel is made of: single-photoelectron pulses, their charges, scintillation light, noise.
 // Times in ns, heights in ADC counts, charges in ADC counts x sample.
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numbers>
 #include <span>
 #include <vector>
 
 #include "readout/simulator_random.hpp"
 
 namespace alleycat {
+
+/// Part of a Gaussian of mean 0 and sigma 1 that lies below x.
+[[nodiscard]] inline double normal_cdf(double x) noexcept { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 /// Heights of one channel above its baseline, built up pulse by pulse. Remembers which pieces of the trace hold
 /// anything, so that an empty trace costs nothing.

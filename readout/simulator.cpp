@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <mutex>
 #include <utility>
 
 #include "daq/core/error.hpp"
+#include "daq/core/real_time.hpp"
 #include "readout/beam_instruments.hpp"
 #include "readout/clock_unwrapper.hpp"
 #include "readout/detector_model.hpp"
@@ -58,10 +56,7 @@ struct Simulator::State {
     std::vector<BeamFrame> frames;
     ClockUnwrapper unwrapper{kClockBits};
 
-    // Pacing. The mutex guards nothing: a condition variable is how to wait for a time and for a stop at once.
-    std::optional<std::chrono::steady_clock::time_point> started;
-    std::mutex pace_mutex;
-    std::condition_variable_any pace;
+    RealTime real_time;
 };
 
 Simulator::State::State(const SimulatorConfig& c, const BoardInfo& b, std::uint16_t index, std::uint64_t max)
@@ -108,14 +103,7 @@ void Simulator::State::plan_next() {
 }
 
 bool Simulator::State::wait_until_due(const std::stop_token& stop) {
-    using namespace std::chrono;
-    if (!started) started = steady_clock::now();
-    const std::int64_t next_ps = strobe_is_next ? planner.strobe_ps(next_tick - 1) : planner.time_ps(next_tick);
-    const auto due = *started + duration_cast<steady_clock::duration>(Picoseconds{next_ps});
-    if (steady_clock::now() >= due) return true;
-    std::unique_lock lock{pace_mutex};
-    (void)pace.wait_until(lock, stop, std::min(due, steady_clock::now() + milliseconds{100}), [] { return false; });
-    return steady_clock::now() >= due;
+    return real_time.wait_until(strobe_is_next ? planner.strobe_ps(next_tick - 1) : planner.time_ps(next_tick), stop);
 }
 
 void Simulator::State::push_frame(std::int64_t tick) {

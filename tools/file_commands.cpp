@@ -291,7 +291,7 @@ void add_file_commands(CLI::App& app, Action& action) {
         app.add_subcommand("info", "What is in a file: triggers, exposure, cut flow, windows, excess");
     info_command->add_option("FILE", info_options->files, "Alleycat files, also one that is being written")->required();
     info_command->add_flag("--json", info_options->json, "One JSON object on stdout");
-    info_command->footer("Several files: each, and their sum. Excess: C - AC with beam, in the box of [analysis].");
+    info_command->footer("Several files: each, and their sum. Excess: C less its background (AC, or strobe triggers) with beam, in the box of [analysis].");
     info_command->callback(
         [&action, info_options] { action = [info_options](CommandContext&) { return print_info(*info_options); }; });
 

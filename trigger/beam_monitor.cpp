@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "daq/core/event.hpp"
-#include "trigger/record_channel.hpp"
 #include "trigger/samples.hpp"
 
 namespace alleycat {
@@ -15,11 +14,7 @@ std::optional<BeamMonitor> parse_beam_monitor(ConfigSection& root, const Station
     ConfigSection section = root.section("beam").section("monitor");
     if (!section.present()) return std::nullopt;
     BeamMonitor monitor;
-    const std::string name = section.required_text("channel");
-    monitor.channel = station.find_channel(name);
-    if (section.has("channel") && !monitor.channel.present) {
-        section.problem("channel", "no board has a channel '" + name + "'");
-    }
+    monitor.channel = station.required_channel(section, "channel");
     monitor.pulse.threshold_adc = static_cast<std::int32_t>(section.required_integer("threshold_adc", 1, 65'535));
     monitor.pulse.min_samples = static_cast<std::int32_t>(section.integer("min_samples", 3, 1, 10'000));
     const double start_ns = section.number("start_ns", 0, -1e12, 1e12);
@@ -45,26 +40,14 @@ std::optional<BeamMonitor> parse_beam_monitor(ConfigSection& root, const Station
 
 BeamPulseFinder::BeamPulseFinder(const BeamMonitor& config, const std::vector<BoardInfo>& boards, Kernels kernels)
     : config_{config},
-      channel_{boards.at(config.channel.board).channels.at(config.channel.channel)},
       sample_period_ps_{boards.at(config.channel.board).sample_period_ps},
-      trace_{boards.at(config.channel.board).samples, kernels} {
-    pulses_.reserve(boards.at(config.channel.board).samples / 2 + 1);
-}
+      channel_{{config.channel, config.pulse, config.baseline_samples}, boards, kernels} {}
 
 bool BeamPulseFinder::sees_pulse(const Trigger& trigger) {
     if ((trigger.tick_flags & trigger_flag::no_tick) != 0) return false;
-    const RecordView* const record = trigger.of_board(config_.channel.board);
-    if (record == nullptr) return false;
-    const std::size_t position = position_of(record->header(), config_.channel.channel);
-    if (position == kMaxChannels) return false;
-    trace_.make_room(record->header().samples_per_channel);
-    trace_.open(*record, position, channel_);
-    if (trace_.samples() < config_.baseline_samples) return false;
-    (void)trace_.take_baseline(config_.baseline_samples, 1);
-    pulses_.clear();
-    trace_.find_peaks(config_.pulse, pulses_);
+    if (!channel_.open(trigger)) return false;
     const std::int64_t earlier = whole_samples(trigger.since_tick_ps, sample_period_ps_);
-    return count_onsets(pulses_, config_.start - earlier, config_.end - earlier) > 0;
+    return count_onsets(channel_.find_peaks(), config_.start - earlier, config_.end - earlier) > 0;
 }
 
 }  // namespace alleycat

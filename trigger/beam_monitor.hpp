@@ -9,8 +9,8 @@
 #include "daq/core/run_description.hpp"
 #include "daq/core/station.hpp"
 #include "daq/core/trigger.hpp"
+#include "trigger/auxiliary_channel.hpp"
 #include "trigger/peaks.hpp"
-#include "trigger/trace.hpp"
 
 namespace alleycat {
 
@@ -38,10 +38,8 @@ class BeamPulseFinder {
 
   private:
     BeamMonitor config_;
-    ChannelInfo channel_;
     std::int64_t sample_period_ps_;
-    Trace trace_;
-    std::vector<Peak> pulses_;
+    AuxiliaryChannel channel_;
 };
 
 }  // namespace alleycat

@@ -43,9 +43,8 @@ class ChargeWalk {
     [[nodiscard]] WindowCharges integrate(std::span<const Peak> peaks, const PeakFinding& finding,
                                           std::int64_t end) noexcept {
         std::int64_t from = arrival_, to = arrival_;  // inside peaks that touch, not walked yet
-        const auto first = std::lower_bound(peaks.begin(), peaks.end(), arrival_ + finding.margin_samples,
-                                            [](const Peak& peak, std::int64_t sample) { return peak.onset < sample; });
-        for (auto peak = first; peak != peaks.end() && peak->onset - finding.margin_samples < end; ++peak) {
+        for (auto peak = first_from(peaks, arrival_ + finding.margin_samples);
+             peak != peaks.end() && peak->onset - finding.margin_samples < end; ++peak) {
             if (peak->onset - finding.margin_samples > to) {
                 walk(from, to);
                 from = peak->onset - finding.margin_samples;

@@ -14,22 +14,12 @@ std::size_t position_in(const RecordView& record, const ChannelRef& channel) noe
     return position_of(record.header(), channel.channel);
 }
 
-ChannelRef parse_channel(ConfigSection& section, std::string_view key, const Station& station) {
-    const std::string name = section.text(key, "");
-    const ChannelRef channel = station.find_channel(name);
-    if (section.has(key) && !channel.present) section.problem(key, "no board has a channel '" + name + "'");
-    return channel;
-}
-
 Detector parse_detector(ConfigSection& section, const Station& station, double spe_charge_adc) {
     Detector detector;
-    detector.name = section.required_text("name");
-    if (section.has("name") && !usable_name(detector.name)) {
-        section.problem("name", "'" + detector.name + "' must be 1 to 32 letters, digits, '_' or '-'");
-    }
+    detector.name = required_name(section);
     if (!section.has("channel")) section.problem("channel", "is missing: the detector's channel");
-    detector.channel = parse_channel(section, "channel", station);
-    detector.low_gain = parse_channel(section, "low_gain", station);
+    detector.channel = station.parse_channel(section, "channel");
+    detector.low_gain = station.parse_channel(section, "low_gain");
     detector.low_gain_ratio = section.number("low_gain_ratio", 1, 1e-3, 1e6);
     detector.spe_charge_adc = section.number("spe_charge_adc", spe_charge_adc, 1e-6, 1e9);
     if (section.has("low_gain") != section.has("low_gain_ratio")) {

@@ -62,13 +62,10 @@ class FeatureParser {
     }
 
     void parse_name() {
-        std::string& name = recipe_.info.name;
-        name = section_.required_text("name");
+        const std::string& name = recipe_.info.name = required_name(section_);
         constexpr std::array<std::string_view, 3> columns{"sequence", "cuts", "accepted"};
-        if (!section_.has("name")) return;
-        if (!usable_name(name)) {
-            section_.problem("name", "'" + name + "' must be 1 to 32 letters, digits, '_' or '-'");
-        } else if (find_feature(config_, name) || std::find(columns.begin(), columns.end(), name) != columns.end()) {
+        if (!usable_name(name)) return;
+        if (find_feature(config_, name) || std::find(columns.begin(), columns.end(), name) != columns.end()) {
             section_.problem("name", "a feature or a column '" + name + "' is there already");
         }
     }
@@ -175,11 +172,8 @@ class FeatureParser {
     /// A channel beside the signal, which several features may share.
     std::optional<std::size_t> parse_other(std::string_view key, const std::string& name, const PeakFinding& peaks,
                                            bool wants_peaks) {
-        const ChannelRef ref = station_.find_channel(name);
-        if (!ref.present) {
-            section_.problem(key, "no board has a channel '" + name + "'");
-            return std::nullopt;
-        }
+        const ChannelRef ref = station_.find_channel(name, section_, key);
+        if (!ref.present) return std::nullopt;
         if (station_.boards[ref.board].sample_period_ps != config_.sample_period_ps) {
             section_.problem(key, "channel '" + name + "' has another sample period than the signal");
             return std::nullopt;

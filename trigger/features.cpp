@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "trigger/charge.hpp"
-#include "trigger/record_channel.hpp"
 
 namespace alleycat {
 namespace {
@@ -22,35 +21,21 @@ Gate GateFrom::in(const WindowInfo& window, std::int64_t arrival) const noexcept
 
 FeatureStage::FeatureStage(FeatureConfig config, const FeatureSettings& settings, const std::vector<BoardInfo>& boards,
                            Kernels kernels)
-    : config_{std::move(config)}, settings_{settings}, others_(config_.others.size()) {
-    for (std::size_t i = 0; i < others_.size(); ++i) {
-        const ChannelRef& ref = config_.others[i].ref;
-        others_[i].trace = Trace{0, kernels};
-        others_[i].info = boards.at(ref.board).channels.at(ref.channel);
+    : config_{std::move(config)}, settings_{settings} {
+    others_.reserve(config_.others.size());
+    for (const OtherChannel& other : config_.others) {
+        const AuxiliaryLook look{other.ref, other.peaks, settings_.baseline_samples, settings_.baseline_band_adc};
+        others_.emplace_back(look, boards, kernels);
     }
 }
 
 void FeatureStage::make_room(std::size_t samples) {
-    for (std::size_t i = 0; i < others_.size(); ++i) {
-        others_[i].trace.make_room(samples);
-        others_[i].peaks.reserve(samples / static_cast<std::size_t>(config_.others[i].peaks.min_samples + 1) + 1);
-    }
+    for (AuxiliaryChannel& other : others_) other.make_room(samples);
 }
 
 void FeatureStage::open(const Trigger& trigger) {
     for (std::size_t i = 0; i < others_.size(); ++i) {
-        Channel& channel = others_[i];
-        const OtherChannel& wanted = config_.others[i];
-        channel.peaks.clear();
-        const RecordView* const record = trigger.of_board(wanted.ref.board);
-        const std::size_t position =
-            record == nullptr ? kMaxChannels : position_of(record->header(), wanted.ref.channel);
-        channel.present = position != kMaxChannels && record->header().samples_per_channel >=
-                                                          static_cast<std::uint64_t>(settings_.baseline_samples);
-        if (!channel.present) continue;
-        channel.trace.open(*record, position, channel.info);
-        (void)channel.trace.take_baseline(settings_.baseline_samples, settings_.baseline_band_adc);
-        if (wanted.wants_peaks) channel.trace.find_peaks(wanted.peaks, channel.peaks);
+        if (others_[i].open(trigger) && config_.others[i].wants_peaks) (void)others_[i].find_peaks();
     }
 }
 
@@ -131,7 +116,7 @@ struct FeatureStage::Sight {
 
 std::int64_t FeatureStage::coincident(const CoincidenceFeature& feature, Gate gate) const noexcept {
     return std::count_if(feature.others.begin(), feature.others.end(), [&](std::size_t other) {
-        return count_onsets(others_[other].peaks, gate.begin, gate.end) > 0;
+        return count_onsets(others_[other].peaks(), gate.begin, gate.end) > 0;
     });
 }
 
@@ -150,10 +135,10 @@ double FeatureStage::measure_one(const FeatureRecipe& recipe, const WindowInfo& 
         return static_cast<double>(coincident(*coincidence, coincidence->gate.in(window, arrival)));
     }
     const bool of_signal = recipe.channel == FeatureRecipe::kSignal;
-    if (!of_signal && !others_[recipe.channel].present) return recipe.info.type == FeatureType::u32 ? 0 : kNothing;
-    const Sight sight{of_signal ? signal : others_[recipe.channel].trace,
-                      of_signal ? signal_peaks : std::span<const Peak>{others_[recipe.channel].peaks},
-                      of_signal ? settings_.peaks : config_.others[recipe.channel].peaks,
+    if (!of_signal && !others_[recipe.channel].present()) return recipe.info.type == FeatureType::u32 ? 0 : kNothing;
+    const Sight sight{of_signal ? signal : others_[recipe.channel].trace(),
+                      of_signal ? signal_peaks : others_[recipe.channel].peaks(),
+                      of_signal ? settings_.peaks : others_[recipe.channel].finding(),
                       settings_,
                       window,
                       arrival,

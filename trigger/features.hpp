@@ -11,6 +11,7 @@
 #include "daq/core/event.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/core/trigger.hpp"
+#include "trigger/auxiliary_channel.hpp"
 #include "trigger/peaks.hpp"
 #include "trigger/shape.hpp"
 #include "trigger/trace.hpp"
@@ -144,12 +145,6 @@ class FeatureStage {
     void measure_nothing(WindowEvent& result) const noexcept;
 
   private:
-    struct Channel {
-        ChannelInfo info;
-        Trace trace;
-        std::vector<Peak> peaks;
-        bool present = false;
-    };
     struct Sight;
     [[nodiscard]] double measure_one(const FeatureRecipe& recipe, const WindowInfo& window, std::int64_t arrival,
                                      Trace& signal, std::span<const Peak> signal_peaks,
@@ -158,7 +153,7 @@ class FeatureStage {
 
     FeatureConfig config_;
     FeatureSettings settings_;
-    std::vector<Channel> others_;
+    std::vector<AuxiliaryChannel> others_;  // FeatureConfig::others
 };
 
 }  // namespace alleycat

@@ -1,7 +1,5 @@
 #include "trigger/peaks.hpp"
 
-#include <algorithm>
-
 namespace alleycat {
 
 void find_peaks(std::span<const std::int32_t> heights, const PeakFinding& finding, std::vector<Peak>& peaks) {
@@ -20,10 +18,8 @@ void find_peaks(std::span<const std::int32_t> heights, const PeakFinding& findin
 }
 
 std::int64_t count_onsets(std::span<const Peak> peaks, std::int64_t begin, std::int64_t end) noexcept {
-    const auto before = [](const Peak& peak, std::int64_t sample) { return peak.onset < sample; };
-    const auto first = std::lower_bound(peaks.begin(), peaks.end(), begin, before);
-    const auto last = std::lower_bound(first, peaks.end(), end, before);
-    return last - first;
+    const auto first = first_from(peaks, begin);
+    return first_from({first, peaks.end()}, end) - first;
 }
 
 }  // namespace alleycat

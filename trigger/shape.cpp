@@ -196,9 +196,7 @@ bool has_drop(std::span<const std::int32_t> heights, std::int32_t drop, std::int
 
 Cluster find_cluster(std::span<const std::int32_t> heights, std::span<const Peak> peaks, const PeakFinding& finding,
                      Gate gate, std::int64_t length, double min_charge, double baseline) noexcept {
-    const auto before = [](const Peak& peak, std::int64_t sample) { return peak.onset < sample; };
-    auto peak = std::lower_bound(peaks.begin(), peaks.end(), gate.begin, before);
-    for (; peak != peaks.end() && peak->onset < gate.end; ++peak) {
+    for (auto peak = first_from(peaks, gate.begin); peak != peaks.end() && peak->onset < gate.end; ++peak) {
         const std::int64_t start = std::max<std::int64_t>(peak->onset - finding.margin_samples, 0);
         const std::int64_t end = std::min<std::int64_t>(start + length, static_cast<std::int64_t>(heights.size()));
         const double charge = charge_of_peaks(heights, {peak, peaks.end()}, finding, {start, end}, baseline);

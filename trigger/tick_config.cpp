@@ -15,13 +15,10 @@ std::int64_t samples(ConfigSection& section, std::string_view key, double fallba
 
 TickChannel parse_channel(ConfigSection& section, const Station& station, const TriggerConfig& trigger) {
     TickChannel tick;
-    const std::string name = section.required_text("channel");
-    tick.channel = station.find_channel(name);
-    if (section.has("channel") && !tick.channel.present) {
-        section.problem("channel", "no board has a channel '" + name + "'");
-    } else if (tick.channel.present && trigger.signal.present && tick.channel.board != trigger.signal.board) {
-        section.problem("channel",
-                        "'" + name + "' is not on the signal's board: its samples are not those of the windows");
+    tick.channel = station.required_channel(section, "channel");
+    if (tick.channel.present && trigger.signal.present && tick.channel.board != trigger.signal.board) {
+        section.problem("channel", "'" + section.text("channel", "") +
+                                       "' is not on the signal's board: its samples are not those of the windows");
     }
     tick.pulse.threshold_adc = static_cast<std::int32_t>(section.required_integer("threshold_adc", 1, 65'535));
     tick.pulse.min_samples =
@@ -45,11 +42,7 @@ HitTicks parse_hit_ticks(ConfigSection& section, const Station& station, TickSou
     HitTicks ticks;
     ticks.max_wait_ps = std::llround(section.number("max_wait_ms", 1'000, 1, 1e6) * 1e9);
     if (source == TickSource::channel) {
-        const std::string name = section.required_text("channel");
-        ticks.channel = station.find_channel(name);
-        if (section.has("channel") && !ticks.channel.present) {
-            section.problem("channel", "no board has a channel '" + name + "'");
-        }
+        ticks.channel = station.required_channel(section, "channel");
         ticks.board = ticks.channel.board;
         refuse_keys(section, {"board"}, "belongs to source = \"stamps\": a channel has its board");
     } else if (source == TickSource::stamps) {

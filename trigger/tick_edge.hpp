@@ -5,9 +5,8 @@
 
 #include "daq/core/run_description.hpp"
 #include "daq/core/trigger.hpp"
-#include "trigger/peaks.hpp"
+#include "trigger/auxiliary_channel.hpp"
 #include "trigger/tick_config.hpp"
-#include "trigger/trace.hpp"
 
 namespace alleycat {
 
@@ -30,10 +29,8 @@ class TickEdgeFinder {
 
   private:
     TickChannel config_;
-    ChannelInfo channel_;
     std::int64_t sample_period_ps_;
-    Trace trace_;
-    std::vector<Peak> pulses_;
+    AuxiliaryChannel channel_;
 };
 
 }  // namespace alleycat

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "trigger/codes.hpp"
 #include "trigger/feature_config.hpp"
 #include "trigger/signal_sum.hpp"
 
@@ -11,13 +12,6 @@ namespace alleycat {
 namespace {
 
 constexpr double kLongest_ns = 1e12;
-
-ChannelRef parse_channel_ref(ConfigSection& section, std::string_view key, const Station& station) {
-    const std::string name = section.text(key, "");
-    const ChannelRef channel = station.find_channel(name);
-    if (!name.empty() && !channel.present) section.problem(key, "no board has a channel '" + name + "'");
-    return channel;
-}
 
 PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
     PeakFinding peaks;
@@ -65,10 +59,7 @@ std::optional<CutRange> parse_range(ConfigSection& section, const TriggerConfig&
 
 Cut parse_cut(ConfigSection& section, const TriggerConfig& config) {
     Cut cut;
-    cut.name = section.required_text("name");
-    if (section.has("name") && !usable_name(cut.name)) {
-        section.problem("name", "'" + cut.name + "' must be 1 to 32 letters, digits, '_' or '-'");
-    }
+    cut.name = required_name(section);
     const std::string flag = section.text("flag", "");
     bool without_arrival = true;
     if (!flag.empty()) {
@@ -115,7 +106,8 @@ class TriggerParser {
         } else {
             use_detectors();
         }
-        config_.veto = parse_channel_ref(section_, "veto", station_);
+        const std::string veto = section_.text("veto", "");
+        if (!veto.empty()) config_.veto = station_.find_channel(veto, section_, "veto");
         if (config_.self_triggered && section_.has("veto")) {
             section_.problem("veto", "a hit holds no channel but its own: boards that trigger themselves have no veto");
         }
@@ -183,11 +175,8 @@ class TriggerParser {
         const std::vector<std::string> names = section_.text_list("signal", {});
         if (names.empty()) section_.problem("signal", "is missing: the name of the signal channel");
         for (const std::string& name : names) {
-            const ChannelRef channel = station_.find_channel(name);
-            if (!channel.present) {
-                section_.problem("signal", "no board has a channel '" + name + "'");
-                continue;
-            }
+            const ChannelRef channel = station_.find_channel(name, section_, "signal");
+            if (!channel.present) continue;
             if (!config_.signal.present) config_.signal = channel;
             if (names.size() == 1) continue;
             const std::vector<std::uint16_t>& before = config_.summed_channels;
@@ -233,9 +222,7 @@ class TriggerParser {
     }
 
     void set_code_range(SampleType type) {
-        const auto [low, high] = with_sample_type(type, []<class T>(T) {
-            return std::pair<std::int64_t, std::int64_t>{std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
-        });
+        const auto [low, high] = code_range(type);
         config_.overflow_low_code = static_cast<std::int32_t>(section_.integer("overflow_low_code", low, low, high));
         config_.overflow_high_code = static_cast<std::int32_t>(section_.integer("overflow_high_code", high, low, high));
         if (config_.overflow_low_code >= config_.overflow_high_code) {
@@ -290,10 +277,7 @@ class TriggerParser {
         if (windows.size() > kMaxWindows) section_.problem("window", "there are more than 4 windows");
         for (ConfigSection& window : windows) {
             WindowInfo info;
-            info.name = window.required_text("name");
-            if (window.has("name") && !usable_name(info.name)) {
-                window.problem("name", "'" + info.name + "' must be 1 to 32 letters, digits, '_' or '-'");
-            }
+            info.name = required_name(window);
             for (const WindowInfo& other : config_.windows) {
                 if (other.name == info.name) window.problem("name", "two windows have this name");
             }

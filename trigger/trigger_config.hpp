@@ -18,16 +18,6 @@
 
 namespace alleycat {
 
-/// A window as written in the profile: times relative to the tick, on the signal channel.
-struct WindowConfig {
-    std::string name;
-    WindowRole role = WindowRole::coincident;
-    double start_ns = 0;  ///< of the region of interest, from the tick
-    double length_ns = 0;
-    double pretrace_ns = 0;     ///< length of the pretrace that ends where the region starts
-    double integration_ns = 0;  ///< from the arrival on
-};
-
 /// A germanium preamplifier that is full is reset: its signal drops.
 struct PreampReset {
     std::int32_t min_drop_adc = 0;

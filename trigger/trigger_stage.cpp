@@ -25,8 +25,7 @@ FeatureSettings feature_settings(const TriggerConfig& config) {
 /// a hit the first peak decides: what follows is its afterglow.
 std::optional<std::int64_t> find_arrival(std::span<const Peak> peaks, const WindowInfo& window, std::int32_t margin,
                                          bool of_hit) noexcept {
-    const auto first = std::lower_bound(peaks.begin(), peaks.end(), window.roi_start + margin,
-                                        [](const Peak& peak, std::int64_t sample) { return peak.onset < sample; });
+    const auto first = first_from(peaks, window.roi_start + margin);
     if (first == peaks.end() || (of_hit && first != peaks.begin())) return std::nullopt;
     if (first->onset >= window.roi_end) return std::nullopt;
     return first->onset - margin;
@@ -64,8 +63,8 @@ void TriggerStage::make_room(std::size_t samples) {
     trace_.make_room(samples);
     if (!config_.summed_channels.empty()) sum_.make_room(samples);
     features_.make_room(samples);
-    peaks_.reserve(samples / static_cast<std::size_t>(config_.peaks.min_samples + 1) + 1);
-    veto_peaks_.reserve(samples / static_cast<std::size_t>(config_.veto_peaks.min_samples + 1) + 1);
+    peaks_.reserve(most_peaks(samples, config_.peaks));
+    veto_peaks_.reserve(most_peaks(samples, config_.veto_peaks));
 }
 
 /// The windows move with the tick, which stands `since_tick_ps` before tick_sample: a window holds the samples whose
@@ -194,8 +193,7 @@ void TriggerStage::open_signal(const RecordView& record, std::size_t position) {
 }
 
 bool TriggerStage::signal_overflows() noexcept {
-    return summed_.empty() ? trace_.overflows(config_.overflow_low_code, config_.overflow_high_code)
-                           : sum_.overflows();
+    return summed_.empty() ? trace_.overflows(config_.overflow_low_code, config_.overflow_high_code) : sum_.overflows();
 }
 
 /// What is open.
@@ -216,7 +214,8 @@ void TriggerStage::measure_signal(Event& event) {
             if (!is_inside(window)) event.flags |= trigger_flag::short_trace;
         }
     }
-    if (signal_overflows()) event.flags |= trigger_flag::overflow;  // now that the search for peaks has seen all samples
+    if (signal_overflows())
+        event.flags |= trigger_flag::overflow;  // now that the search for peaks has seen all samples
     if (!long_enough) {
         event.flags |= trigger_flag::short_trace;
         trace_.close();  // no baseline, so no heights: every window is outside

@@ -33,25 +33,25 @@ inline constexpr std::uint32_t duplicate_tick = 1u << 9;       ///< the same pul
 inline constexpr std::uint32_t tick_backwards = 1u << 10;      ///< earlier than the tick before
 inline constexpr std::uint32_t tick_out_of_phase = 1u << 11;   ///< not a whole number of periods after the one before
 inline constexpr std::uint32_t after_missing_tick = 1u << 12;  ///< ticks are missing before this one
-inline constexpr std::uint32_t late_tick = 1u << 17;      ///< came after hits of its time had been handed on without it
-inline constexpr std::uint32_t hits_refused = 1u << 18;   ///< hits near this tick were refused: it is no exposure
+inline constexpr std::uint32_t late_tick = 1u << 17;     ///< came after its source had gone past it, or hits had given it up
+inline constexpr std::uint32_t hits_refused = 1u << 18;  ///< hits near this tick were refused: it is no exposure
 inline constexpr std::uint32_t of_ticks =
     no_tick | duplicate_tick | tick_backwards | tick_out_of_phase | after_missing_tick | late_tick | hits_refused;
-/// Nothing about the beam is known at such a tick: it is unknown to the join. (What comes after a missing tick is good.)
+/// Nothing about the beam is known at such a tick: it is unknown to the join. (What comes after a missing tick is
+/// good.)
 inline constexpr std::uint32_t distrusted_tick =
     no_tick | duplicate_tick | tick_backwards | tick_out_of_phase | late_tick | hits_refused;
 // Of the signal.
-inline constexpr std::uint32_t low_gain = 1u << 13;      ///< measured in the low-gain channel: the other overflows
-inline constexpr std::uint32_t preamp_reset = 1u << 14;  ///< the preamplifier was reset within the trace
-inline constexpr std::uint32_t beam_pulse = 1u << 15;    ///< the beam-rich channel shows a pulse at this tick
-inline constexpr std::uint32_t several_detectors = 1u
-                                                   << 16;  ///< the record holds other detectors too: the first counts
+inline constexpr std::uint32_t low_gain = 1u << 13;           ///< measured in the low-gain channel: the other overflows
+inline constexpr std::uint32_t preamp_reset = 1u << 14;       ///< the preamplifier was reset within the trace
+inline constexpr std::uint32_t beam_pulse = 1u << 15;         ///< the beam-rich channel shows a pulse at this tick
+inline constexpr std::uint32_t several_detectors = 1u << 16;  ///< in the record: the first of them counts
 }  // namespace trigger_flag
 inline constexpr std::array<std::string_view, 19> kTriggerFlagNames{
-    "overflow",           "muon_veto",    "linear_gate",  "missing_board",  "missing_channel",  "short_trace",
-    "clock_backwards",    "missing_veto", "no_tick",      "duplicate_tick", "tick_backwards",   "tick_out_of_phase",
-    "after_missing_tick", "low_gain",     "preamp_reset", "beam_pulse",     "several_detectors",
-    "late_tick",          "hits_refused"};
+    "overflow",       "muon_veto",         "linear_gate",        "missing_board", "missing_channel",
+    "short_trace",    "clock_backwards",   "missing_veto",       "no_tick",       "duplicate_tick",
+    "tick_backwards", "tick_out_of_phase", "after_missing_tick", "low_gain",      "preamp_reset",
+    "beam_pulse",     "several_detectors", "late_tick",          "hits_refused"};
 static_assert(!kTriggerFlagNames.back().empty());
 
 /// Features every profile has, at fixed places; a profile's own follow from Feature::count on.
@@ -65,12 +65,12 @@ enum class Feature : std::uint8_t {
     charge_adc,         ///< local baseline, as published [ADC x sample]; 0 without an arrival
     charge_global_adc,  ///< median baseline
     charge_pe,          ///< charge_adc / SPE charge in force
-    t10_ns,
+    t10_ns,             ///< of charge_adc, as t50_ns and t90_ns
     t50_ns,
-    t90_ns,  ///< of charge_adc
-    t10_global_ns,
+    t90_ns,
+    t10_global_ns,  ///< of charge_global_adc, as t50_global_ns and t90_global_ns
     t50_global_ns,
-    t90_global_ns,  ///< of charge_global_adc
+    t90_global_ns,
     rise_10_90_ns,  ///< t90_ns - t10_ns
     count
 };

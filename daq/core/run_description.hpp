@@ -64,10 +64,6 @@ struct CutInfo {
 
 inline constexpr std::size_t kMaxDetectors = 256;
 
-/// Whether the run's triggers are hits of self-triggered boards, and its ticks records of their own.
-struct RunDescription;
-[[nodiscard]] bool triggers_are_hits(const RunDescription& run) noexcept;
-
 /// Where the signal and the veto are, for the scope and the readers of files.
 struct ChannelRef {
     std::uint16_t board = 0;
@@ -106,5 +102,8 @@ struct RunDescription {
 
     friend bool operator==(const RunDescription&, const RunDescription&) = default;
 };
+
+/// Whether the run's triggers are hits of self-triggered boards, and its ticks records of their own.
+[[nodiscard]] bool triggers_are_hits(const RunDescription& run) noexcept;
 
 }  // namespace alleycat

@@ -1,5 +1,6 @@
 #include "daq/core/station.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,17 +9,9 @@
 namespace alleycat {
 namespace {
 
-std::string required_name(ConfigSection& section, std::string_view key) {
-    std::string name = section.required_text(key);
-    if (section.has(key) && !usable_name(name)) {
-        section.problem(key, "'" + name + "' must be 1 to 32 letters, digits, '_' or '-'");
-    }
-    return name;
-}
-
 ChannelInfo parse_channel(ConfigSection& section) {
     ChannelInfo channel;
-    channel.name = required_name(section, "name");
+    channel.name = required_name(section);
     channel.negative_pulses = section.choice("pulses", true, {{"negative", true}, {"positive", false}});
     channel.code_map = section.text("codes", "plain");
     constexpr std::array<std::string_view, 3> maps{"plain", "pci5153_signal", "pci5153_veto"};
@@ -31,7 +24,7 @@ ChannelInfo parse_channel(ConfigSection& section) {
 
 BoardInfo parse_board(ConfigSection& section) {
     BoardInfo board;
-    board.name = required_name(section, "name");
+    board.name = required_name(section);
     board.source = section.required_text("source");
     board.model = section.text("model", "");
     board.serial = section.text("serial", "");
@@ -65,6 +58,18 @@ bool usable_name(std::string_view name) noexcept {
     return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     });
+}
+
+bool triggers_are_hits(const RunDescription& run) noexcept {
+    return std::any_of(run.boards.begin(), run.boards.end(), [](const BoardInfo& b) { return b.self_triggered; });
+}
+
+std::string required_name(ConfigSection& section, std::string_view key) {
+    std::string name = section.required_text(key);
+    if (section.has(key) && !usable_name(name)) {
+        section.problem(key, "'" + name + "' must be 1 to 32 letters, digits, '_' or '-'");
+    }
+    return name;
 }
 
 Station parse_station(ConfigSection& root) {
@@ -104,6 +109,22 @@ ChannelRef Station::find_channel(std::string_view name) const {
         }
     }
     return found;
+}
+
+ChannelRef Station::find_channel(std::string_view name, ConfigSection& section, std::string_view key) const {
+    const ChannelRef channel = find_channel(name);
+    if (!channel.present) section.problem(key, fmt::format("no board has a channel '{}'", name));
+    return channel;
+}
+
+ChannelRef Station::parse_channel(ConfigSection& section, std::string_view key) const {
+    const std::string name = section.text(key, "");
+    return section.has(key) ? find_channel(name, section, key) : ChannelRef{};
+}
+
+ChannelRef Station::required_channel(ConfigSection& section, std::string_view key) const {
+    const std::string name = section.required_text(key);
+    return section.has(key) ? find_channel(name, section, key) : ChannelRef{};
 }
 
 std::string software_version() { return "alleycat " ALLEYCAT_VERSION; }

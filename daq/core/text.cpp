@@ -122,10 +122,6 @@ std::string to_text(std::chrono::seconds duration) {
                                    : fmt::format("{}{} d {}", sign, whole_days.count(), time);
 }
 
-bool triggers_are_hits(const RunDescription& run) noexcept {
-    return std::any_of(run.boards.begin(), run.boards.end(), [](const BoardInfo& b) { return b.self_triggered; });
-}
-
 std::vector<FeatureInfo> core_features() {
     using enum FeatureType;
     return {

@@ -13,6 +13,7 @@ constexpr std::uint64_t kTicksPerLook = 600;
 /// After a verdict the tables start anew once they hold so many ticks (an hour): an index that changes is found, and a
 /// wrong verdict (less than exp(-12.5) per start) is not to be expected in the life of an experiment.
 constexpr std::uint64_t kTicksPerStart = 216'000;
+constexpr std::size_t kTicksWaiting = 1u << 16;  // 18 minutes at 60 Hz
 
 double log_likelihood_of(std::uint64_t seen, std::uint64_t total) noexcept {
     const auto n = static_cast<double>(total);
@@ -38,32 +39,27 @@ BeamIndexCheck::BeamIndexCheck(const BeamConfig& config, bool monitored, Counter
       active_{monitored && config.source == BeamConfig::Source::frames},
       ticks_{registry.get("beam_index.ticks")},
       confirmed_{registry.get("beam_index.confirmed")},
-      contradicted_{registry.get("beam_index.contradicted")} {
+      contradicted_{registry.get("beam_index.contradicted")},
+      waiting_{active_ ? kTicksWaiting : 0} {
     verdict_.configured = verdict_.best = static_cast<std::int32_t>(config.charge_index);
-    if (!active_) return;
-    verdict_.verdict = IndexVerdict::undecided;
-    waiting_.reserve(1u << 16);
+    if (active_) verdict_.verdict = IndexVerdict::undecided;
 }
 
 void BeamIndexCheck::add(const Event& event) {
     constexpr std::uint32_t unusable = trigger_flag::distrusted_tick | trigger_flag::missing_board;
     if (!active_ || event.trigger_class != TriggerClass::beam_tick || (event.flags & unusable) != 0) return;
-    waiting_.push_back({event.sequence, event.tick, (event.flags & trigger_flag::beam_pulse) != 0});
+    waiting_.push({event.sequence, event.tick, (event.flags & trigger_flag::beam_pulse) != 0});
 }
 
 void BeamIndexCheck::compare(const BeamJoin& join) {
-    while (head_ < waiting_.size() && waiting_[head_].sequence + kTriggersBehind < join.answered_before()) {
-        judge(join, waiting_[head_++]);
-    }
-    if (head_ > 4096 && head_ > waiting_.size() / 2) {
-        waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(head_));
-        head_ = 0;
+    for (; !waiting_.empty() && waiting_.front().sequence + kTriggersBehind < join.answered_before(); waiting_.pop()) {
+        judge(join, waiting_.front());
     }
 }
 
 void BeamIndexCheck::finish(const BeamJoin& join) {
     if (!active_) return;
-    while (head_ < waiting_.size()) judge(join, waiting_[head_++]);
+    for (; !waiting_.empty(); waiting_.pop()) judge(join, waiting_.front());
     decide();
 }
 

@@ -3,12 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "daq/core/counter.hpp"
 #include "daq/core/event.hpp"
 #include "daq/core/status.hpp"
 #include "daq/run/beam_join.hpp"
+#include "daq/run/fifo.hpp"
 
 namespace alleycat {
 
@@ -63,8 +63,7 @@ class BeamIndexCheck {
     Counter& confirmed_;
     Counter& contradicted_;
     std::array<Table, kCandidates> tables_{};  // since the last new start
-    std::vector<Tick> waiting_;                // from head_ on
-    std::size_t head_ = 0;
+    Fifo<Tick> waiting_;                       // for the frames around them
     IndexCheck verdict_;
 };
 

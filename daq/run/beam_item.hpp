@@ -17,7 +17,7 @@ struct BeamItem {
 /// A tick that came apart from the records, on its way from the reader thread to the builder.
 struct TickItem {
     TickRecord tick{};          ///< in the board's own time
-    std::int64_t after_ps = 0;  ///< data time of its board when it came; numeric_limits::min(): no record had come
+    std::int64_t after_ps = 0;  ///< data time of its board when it came; kNever: no record had come
 };
 
 }  // namespace alleycat

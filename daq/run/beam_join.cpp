@@ -14,18 +14,6 @@ constexpr std::uint16_t kCycleMissing = 0x3FF;
 constexpr std::int64_t kCycles = 600;  // of a super-cycle
 constexpr int kMostStepped = 64;       // numbers that are no pulses, between two that are
 
-/// Drops what was read from the front of a vector, now and then and without giving memory back.
-template <class T>
-void tidy(std::vector<T>& values, std::size_t& head) {
-    if (head == values.size()) {
-        values.clear();
-        head = 0;
-    } else if (head > 4096 && head > values.size() / 2) {
-        values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(head));
-        head = 0;
-    }
-}
-
 /// How far `a` is after `b`, modulo the counter.
 std::int64_t after(std::uint64_t a, std::uint64_t b) noexcept { return static_cast<std::int64_t>(a - b); }
 
@@ -89,17 +77,17 @@ BeamJoin::BeamJoin(const BeamConfig& config, std::optional<PowerLog> log, Counte
       missing_frames_{registry.get("beam.missing_frames")},
       misplaced_frames_{registry.get("beam.misplaced_frames")},
       vetoed_pulses_{registry.get("beam.vetoed_pulses")},
-      contradictory_frames_{registry.get("beam.contradictory_frames")} {
-    pending_.reserve(kFramesKept);
+      contradictory_frames_{registry.get("beam.contradictory_frames")},
+      pending_{kFramesKept},
+      recorded_{config.source == BeamConfig::Source::recorded ? kFramesKept : 0} {
     if (config.source == BeamConfig::Source::frames) slots_.resize(kFramesKept);
-    if (config.source == BeamConfig::Source::recorded) recorded_.reserve(kFramesKept);
 }
 
 void BeamJoin::add(std::uint64_t sequence, std::uint64_t tick, std::int64_t time_ps, std::int64_t utc_ns,
                    std::uint32_t tick_flags, TriggerClass trigger_class) {
     const bool is_tick = trigger_class == TriggerClass::beam_tick;
     const bool trusted = (tick_flags & trigger_flag::distrusted_tick) == 0;
-    pending_.push_back({sequence, tick, time_ps, utc_ns, is_tick, trusted});
+    pending_.push({sequence, tick, time_ps, utc_ns, is_tick, trusted});
     if (!newest_tick_ || after(tick, *newest_tick_) > 0) newest_tick_ = tick;
     if (trusted) newest_time_ps_ = std::max(newest_time_ps_, time_ps);  // a wrong stamp makes nobody overdue
     if (!slots_.empty() && !(is_tick && trusted)) claim(tick).is_no_pulse = true;
@@ -144,21 +132,20 @@ BeamJoin::Slot& BeamJoin::claim(std::uint64_t tick) noexcept {
 }
 
 void BeamJoin::add(const BeamResolution& recorded) {
-    if (config_.source == BeamConfig::Source::recorded) recorded_.push_back(recorded);
+    if (config_.source == BeamConfig::Source::recorded) recorded_.push(recorded);
 }
 
 bool BeamJoin::next(BeamResolution& resolution) {
-    if (head_ == pending_.size() || !resolve(pending_[head_], resolution)) return false;
-    if (pending_[head_].is_tick && pending_[head_].trusted) last_ = resolution;
-    answered_before_ = pending_[head_].sequence + 1;
-    ++head_;
-    tidy(pending_, head_);
+    if (pending_.empty() || !resolve(pending_.front(), resolution)) return false;
+    if (pending_.front().is_tick && pending_.front().trusted) last_ = resolution;
+    answered_before_ = pending_.front().sequence + 1;
+    pending_.pop();
     return true;
 }
 
 double BeamJoin::lag_s() const noexcept {
-    if (head_ == pending_.size()) return 0;
-    return std::max(0.0, static_cast<double>(newest_time_ps_ - pending_[head_].time_ps) * 1e-12);
+    if (pending_.empty()) return 0;
+    return std::max(0.0, static_cast<double>(newest_time_ps_ - pending_.front().time_ps) * 1e-12);
 }
 
 BeamState BeamJoin::state_of_power(float power_w) const noexcept {
@@ -258,13 +245,12 @@ BeamState BeamJoin::decide(const BeamFrame& own, const BeamFrame& charge, const 
 }
 
 bool BeamJoin::resolve_as_recorded(const Pending& trigger, bool overdue, BeamResolution& resolution) {
-    while (recorded_head_ < recorded_.size() && recorded_[recorded_head_].sequence < trigger.sequence) ++recorded_head_;
-    if (recorded_head_ == recorded_.size()) {
-        tidy(recorded_, recorded_head_);
-        return overdue;
+    while (!recorded_.empty() && recorded_.front().sequence < trigger.sequence) recorded_.pop();
+    if (recorded_.empty()) return overdue;
+    if (recorded_.front().sequence == trigger.sequence) {
+        resolution = recorded_.front();
+        recorded_.pop();
     }
-    if (recorded_[recorded_head_].sequence == trigger.sequence) resolution = recorded_[recorded_head_++];
-    tidy(recorded_, recorded_head_);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "daq/core/config.hpp"
 #include "daq/core/counter.hpp"
 #include "daq/core/record.hpp"
+#include "daq/run/fifo.hpp"
 #include "daq/run/power_log.hpp"
 
 namespace alleycat {
@@ -63,7 +64,7 @@ class BeamJoin {
     [[nodiscard]] bool next(BeamResolution& resolution);
 
     [[nodiscard]] const BeamConfig& config() const noexcept { return config_; }
-    [[nodiscard]] std::size_t pending() const noexcept { return pending_.size() - head_; }
+    [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
     /// How far answers are behind triggers, in data time. [s]
     [[nodiscard]] double lag_s() const noexcept;
 
@@ -113,11 +114,9 @@ class BeamJoin {
     Counter& misplaced_frames_;
     Counter& vetoed_pulses_;
     Counter& contradictory_frames_;
-    std::vector<Pending> pending_;  // from head_ on, in sequence order; a vector: steady state allocates nothing
-    std::size_t head_ = 0;
-    std::vector<Slot> slots_;               // by tick modulo its size
-    std::vector<BeamResolution> recorded_;  // from recorded_head_ on, in sequence order
-    std::size_t recorded_head_ = 0;
+    Fifo<Pending> pending_;                     // in sequence order
+    std::vector<Slot> slots_;                   // by tick modulo its size
+    Fifo<BeamResolution> recorded_;             // in sequence order
     std::optional<std::uint64_t> newest_tick_;  // of the triggers
     std::int64_t newest_time_ps_ = 0;
     std::uint64_t answered_before_ = 0;

@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 
 #include "daq/core/counter.hpp"
 #include "daq/core/ring.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 
@@ -37,7 +37,7 @@ struct BoardInput {
     std::atomic<bool> stopped{false};  ///< no record is taken any more; a last stub may still wait for room
     std::atomic<bool> ended{false};    ///< the source is at its end (set after its last commit)
     std::atomic<std::uint64_t> waits{0};  ///< for room for a record: 1 + value of `space` when there was none; 0: no
-    std::atomic<std::int64_t> newest_time_ps{std::numeric_limits<std::int64_t>::min()};  ///< data time of the board
+    std::atomic<std::int64_t> newest_time_ps{kNever};  ///< data time of the board
     std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
 };
 

@@ -4,23 +4,9 @@
 #include <bit>
 #include <cmath>
 
+#include "daq/run/ring_record.hpp"
+
 namespace alleycat {
-namespace {
-
-constexpr std::int64_t kUnknownOrigin = std::numeric_limits<std::int64_t>::min();
-
-RecordView view_of(std::span<const std::byte> slot) noexcept {
-    return {*reinterpret_cast<const RecordHeader*>(slot.data()), slot.subspan(sizeof(RecordHeader))};
-}
-
-/// Data time of trigger `index` of those a stub stands for: spread evenly between the first and the last.
-std::int64_t stub_time(const RecordHeader& stub, std::uint32_t index) noexcept {
-    if (stub.refused < 2) return stub.time_ps;
-    const double part = static_cast<double>(index) / static_cast<double>(stub.refused - 1);
-    return stub.time_ps + std::llround(part * static_cast<double>(stub.refused_last_time_ps - stub.time_ps));
-}
-
-}  // namespace
 
 TickConfig tick_config(const BuilderConfig& config) {
     return {.rate_hz = config.tick_rate_hz,
@@ -38,7 +24,7 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
       ticks_not_found_{registry.get("ticks.not_found")},
       ticks_{tick_config(config), registry},
       heads_(inputs.size()),
-      origin_ps_(inputs.size(), kUnknownOrigin),
+      origin_ps_(inputs.size(), kNever),
       counter_offset_(inputs.size()) {
     ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware && config.triggers_are_ticks;
 }
@@ -59,7 +45,7 @@ bool EventBuilder::refresh(std::size_t board) {
     if (header.sequence != kNoSequence) {
         head.time_ps = board_time;  // already the run's time
     } else {
-        if (origin_ps_[board] == kUnknownOrigin) origin_ps_[board] = board_time;
+        if (origin_ps_[board] == kNever) origin_ps_[board] = board_time;
         head.time_ps = board_time - origin_ps_[board];
     }
     return true;
@@ -68,7 +54,7 @@ bool EventBuilder::refresh(std::size_t board) {
 bool EventBuilder::all_heads_known(std::int64_t earliest_ps) const noexcept {
     std::int64_t newest_ps = earliest_ps;
     for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        if (origin_ps_[b] != kUnknownOrigin && heads_[b].newest_ps != kUnknownOrigin) {
+        if (origin_ps_[b] != kNever && heads_[b].newest_ps != kNever) {
             newest_ps = std::max(newest_ps, heads_[b].newest_ps - origin_ps_[b]);
         }
     }

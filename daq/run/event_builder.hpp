@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,8 +31,8 @@ struct BuilderConfig {
     WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
 
     // Of stations of self-triggered boards.
-    bool recorded = false;         ///< an Alleycat run: numbers and times are authoritative
-    std::uint16_t tick_board = 0;  ///< whose source delivers the ticks
+    bool recorded = false;                              ///< an Alleycat run: numbers and times are authoritative
+    std::uint16_t tick_board = 0;                       ///< whose source delivers the ticks
     std::int64_t max_tick_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
 };
 
@@ -61,10 +60,6 @@ class EventBuilder final : public TriggerBuilder {
 
     /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
     void release(std::uint64_t consumed) noexcept override;
-
-    /// Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
-    /// carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
-    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
 
     /// Ticks of this run so far.
     [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
@@ -95,13 +90,15 @@ class EventBuilder final : public TriggerBuilder {
     TickTracker ticks_;
     std::optional<TickEdgeFinder> tick_edges_;
     std::vector<Head> heads_;
-    std::vector<std::int64_t> origin_ps_;
+    std::vector<std::int64_t> origin_ps_;  // of each board: its first record; kNever: none has come
     std::vector<std::optional<std::uint64_t>>
         counter_offset_;  // a board's counter - tick_ (modulo 2^64), when last seen
     std::uint64_t next_sequence_ = 0;
+    // Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
+    // carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
     std::uint64_t tick_ = 0;
     std::int64_t first_time_ps_ = 0;
-    std::int64_t last_time_ps_ = std::numeric_limits<std::int64_t>::min();  // newest so far
+    std::int64_t last_time_ps_ = kNever;  // newest so far
     bool started_ = false;
     std::optional<std::uint64_t> first_tick_;  // of the triggers of class beam_tick
     std::uint64_t missing_ticks_ = 0;          // before the newest good tick

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <vector>
 
 #include "daq/core/beam.hpp"
 #include "daq/core/trigger.hpp"
 #include "daq/run/beam_join.hpp"
+#include "daq/core/data_time.hpp"
 #include "daq/run/fifo.hpp"
 
 namespace alleycat {
@@ -64,10 +64,10 @@ class HitBeam {
     std::uint64_t asked_ = 0;  // of the join, which wants a sequence
     std::optional<std::uint64_t> newest_tick_;
     Fifo<Hit> hits_;
-    std::vector<Answer> answers_;                                          // by tick modulo its size
-    std::int64_t answered_ps_ = std::numeric_limits<std::int64_t>::min();  // newest tick that has an answer
-    std::int64_t lost_from_ps_ = std::numeric_limits<std::int64_t>::max();
-    std::int64_t newest_hit_ps_ = std::numeric_limits<std::int64_t>::min();
+    std::vector<Answer> answers_;        // by tick modulo its size
+    std::int64_t answered_ps_ = kNever;  // newest tick that has an answer
+    std::int64_t lost_from_ps_ = kForever;
+    std::int64_t newest_hit_ps_ = kNever;
 };
 
 }  // namespace alleycat

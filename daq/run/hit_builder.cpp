@@ -1,44 +1,21 @@
 #include "daq/run/hit_builder.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "daq/core/error.hpp"
 #include "daq/core/event.hpp"
 #include "daq/run/beam_item.hpp"
+#include "daq/run/ring_record.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 /// Of one board, looked at and not handed on: with more the skew is too long for the rate, and order is best effort.
 constexpr std::uint32_t kMostWaiting = 1u << 14;
 /// Of one board, taken from its ring and not given back.
 constexpr std::size_t kMostSlots = 1u << 15;
 constexpr unsigned kSlotBits = 48;
-
-RecordView view_of(std::span<const std::byte> slot) noexcept {
-    return {*reinterpret_cast<const RecordHeader*>(slot.data()), slot.subspan(sizeof(RecordHeader))};
-}
-
-// Times of a damaged file may be any: sums end where the numbers do, differences wrap.
-std::int64_t earlier(std::int64_t time_ps, std::int64_t by_ps) noexcept {
-    return time_ps < kNever + by_ps ? kNever : time_ps - by_ps;
-}
-std::int64_t later(std::int64_t time_ps, std::int64_t by_ps) noexcept {
-    return time_ps > kForever - by_ps ? kForever : time_ps + by_ps;
-}
-std::int64_t between(std::int64_t from_ps, std::int64_t to_ps) noexcept {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(to_ps) - static_cast<std::uint64_t>(from_ps));
-}
-
-/// Data time of refused hit `index` of those a stub stands for: spread evenly between the first and the last.
-std::int64_t stub_time(const RecordHeader& stub, std::uint32_t index) noexcept {
-    if (stub.refused < 2) return stub.time_ps;
-    const double part = static_cast<double>(index) / static_cast<double>(stub.refused - 1);
-    return stub.time_ps + std::llround(part * static_cast<double>(between(stub.time_ps, stub.refused_last_time_ps)));
-}
 
 }  // namespace
 

@@ -14,14 +14,6 @@ constexpr double kReach = 0.505;
 constexpr std::size_t kTicksKnown = 1u << 16;
 constexpr std::size_t kTicksWaiting = 4096;
 
-// Times of a damaged file may be any: they end where the numbers do.
-std::int64_t earlier(std::int64_t time_ps, std::int64_t by_ps) noexcept {
-    return time_ps < kNever + by_ps ? kNever : time_ps - by_ps;
-}
-std::int64_t later(std::int64_t time_ps, std::int64_t by_ps) noexcept {
-    constexpr std::int64_t last = std::numeric_limits<std::int64_t>::max();
-    return time_ps > last - by_ps ? last : time_ps + by_ps;
-}
 std::uint64_t apart(std::int64_t a_ps, std::int64_t b_ps) noexcept {
     return a_ps < b_ps ? static_cast<std::uint64_t>(b_ps) - static_cast<std::uint64_t>(a_ps)
                        : static_cast<std::uint64_t>(a_ps) - static_cast<std::uint64_t>(b_ps);

@@ -1,19 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <vector>
 
 #include "daq/core/beam.hpp"
 #include "daq/core/counter.hpp"
+#include "daq/core/data_time.hpp"
 #include "daq/run/fifo.hpp"
 #include "daq/run/tick_tracker.hpp"
 
 namespace alleycat {
-
-/// A time before every other.
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
 
 /// The tick a hit belongs to.
 struct TickOfHit {

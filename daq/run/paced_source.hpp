@@ -1,9 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 
+#include "daq/core/real_time.hpp"
 #include "daq/core/source.hpp"
 
 namespace alleycat {
@@ -28,8 +28,8 @@ class PacedSource final : public RecordSource {
   private:
     std::unique_ptr<RecordSource> source_;
     std::optional<RecordHeader> waiting_;  // described, not yet due
-    std::optional<std::chrono::steady_clock::time_point> start_;
-    std::int64_t first_time_ps_ = 0;
+    std::optional<std::int64_t> first_time_ps_;
+    RealTime real_time_;
 };
 
 }  // namespace alleycat

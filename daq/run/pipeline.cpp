@@ -391,31 +391,30 @@ bool Pipeline::join_hits() {
     return any;
 }
 
-void Pipeline::write_ticks() {
-    if (ticks_.empty()) return;
-    const std::size_t bytes = ticks_frame_bytes(ticks_.size());
-    if (const std::span<std::byte> room = room_for_frame(bytes, kEndReserve / 2); !room.empty()) {
-        frames_.commit(encode_ticks(room, run_.run, next_ordinal_++, ticks_));
+/// Encodes in place for the data stream and for the screen: encode(room, ordinal) returns the frame's bytes.
+template <class Encode>
+void Pipeline::write_in_place(std::size_t bytes, std::size_t keep_free, const Encode& encode) {
+    if (const std::span<std::byte> room = room_for_frame(bytes, keep_free); !room.empty()) {
+        frames_.commit(encode(room, next_ordinal_++));
     } else {
         given_up_frames_.add();
     }
-    if (const std::span<std::byte> room = room_for_monitor(bytes, 0); !room.empty()) {
-        monitor_.commit(encode_ticks(room, run_.run, 0, ticks_));
-    }
+    if (const std::span<std::byte> room = room_for_monitor(bytes, 0); !room.empty()) monitor_.commit(encode(room, 0));
+}
+
+/// They are few, and they are the exposure: half of what is kept for the end is theirs too.
+void Pipeline::write_ticks() {
+    if (ticks_.empty()) return;
+    write_in_place(ticks_frame_bytes(ticks_.size()), kEndReserve / 2,
+                   [this](auto room, std::uint64_t ordinal) { return encode_ticks(room, run_.run, ordinal, ticks_); });
     ticks_.clear();
 }
 
 void Pipeline::write_beam_states() {
     if (resolved_.empty()) return;
-    const std::size_t bytes = beam_states_frame_bytes(resolved_.size());
-    if (const std::span<std::byte> room = room_for_frame(bytes, kEndReserve); !room.empty()) {
-        frames_.commit(encode_beam_states(room, run_.run, next_ordinal_++, resolved_));
-    } else {
-        given_up_frames_.add();
-    }
-    if (const std::span<std::byte> room = room_for_monitor(bytes, 0); !room.empty()) {
-        monitor_.commit(encode_beam_states(room, run_.run, 0, resolved_));
-    }
+    write_in_place(beam_states_frame_bytes(resolved_.size()), kEndReserve, [this](auto room, std::uint64_t ordinal) {
+        return encode_beam_states(room, run_.run, ordinal, resolved_);
+    });
     resolved_.clear();
 }
 

@@ -109,6 +109,8 @@ class Pipeline {
     void close_dead_time();
     bool join_beam();
     bool join_hits();
+    template <class Encode>
+    void write_in_place(std::size_t bytes, std::size_t keep_free, const Encode& encode);
     void write_beam_states();
     void write_ticks();
     void write_beam_frames();

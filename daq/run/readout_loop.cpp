@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "daq/run/beam_item.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 namespace {
@@ -162,8 +162,8 @@ class Readout {
     CounterRegistry& registry_;
     WhenFull when_full_;
     ReadoutCounters counters_;
-    RecordHeader pending_stub_;                                        // refused: 0 = none
-    std::int64_t seen_ps_ = std::numeric_limits<std::int64_t>::min();  // newest data time, refused records included
+    RecordHeader pending_stub_;      // refused: 0 = none
+    std::int64_t seen_ps_ = kNever;  // newest data time, refused records included
     int since_mirrored_ = 0;
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;

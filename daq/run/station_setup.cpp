@@ -61,10 +61,6 @@ void apply_tick(StationSetup& setup) {
     setup.beam.ticks_mean_beam = setup.tick.meaning == TickMeaning::beam_present;
 }
 
-}  // namespace
-
-namespace {
-
 StationSetup read_station(const std::filesystem::path& path) {
     const ConfigFile file = ConfigFile::load(path);
     ConfigProblems problems;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "daq/core/event.hpp"
+#include "daq/core/data_time.hpp"
 
 namespace alleycat {
 namespace {
@@ -21,11 +22,6 @@ constexpr double kLargestDeviation = 0.01;
 constexpr double kJudgeableTolerance = 0.25;
 /// So many ticks that fit each other and not the old phase are the new phase.
 constexpr std::uint32_t kNewPhaseAfter = 5;
-
-/// Wraps where a hostile file's times would overflow.
-std::int64_t between(std::int64_t from_ps, std::int64_t to_ps) noexcept {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(to_ps) - static_cast<std::uint64_t>(from_ps));
-}
 
 }  // namespace
 

@@ -1,11 +1,8 @@
 // From the board's reader thread to the frame buffer nothing is allocated per trigger. A program of its own, because it
 // replaces operator new. Built again with a vector planted in the loop, it must fail.
 
-#include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include <catch2/catch.hpp>
 
@@ -17,19 +14,7 @@
 #include "daq/run/hit_builder.hpp"
 #include "daq/run/readout_loop.hpp"
 #include "station.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}
-
-// Not inlined: g++ would see free() meet operator new and call it a mistake.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/counting_new.hpp"
 
 using namespace run_test;
 
@@ -101,7 +86,6 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
         Trigger trigger;
         Event event;
         std::uint64_t consumed = 0;
-        std::uint64_t tick = 0;
         CalibrationKeeper::Admission calibration;
         PeakCharges peaks;
     };
@@ -133,7 +117,6 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             const EventBuilder::Built built = builder.next(job.trigger, job.consumed);
             if (built == EventBuilder::Built::end) ended = true;
             if (built != EventBuilder::Built::trigger) break;
-            job.tick = builder.tick();
             job.calibration = *calibration.admit(job.trigger);
             workers.submit();
             busy = true;
@@ -145,7 +128,7 @@ std::uint64_t allocations_of(std::uint64_t triggers) {
             calibration.collect(job->calibration.block, &job->peaks);
             (void)frames.next();
             frames.release();
-            join.add(job->trigger.sequence, job->tick, job->trigger.time_ps, job->trigger.utc_ns);
+            join.add(job->trigger.sequence, job->trigger.tick, job->trigger.time_ps, job->trigger.utc_ns);
             index_check.add(job->event);
             builder.release(job->consumed);
             workers.pop();

@@ -44,7 +44,7 @@ TEST_CASE("the triggers of one board are numbered from 0 and timed from the firs
         CHECK(bench.trigger.sequence == i);
         CHECK(bench.trigger.time_ps == static_cast<std::int64_t>(i) * kTick);
         CHECK(bench.trigger.record_count == 1);
-        CHECK(bench.builder.tick() == 100 + i);
+        CHECK(bench.trigger.tick == 100 + i);
         CHECK(bench.consumed == 1);
     }
     CHECK(bench.next() == Built::nothing);
@@ -67,7 +67,7 @@ TEST_CASE("two boards are merged by the time since their own first record", "[ru
         CHECK(bench.trigger.record_count == 2);
         CHECK(bench.trigger.missing_boards == 0);
         CHECK(bench.consumed == 3);
-        CHECK(bench.builder.tick() == 10 + i);
+        CHECK(bench.trigger.tick == 10 + i);
         CHECK(bench.trigger.of_board(1)->header().counter == 500 + i);
     }
     CHECK(bench.builder.ledger().closes() == false);  // recorded and refused are the pipeline's to count
@@ -111,7 +111,7 @@ TEST_CASE("a missing reference board changes neither the tick numbers nor the le
     bench.end_all();
     for (std::uint64_t i = 0; i < 4; ++i) {
         REQUIRE(bench.next() == Built::trigger);
-        CHECK(bench.builder.tick() == 10 + i);
+        CHECK(bench.trigger.tick == 10 + i);
         CHECK(bench.trigger.missing_boards == (i == 2 ? 1u : 0u));
     }
     CHECK(bench.builder.ledger().ticks_expected == 4);

@@ -1,24 +1,8 @@
 // Measuring a trigger allocates nothing, with every kind of feature, sums and resets. A program of its own, because it
 // replaces operator new.
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "simulated_station.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}
-
-// Not inlined: g++ would see free() meet operator new and call it a mistake.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/counting_new.hpp"
 
 using namespace simulated_station;
 

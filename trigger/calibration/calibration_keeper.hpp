@@ -93,7 +93,7 @@ class CalibrationKeeper {
     std::deque<Calibration> recorded_;       // not yet in force
     std::deque<Block> blocks_;               // oldest first; the last one is being filled
 
-    // Shared with the fit's thread: it owns `to_fit_` and `fits_done_` from asked to done.
+    // Shared with the fit's thread: it owns `to_fit_` and `fit_results_` from asked to done.
     enum class Fitting : std::uint8_t { idle, asked, done };
     std::atomic<Fitting> fitting_{Fitting::idle};
     const Block* to_fit_ = nullptr;

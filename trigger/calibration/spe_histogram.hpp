@@ -21,10 +21,6 @@ class SpeHistogram {
         }
         peaks_ += charges.size();
     }
-    void clear() noexcept {
-        counts_.assign(counts_.size(), 0);
-        peaks_ = 0;
-    }
 
     [[nodiscard]] const ChargeBinning& binning() const noexcept { return binning_; }
     [[nodiscard]] std::span<const std::uint64_t> counts() const noexcept { return counts_; }

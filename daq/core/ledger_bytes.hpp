@@ -1,0 +1,15 @@
+#pragma once
+// The ledger and the counters as bytes, in frames and in the monitor's state alike.
+
+#include "daq/core/bytes.hpp"
+#include "daq/core/status.hpp"
+
+namespace alleycat {
+
+void put_ledger(ByteWriter& out, const Ledger& ledger) noexcept;
+[[nodiscard]] Ledger get_ledger(ByteReader& in) noexcept;
+
+void put_counters(ByteWriter& out, const CounterValues& counters) noexcept;
+[[nodiscard]] CounterValues get_counters(ByteReader& in);
+
+}  // namespace alleycat
