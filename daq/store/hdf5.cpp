@@ -25,8 +25,9 @@ herr_t first_description(unsigned depth, const H5E_error2_t* error, void* into) 
     return 0;
 }
 
-/// What HDF5 says of a call to the operating system ("file write failed: time = ...\n, filename = ..., errno = 28, error
-/// message = 'No space left on device', buf = ...") as one line for people: "file write failed: No space left on device".
+/// What HDF5 says of a call to the operating system ("file write failed: time = ...\n, filename = ..., errno = 28,
+/// error message = 'No space left on device', buf = ...") as one line for people: "file write failed: No space left on
+/// device".
 std::string without_details(const std::string& description) {
     constexpr std::string_view before = "error message = '";
     const std::size_t colon = description.find(": "), begin = description.find(before);
