@@ -105,6 +105,7 @@ Tile beam_tile(const FeedState& feed) {
         "Beam on target: state and power of the newest tick whose state is known. Beam data come late; the lag says "
         "by how much. Where a channel sees the beam, the index by which frames are shifted is checked against it.",
         Tone::unknown};
+    if (!feed.live) tile.detail = "of a live run only";  // a file's beam is in its energy
     const Status* status = live_status_of(feed);
     if (status == nullptr) return tile;
     switch (status->beam_state) {

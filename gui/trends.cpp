@@ -46,6 +46,22 @@ QString words(const QString& title, const QString& value, const QFont& font, int
     return metrics.elidedText(title, Qt::ElideRight, std::max(40, width - metrics.horizontalAdvance(ending))) + ending;
 }
 
+/// Hours and minutes; seconds too where ticks are less than a minute apart, else several would read alike.
+class ClockTicker : public QCPAxisTickerDateTime {
+  public:
+    ClockTicker() {
+        setDateTimeSpec(Qt::UTC);
+        setTickCount(4);
+    }
+
+  private:
+    double getTickStep(const QCPRange& range) override {
+        const double step_s = QCPAxisTickerDateTime::getTickStep(range);
+        setDateTimeFormat(step_s < 60 ? QStringLiteral("HH:mm:ss") : QStringLiteral("HH:mm"));
+        return step_s;
+    }
+};
+
 }  // namespace
 
 QString spe_charge_text(const Calibration& c) {
@@ -103,11 +119,7 @@ void Trends::build(const std::vector<Trend>& trends) {
         }
         auto* axes = new QCPAxisRect{plot_};
         style_axes(*axes);
-        const QSharedPointer<QCPAxisTickerDateTime> clock{new QCPAxisTickerDateTime};
-        clock->setDateTimeSpec(Qt::UTC);
-        clock->setDateTimeFormat(QStringLiteral("HH:mm"));
-        clock->setTickCount(4);
-        axes->axis(QCPAxis::atBottom)->setTicker(clock);
+        axes->axis(QCPAxis::atBottom)->setTicker(QSharedPointer<ClockTicker>::create());
         axes->axis(QCPAxis::atLeft)->ticker()->setTickCount(3);
         if (in_percent(trend)) percent = axes;
         rects_.push_back(axes);

@@ -29,6 +29,9 @@ Detector parse_detector(ConfigSection& section, const Station& station, double s
     if (detector.low_gain.present && detector.channel.present && detector.low_gain.board != detector.channel.board) {
         section.problem("low_gain", "is on another board than channel: their samples are not of one record");
     }
+    if (detector.low_gain.present && detector.low_gain == detector.channel) {
+        section.problem("low_gain", "is the detector's channel itself");
+    }
     section.finish();
     return detector;
 }
@@ -59,6 +62,10 @@ std::vector<Detector> parse_detectors(ConfigSection& trigger_section, const Stat
             if (other.name == detector.name) section.problem("name", "two detectors have this name");
             if (detector.channel.present && other.channel == detector.channel) {
                 section.problem("channel", "is detector '" + other.name + "' already");
+            }
+            const bool of_other = detector.channel.present && detector.channel == other.low_gain;
+            if (of_other || (detector.low_gain.present && detector.low_gain == other.channel)) {
+                section.problem(of_other ? "channel" : "low_gain", "belongs to detector '" + other.name + "' already");
             }
         }
         const auto board_of = [&](const Detector& d) -> const BoardInfo& { return station.boards[d.channel.board]; };

@@ -90,8 +90,7 @@ class FeatureParser {
         using enum GateFrom::Origin;
         const GateFrom::Origin origin = section_.choice("from", arrival, {{"arrival", arrival}, {"window", window}});
         recipe_.needs_arrival = origin == arrival;
-        if (of_hits_ && origin == window)
-            section_.problem("from", "hits are measured from their arrival only");
+        if (of_hits_ && origin == window) section_.problem("from", "hits are measured from their arrival only");
         return origin;
     }
 
@@ -127,7 +126,17 @@ class FeatureParser {
                     fmt::format("the gate ends {} ns after the arrival, the integration of window '{}' after {} ns",
                                 ns(gate.end), window.name, ns(window.integration)));
             }
-            if (of_hits_) continue;  // they come anywhere in the trace: what leaves it measures nothing
+            if (of_hits_) {  // they come anywhere in the trace: what leaves it measures nothing
+                const Gate of_first = gate.in(window, 0);
+                const bool may_lie = of_first.length() + looks_back <= trace_samples_ &&
+                                     of_first.end <= trace_samples_ && of_first.begin > -trace_samples_;
+                const bool only_inside =
+                    reach == Reach::integration || looks_back > 0;  // peaks are counted in any part
+                if (may_lie || !only_inside || trace_samples_ == 0) continue;
+                return section.problem(
+                    key, fmt::format("the gate{} lies in no trace of {} samples, wherever the hit is",
+                                     looks_back > 0 ? " with what the filter looks back" : "", trace_samples_));
+            }
             if (earliest.begin - looks_back < 0) {
                 return section.problem(
                     "start_ns", fmt::format("the gate{} starts before the trace in window '{}'",
@@ -142,6 +151,16 @@ class FeatureParser {
                 return section.problem(key, fmt::format("the gate ends after window '{}'", window.name));
             }
         }
+    }
+
+    /// The gate's length in the window where it is shortest; a wrong gate, said already, is long enough for everything.
+    [[nodiscard]] std::int64_t shortest(const GateFrom& gate) const {
+        std::int64_t length = std::numeric_limits<std::int64_t>::max();
+        for (const WindowInfo& window : config_.windows) {
+            const std::int64_t here = gate.in(window, window.roi_start).length();
+            if (here > 0) length = std::min(length, here);
+        }
+        return length;
     }
 
     [[nodiscard]] std::string text(const GateFrom& gate) const {
@@ -245,9 +264,7 @@ class FeatureParser {
         if (f.low >= f.high) section_.problem("low", fmt::format("{} is not below high {}", f.low, f.high));
         f.average = samples(section_, "average_ns", ns(1), 1);
         if (f.of_charge && f.average != 1) section_.problem("average_ns", "is for the rise of the height");
-        if (!f.gate.to_the_end && f.average > f.gate.end - f.gate.begin) {
-            section_.problem("average_ns", "is longer than the gate");
-        }
+        if (f.average > shortest(f.gate)) section_.problem("average_ns", "is longer than the gate");
         describe("ns", fmt::format("time from {} to {} of the {}{} {}", f.low, f.high,
                                    f.of_charge ? "charge" : "largest height", on_channel(), text(f.gate)));
         return f;
@@ -272,9 +289,7 @@ class FeatureParser {
         MaxSlopeFeature f;
         f.gate = parse_gate(Reach::integration);
         f.over = samples(section_, "over_ns", ns(1), 1);
-        if (!f.gate.to_the_end && f.over >= f.gate.end - f.gate.begin) {
-            section_.problem("over_ns", "is not shorter than the gate");
-        }
+        if (f.over >= shortest(f.gate)) section_.problem("over_ns", "is not shorter than the gate");
         describe("adc/ns", fmt::format("steepest rise{} within {} ns, {}", on_channel(), ns(f.over), text(f.gate)));
         return f;
     }
@@ -328,6 +343,9 @@ class FeatureParser {
         if (names.empty()) section_.problem("channels", "is missing: the channels that may show a peak too");
         for (const std::string& name : names) {
             if (const std::optional<std::size_t> other = parse_other("channels", name, peaks, true)) {
+                if (station_.find_channel(name) == config_.signal) {
+                    section_.problem("channels", "'" + name + "' is the signal itself");
+                }
                 const bool twice = std::find(f.others.begin(), f.others.end(), *other) != f.others.end();
                 if (twice) section_.problem("channels", "'" + name + "' stands there twice");
                 f.others.push_back(*other);
@@ -344,6 +362,7 @@ class FeatureParser {
         f.slope = section_.required_number("slope", -1e15, 1e15);
         f.offset = section_.number("offset", 0, -1e15, 1e15);
         const std::string unit = section_.text("unit", "");
+        if (!unit.empty() && !usable_unit(unit)) section_.problem("unit", std::string{kUsableUnit});
         recipe_.needs_arrival = feature_needs_arrival(config_, f.of);
         describe(unit, fmt::format("{} + {} x {}", f.offset, f.slope, section_.text("of", "")));
         return f;
@@ -381,6 +400,11 @@ class FeatureParser {
 };
 
 }  // namespace
+
+bool usable_unit(std::string_view unit) noexcept {
+    return !unit.empty() && unit.size() <= 16 &&
+           std::all_of(unit.begin(), unit.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
 
 void parse_features(ConfigSection& trigger, const Station& station, std::int64_t trace_samples, TriggerConfig& config) {
     for (ConfigSection& section : trigger.sections("feature")) {

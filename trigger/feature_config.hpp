@@ -20,4 +20,8 @@ void parse_features(ConfigSection& trigger, const Station& station, std::int64_t
 [[nodiscard]] std::int64_t parse_samples(ConfigSection& section, std::string_view key, double fallback_ns,
                                          std::int64_t at_least, double min_ns, std::int64_t sample_period_ps);
 
+/// Units stand in files and beside numbers on screens.
+[[nodiscard]] bool usable_unit(std::string_view unit) noexcept;
+inline constexpr std::string_view kUsableUnit = "must be 1 to 16 ASCII characters without blanks";
+
 }  // namespace alleycat

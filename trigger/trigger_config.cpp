@@ -25,7 +25,7 @@ PeakFinding parse_peaks(ConfigSection section, const PeakFinding& fallback) {
     return peaks;
 }
 
-/// One range of a cut: feature, min, max, below. Describes itself for files and screens.
+/// One range of a cut: feature, min, max, below. Adds to `meaning` what files and screens say of it.
 std::optional<CutRange> parse_range(ConfigSection& section, const TriggerConfig& config, std::string& meaning) {
     const std::string name = section.text("feature", "");
     const std::optional<std::size_t> feature = find_feature(config, name);
@@ -43,6 +43,8 @@ std::optional<CutRange> parse_range(ConfigSection& section, const TriggerConfig&
         range.below_feature = find_feature(config, below);
         if (!range.below_feature) {
             section.problem("below", fmt::format("'{}' is not a feature: {}", below, feature_names(config)));
+        } else if (range.below_feature == range.feature) {
+            section.problem("below", fmt::format("'{}' is never below itself: the cut would remove everything", below));
         }
     }
     if (range.min > range.max) section.problem("min", fmt::format("{} is above max {}", range.min, range.max));
@@ -61,6 +63,7 @@ Cut parse_cut(ConfigSection& section, const TriggerConfig& config) {
     Cut cut;
     cut.name = required_name(section);
     const std::string flag = section.text("flag", "");
+    std::string ranges;
     bool without_arrival = true;
     if (!flag.empty()) {
         const auto known = std::find(kTriggerFlagNames.begin(), kTriggerFlagNames.end(), flag);
@@ -71,10 +74,9 @@ Cut parse_cut(ConfigSection& section, const TriggerConfig& config) {
             // A veto that was not recorded is not a veto that was silent.
             if (cut.forbidden_flags == trigger_flag::muon_veto) cut.forbidden_flags |= trigger_flag::missing_veto;
         }
-        cut.meaning = "not " + flag;
     }
     const auto add = [&](ConfigSection& range_section) {
-        if (const std::optional<CutRange> range = parse_range(range_section, config, cut.meaning)) {
+        if (const std::optional<CutRange> range = parse_range(range_section, config, ranges)) {
             cut.any_of.push_back(*range);
             without_arrival = without_arrival && !feature_needs_arrival(config, range->feature);
         }
@@ -89,6 +91,7 @@ Cut parse_cut(ConfigSection& section, const TriggerConfig& config) {
         section.problem("name", "the cut names neither a flag nor a feature");
     }
     cut.needs_arrival = !without_arrival;
+    cut.meaning = flag.empty() ? ranges : ranges.empty() ? "not " + flag : fmt::format("not {} and ({})", flag, ranges);
     section.finish();
     return cut;
 }
@@ -111,6 +114,7 @@ class TriggerParser {
         if (config_.self_triggered && section_.has("veto")) {
             section_.problem("veto", "a hit holds no channel but its own: boards that trigger themselves have no veto");
         }
+        check_veto();
         if (config_.signal.present) {
             const BoardInfo& board = station_.boards[config_.signal.board];
             config_.sample_period_ps = board.sample_period_ps;
@@ -167,6 +171,15 @@ class TriggerParser {
         }
         if (!config_.self_triggered) {
             section_.problem("detector", "of a board that is triggered from outside there is one signal");
+        }
+    }
+
+    void check_veto() {
+        const std::vector<std::uint16_t>& summed = config_.summed_channels;
+        const bool in_sum = config_.veto.board == config_.signal.board &&
+                            std::find(summed.begin(), summed.end(), config_.veto.channel) != summed.end();
+        if (config_.veto.present && (config_.veto == config_.signal || in_sum)) {
+            section_.problem("veto", "is the signal: every pulse would be a muon");
         }
     }
 
@@ -232,11 +245,7 @@ class TriggerParser {
 
     void parse_charge_unit() {
         config_.charge_unit = section_.text("charge_unit", config_.charge_unit);
-        const auto printable = [](char c) { return c > ' ' && c <= '~'; };
-        if (config_.charge_unit.empty() || config_.charge_unit.size() > 16 ||
-            !std::all_of(config_.charge_unit.begin(), config_.charge_unit.end(), printable)) {
-            section_.problem("charge_unit", "must be 1 to 16 ASCII characters without blanks");
-        }
+        if (!usable_unit(config_.charge_unit)) section_.problem("charge_unit", kUsableUnit);
     }
 
     void parse_linear_gate() {
@@ -265,8 +274,9 @@ class TriggerParser {
         for (const Detector& detector : config_.detectors) {
             const bool fits = fit.min_adc < detector.spe_charge_adc && detector.spe_charge_adc < fit.max_adc;
             if (config_.calibration.source == CalibrationConfig::Source::none || fits) continue;
-            calibration.problem("spe_min_adc", fmt::format("spe_charge_adc = {} of detector {} is not between {} and {}",
-                                                           detector.spe_charge_adc, detector.name, fit.min_adc, fit.max_adc));
+            calibration.problem("spe_min_adc",
+                                fmt::format("spe_charge_adc = {} of detector {} is not between {} and {}",
+                                            detector.spe_charge_adc, detector.name, fit.min_adc, fit.max_adc));
         }
         calibration.finish();
     }
@@ -289,7 +299,8 @@ class TriggerParser {
             info.roi_end = info.roi_start + length;
             info.pretrace_start = info.roi_start - samples(window, "pretrace_ns", 0, 0, 0);
             info.integration = samples(window, "integration_ns", 3'000, 1, 0);
-            if (config_.self_triggered) {  // its window is where the tick is, and may hold the whole trace or nothing of it
+            if (config_.self_triggered) {  // its window is where the tick is, and may hold the whole trace or nothing
+                                           // of it
                 if (trace_samples_ != 0 && info.integration > trace_samples_) {
                     window.problem("integration_ns", "the integration is longer than the trace: nothing would fit");
                 }
@@ -324,9 +335,8 @@ TriggerConfig parse_trigger(ConfigSection& root, const Station& station) {
     if (!root.has("trigger")) root.problem("trigger", "is missing: what to look for in the traces");
     TriggerConfig config = TriggerParser{root.section("trigger"), station}.parse();
     const double sample_ns = static_cast<double>(config.sample_period_ps) / 1000.0;
-    config.beam_monitor =
-        parse_beam_monitor(root, station, static_cast<double>(config.tick_sample) * sample_ns,
-                           static_cast<double>(config.baseline_samples) * sample_ns);
+    config.beam_monitor = parse_beam_monitor(root, station, static_cast<double>(config.tick_sample) * sample_ns,
+                                             static_cast<double>(config.baseline_samples) * sample_ns);
     return config;
 }
 

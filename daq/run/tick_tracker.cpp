@@ -43,7 +43,8 @@ TickVerdict TickTracker::add(std::int64_t time_ps) noexcept {
         return {};
     }
     const std::int64_t dt_ps = between(good_ps_, time_ps);
-    if (is_duplicate(dt_ps)) {
+    // Behind a tick that was not trusted it is no second one of the good tick: its own stamp is wrong.
+    if (distrusted_ == 0 && is_duplicate(dt_ps)) {
         duplicate_.add();
         return {.flags = trigger_flag::duplicate_tick};
     }

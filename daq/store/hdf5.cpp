@@ -25,6 +25,17 @@ herr_t first_description(unsigned depth, const H5E_error2_t* error, void* into) 
     return 0;
 }
 
+/// What HDF5 says of a call to the operating system ("file write failed: time = ...\n, filename = ..., errno = 28,
+/// error message = 'No space left on device', buf = ...") as one line for people: "file write failed: No space left on
+/// device".
+std::string without_details(const std::string& description) {
+    constexpr std::string_view before = "error message = '";
+    const std::size_t colon = description.find(": "), begin = description.find(before);
+    if (colon == std::string::npos || begin == std::string::npos) return description;
+    const std::size_t reason = begin + before.size();
+    return description.substr(0, colon + 2) + description.substr(reason, description.find('\'', reason) - reason);
+}
+
 /// The name of the object, for sentences.
 std::string name_of(hid_t object) {
     std::string name(256, '\0');
@@ -42,8 +53,12 @@ std::string full_path(hid_t parent, const std::string& path) {
 }  // namespace
 
 void prepare() {
-    static std::once_flag registered;
-    std::call_once(registered, register_blosc_filter);
+    static std::once_flag begun;
+    std::call_once(begun, [] {
+        // At exit HDF5 would write once more what a full disk refused, and crash. Whoever has a file closes it.
+        H5dont_atexit();
+        register_blosc_filter();
+    });
     thread_local bool quiet = false;
     if (!quiet) {
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -54,7 +69,7 @@ void prepare() {
 std::string last_error() {
     std::string text;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_description, &text);
-    return text;
+    return without_details(text);
 }
 
 void fail(std::string_view what) {

@@ -288,7 +288,7 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
     for (const std::filesystem::path& path : paths) {
         const AlleycatFile file{path};
         if (!file.has_raw())
-            throw Error{fmt::format("{}: holds no samples (it was written with raw = \"none\"), it cannot be replayed",
+            throw Error{fmt::format("{}: holds no samples (with raw = \"none\" none are kept), it cannot be replayed",
                                     path.string())};
         if (run && run->run != file.run().run) {
             throw Error{fmt::format("{}: belongs to run {}, {} to run {}: replay one run at a time", path.string(),

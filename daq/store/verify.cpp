@@ -179,7 +179,11 @@ class PartCheck {
             if (!h5::rows(id_, group + "/sequence")) problem(fmt::format("/{}/sequence is missing", group));
             check_table(group, triggers);
         }
-        if (!file_.has_raw()) return;
+        if (!h5::exists(id_, "config")) problem("/config is missing");
+        if (!file_.has_raw()) {
+            if (h5::get_text(id_, "raw") != "none") problem("/raw is missing");
+            return;
+        }
         for (const BoardInfo& board : file_.run().boards) {
             table("raw/" + board.name, "sequence");
             if (h5::exists(id_, "raw/" + board.name + "/irregular"))

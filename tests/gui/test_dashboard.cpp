@@ -164,6 +164,8 @@ TEST_CASE("a file shows how far it is read and neither age nor rate", "[gui][uni
     CHECK(tile(feed, "FILE").value == "42.00 %");
     CHECK(tile(feed, "NEWEST EVENT").value == "11:59:59");
     CHECK(tile(feed, "TRIGGER RATE").value == kUnknown);
+    CHECK(tile(feed, "BEAM").value == kUnknown);
+    CHECK(tile(feed, "BEAM").detail == "of a live run only");
     feed.ended = true;
     CHECK(tile(feed, "FILE").value == "complete");
     feed.problem = "run004711_part0000.h5: damaged";
@@ -443,6 +445,27 @@ TEST_CASE("the SPE charge stands with its error and with where it comes from", "
         return all.join('|');
     };
     CHECK(words_on_screen().contains(QStringLiteral("70.31 ± 0.14 ADC·sample, χ²/ndf 1.05")));
+}
+
+TEST_CASE("the clock below the trends tells its ticks apart, also within a minute", "[gui][widget]") {
+    const std::shared_ptr<Snapshot> snapshot = fake::snapshot(7.476, 1'000);
+    for (const std::int64_t apart_ns : {500'000'000ll, 10'000'000'000ll, 600'000'000'000ll}) {
+        for (Trend& trend : snapshot->trends) {
+            std::int64_t time_ns = fake::kNoonNs;
+            for (TrendPoint& point : trend.points) point.utc_ns = time_ns += apart_ns;
+            trend.points.resize(8);
+        }
+        Shown shown{fake::live(snapshot)};
+        Plot& plot = shown.window.trends().plot();
+        plot.replot();
+        QStringList labels;
+        for (const QCPAxisRect* axes : plot.axisRects()) {
+            const QCPAxis& time = *axes->axis(QCPAxis::atBottom);
+            if (time.tickLabels()) labels = QStringList::fromVector(time.tickVectorLabels());
+        }
+        REQUIRE(labels.size() > 2);
+        CHECK(labels.removeDuplicates() == 0);
+    }
 }
 
 TEST_CASE("what did not change is not drawn again, nor what nobody sees", "[gui][widget]") {

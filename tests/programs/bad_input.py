@@ -1,6 +1,8 @@
 """Whatever is wrong, the program says so in a line that names it and ends with the right status: 0, 1 or 2."""
 import json
 import re
+import resource
+import signal
 import socket
 import subprocess
 
@@ -34,6 +36,12 @@ def cut(source, target, size):
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(source.read_bytes()[:size])
     return target
+
+
+def no_file_above(limit):
+    """For a child before it begins: writing beyond this many bytes fails, as on a full disk"""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def check_help(_):
@@ -296,6 +304,20 @@ def check_full_output(folder):
     with open("/dev/full", "w") as full:
         done = subprocess.run([ALLEYCAT, "info", own], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1 and "standard output" in done.stderr, done
+
+
+def check_full_disk(folder):
+    """A file that cannot grow any further, at its beginning, in its samples or at its end: one line says so, status 1"""
+    own = simulated(folder)
+    size = own.stat().st_size
+    for i, limit in enumerate((0, 100_000, size // 2, size - 20_000)):
+        out = folder / f"out{i}.h5"
+        done = subprocess.run([ALLEYCAT, "--log", "off", "replay", own, "--config", CSI, "--output", out], stderr=subprocess.PIPE, text=True,
+                              timeout=PATIENCE_S, preexec_fn=lambda: no_file_above(limit))
+        lines = done.stderr.splitlines()
+        assert done.returncode == 1 and len(lines) == 1, (limit, done.returncode, done.stderr)
+        assert lines[0].startswith("alleycat: ") and lines[0].endswith("File too large"), lines[0]
+        assert not out.exists()
 
 
 def check_json(folder):

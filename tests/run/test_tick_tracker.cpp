@@ -72,6 +72,16 @@ TEST_CASE("a second tick of the same pulse is a duplicate and changes nothing", 
     REQUIRE(signal.count("missing") == 0);
 }
 
+TEST_CASE("a tick stamped early onto the last good one is no duplicate behind a distrusted one", "[run][unit]") {
+    Signal signal;
+    signal.regular(0, 20);
+    REQUIRE(signal.at(21.4).flags == trigger_flag::tick_out_of_phase);   // tick 21
+    REQUIRE(signal.at(20.05).flags == trigger_flag::tick_out_of_phase);  // tick 22, two periods early
+    REQUIRE(signal.at(23) == TickVerdict{});
+    REQUIRE(signal.count("duplicate") == 0);
+    REQUIRE(signal.count("missing") == 0);
+}
+
 TEST_CASE("a tick before the one before is backwards and stands for the one in its place", "[run][unit]") {
     Signal signal;
     signal.regular(0, 20);

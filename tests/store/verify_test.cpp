@@ -99,6 +99,18 @@ TEST_CASE("rows that are missing, doubled or contradict each other are named", "
     REQUIRE_THAT(said, Catch::Contains("SHA-256"));
 }
 
+TEST_CASE("samples and station file that were taken out are missed", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    REQUIRE(H5Ldelete(id, "/raw", H5P_DEFAULT) >= 0);
+    REQUIRE(H5Ldelete(id, "/config", H5P_DEFAULT) >= 0);
+    H5Fclose(id);
+    const std::string said = all_problems(verify(file));
+    REQUIRE_THAT(said, Catch::Contains("/raw is missing"));
+    REQUIRE_THAT(said, Catch::Contains("/config is missing"));
+}
+
 TEST_CASE("columns of different length, time running backwards and a wrong summary are named", "[store][verify]") {
     const TemporaryFolder folder;
     const std::filesystem::path file = closed_run(folder);

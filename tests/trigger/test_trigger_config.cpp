@@ -109,15 +109,20 @@ max = 3
 name = "rise_order"
 feature = "t50_ns"
 below = "rise_10_90_ns"
+[[trigger.cut]]
+name = "quiet"
+flag = "overflow"
+any = [{feature = "roi_peaks", max = 1}, {feature = "charge_pe", max = 2}]
 )");
     const std::vector<CutInfo> infos = cut_infos(config);
-    REQUIRE(infos.size() == 6);
+    REQUIRE(infos.size() == 7);
     REQUIRE(infos[0].name == "no_peak");
     REQUIRE(infos[1].name == "does_not_fit");
     REQUIRE(infos[2].meaning == "not muon_veto");
     REQUIRE(infos[3].meaning == "8 <= window_peaks or 30 <= charge_pe");
     REQUIRE(infos[4].meaning == "pretrace_peaks <= 3");
     REQUIRE(infos[5].meaning == "t50_ns < rise_10_90_ns");
+    REQUIRE(infos[6].meaning == "not overflow and (roi_peaks <= 1 or charge_pe <= 2)");  // both, as failed_cuts judges
     REQUIRE(config.cuts[0].forbidden_flags == (trigger_flag::muon_veto | trigger_flag::missing_veto));
     REQUIRE_FALSE(config.cuts[0].needs_arrival);
     REQUIRE(config.cuts[1].needs_arrival);
