@@ -343,7 +343,8 @@ class FeatureParser {
         if (names.empty()) section_.problem("channels", "is missing: the channels that may show a peak too");
         for (const std::string& name : names) {
             if (const std::optional<std::size_t> other = parse_other("channels", name, peaks, true)) {
-                if (station_.find_channel(name) == config_.signal) {
+                // One of several that are summed is a detector part of its own: photomultipliers in coincidence.
+                if (config_.summed_channels.empty() && station_.find_channel(name) == config_.signal) {
                     section_.problem("channels", "'" + name + "' is the signal itself");
                 }
                 const bool twice = std::find(f.others.begin(), f.others.end(), *other) != f.others.end();

@@ -62,10 +62,12 @@ kind = "peak_count"
 channel = "{b}"
 start_ns = {minus10}
 length_ns = {n40}
+"""
+COINCIDENCE = """
 [[trigger.feature]]
 name = "x_coincidence"
 kind = "coincidence"
-channels = {all}
+channels = {parts}
 threshold_adc = 7
 min_samples = 2
 start_ns = {minus10}
@@ -235,7 +237,8 @@ def compare(name, folder, triggers, **changes):
     period = station["board"][0]["sample_period_ps"] / 1000
     names = [channel["name"] for channel in station["board"][0]["channel"]]
     times = {f"n{n}": n * period for n in (4, 10, 20, 40)}
-    extra = EXTRA.format(all=str(names).replace("'", '"'), b=names[-1], minus10=-10 * period, **times)
+    recipes = EXTRA + (COINCIDENCE if len(names) > 1 else "")  # a signal of one channel coincides with nothing
+    extra = recipes.format(parts=str(names).replace("'", '"'), b=names[-1], minus10=-10 * period, **times)
     path = folder / f"{name}.toml"
     path.write_text(station_text.replace("[analysis]", extra + "\n[analysis]", 1))
     output = folder / f"{name}.h5"

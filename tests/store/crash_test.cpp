@@ -51,14 +51,16 @@ std::vector<RunFrames::Frame> whole_run() {
     try {
         RunWriter writer{config_in(folder)};
         const std::uint64_t from = writer.durable() ? writer.durable()->ordinal + 1 : 0;
+        // What the writer resumes at is an acknowledgement too; the kill may have come between the disk and the word.
+        const auto acknowledge_up_to = [&](std::uint64_t ordinal) {
+            if (::write(acknowledge, &ordinal, sizeof ordinal) != sizeof ordinal) _exit(4);
+        };
+        if (from > 0) acknowledge_up_to(from - 1);
         for (std::size_t i = from; i < frames.size(); ++i) {
             FrameView frame;
             if (read_frame(frames[i], frame) != FrameError::none) _exit(3);
             writer.append(frame);
-            if (i % sync_every == 0 || i + 1 == frames.size()) {
-                const std::uint64_t ordinal = writer.sync()->ordinal;
-                if (::write(acknowledge, &ordinal, sizeof ordinal) != sizeof ordinal) _exit(4);
-            }
+            if (i % sync_every == 0 || i + 1 == frames.size()) acknowledge_up_to(writer.sync()->ordinal);
         }
         _exit(0);
     } catch (const std::exception& e) {
@@ -80,7 +82,7 @@ TEST_CASE("a writer killed again and again loses nothing it acknowledged and dou
         std::array<int, 2> pipe{};
         REQUIRE(::pipe(pipe.data()) == 0);
         const auto sync_every = static_cast<unsigned>(1 + random() % 7);
-        const auto acknowledgements_before_the_kill = static_cast<unsigned>(1 + random() % 12);
+        const auto acknowledgements_before_the_kill = static_cast<unsigned>(2 + random() % 12);
         const pid_t child = ::fork();
         REQUIRE(child >= 0);
         if (child == 0) {
