@@ -49,7 +49,8 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
     switch (options_.writer) {
         case DaemonOptions::Writer::embedded: sink_ = std::make_unique<RunWriter>(setup_.store); break;
         case DaemonOptions::Writer::single_file:
-            sink_ = std::make_unique<SingleFileWriter>(options_.output, setup_.store.compression, setup_.store.raw);
+            sink_ = std::make_unique<SingleFileWriter>(options_.output, setup_.store.compression, setup_.store.raw,
+                                                       setup_.store.compression_threads);
             break;
         case DaemonOptions::Writer::none: sink_ = std::make_unique<NoSink>(); break;
         case DaemonOptions::Writer::stream: break;
@@ -134,7 +135,7 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
 
 /// What the reader of the frames has a use for. A journal and another process get all there is: what they keep is
 /// theirs to say.
-RawData Daemon::samples_kept() const noexcept {
+RawSelection Daemon::samples_kept() const noexcept {
     switch (options_.writer) {
         case DaemonOptions::Writer::none: return RawData::none;
         case DaemonOptions::Writer::single_file: return setup_.store.raw;

@@ -101,7 +101,7 @@ class Daemon {
     void follow_disk(const Progress& progress);
     void keep_run_mark();
     [[nodiscard]] bool keeps_runs() const noexcept;
-    [[nodiscard]] RawData samples_kept() const noexcept;
+    [[nodiscard]] RawSelection samples_kept() const noexcept;
     [[nodiscard]] std::filesystem::path state_folder() const;
 
     StationSetup setup_;

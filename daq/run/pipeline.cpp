@@ -302,7 +302,7 @@ const Trigger& Pipeline::kept_part(const Trigger& trigger, const Event& event) n
         const auto windows = std::span{event.window}.first(event.window_count);
         return std::any_of(windows.begin(), windows.end(), [](const WindowEvent& w) { return w.accepted(); });
     };
-    if (config_.keep == RawData::all || (config_.keep == RawData::accepted && accepted())) return trigger;
+    if (config_.keep.of == RawData::all || config_.keep.keeps(accepted(), event.sequence)) return trigger;
     bare_ = trigger;
     for (std::size_t i = 0; i < trigger.record_count; ++i) {
         const RecordView& record = trigger.record[i];

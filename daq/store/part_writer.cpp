@@ -77,8 +77,9 @@ struct PendingRow {
 
 /// Everything below the root. Gone before the file is closed.
 struct Contents {
-    Contents(hid_t file, const RunDescription& run, Compression compression, RawData raw)
-        : triggers{file, "triggers", "one row per trigger", compression},
+    Contents(hid_t file, const RunDescription& run, Compression compression, const RawSelection& raw, unsigned threads)
+        : encoder{compression, threads},
+          triggers{file, "triggers", "one row per trigger", compression},
           beam_power{triggers.group(), "beam_power_w", H5T_NATIVE_FLOAT, "W", "beam power at the tick; -1: not known",
                      compression},
           beam_state{triggers.group(), "beam_state", H5T_NATIVE_INT8, "", "1 on, 0 off, 2 no-beam cycle, -1 unknown",
@@ -95,7 +96,7 @@ struct Contents {
         make_windows(file, run, compression);
         make_others();
         for (const BoardInfo& board : run.boards) {
-            if (raw != RawData::none) boards.emplace_back(file, board, compression);
+            if (raw.of != RawData::none) boards.emplace_back(file, board, compression, encoder);
         }
     }
 
@@ -208,6 +209,7 @@ struct Contents {
         for (Table& table : windows) each(table);
     }
 
+    h5::ChunkEncoder encoder;
     Table triggers;
     Column beam_power, beam_state;
     Table ticks, beam, dead_time, calibration, counters, truth;
@@ -221,7 +223,7 @@ struct Contents {
 class PartWriter::File {
   public:
     File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression,
-         RawData raw)
+         const RawSelection& raw, unsigned threads)
         : final_{std::move(final_name)}, raw_{raw} {
         h5::prepare();
         FrameContent content;
@@ -239,7 +241,7 @@ class PartWriter::File {
             put_root(part);
             put_string_dataset(file_.get(), "config", run_.config_text);
             put_bytes_dataset(file_.get(), "run_description", run_start.bytes);
-            contents_ = std::make_unique<Contents>(file_.get(), run_, compression, raw);
+            contents_ = std::make_unique<Contents>(file_.get(), run_, compression, raw, threads);
         } catch (...) {
             contents_.reset();
             file_.reset();
@@ -290,6 +292,7 @@ class PartWriter::File {
     void flush() {
         h5::prepare();
         contents_->for_each_table([](Table& table) { table.flush(); });
+        contents_->encoder.drain();
         for (h5::BoardWriter& board : contents_->boards) board.flush();
         // Rows whose state is not known yet stand as unknown, so that all columns are of one length at any moment.
         std::vector<float> power(pending_.size(), -1.f);
@@ -351,7 +354,11 @@ class PartWriter::File {
         h5::put_text(root, "config_name", run_.config_name);
         h5::put_number(root, "tick_rate_hz", run_.tick_rate_hz);
         h5::put_number(root, "rate_boost", run_.rate_boost);
-        h5::put_text(root, "raw", raw_ == RawData::all ? "all" : raw_ == RawData::accepted ? "accepted" : "none");
+        h5::put_text(root, "raw",
+                     raw_.of == RawData::all        ? "all"
+                     : raw_.of == RawData::accepted ? "accepted"
+                                                    : "none");
+        h5::put_number(root, "raw_prescale", raw_.prescale);
     }
 
     void add_trigger(const TriggerFrame& frame) {
@@ -369,7 +376,7 @@ class PartWriter::File {
                                      static_cast<std::int8_t>(BeamState::unknown));
         for (const RecordView& record : frame.trigger.records()) {
             const std::uint16_t board = record.header().board;
-            if (raw_ == RawData::all || (raw_ == RawData::accepted && accepted)) {
+            if (raw_.keeps(accepted, e.sequence)) {
                 contents_->boards[board].add(e.sequence, record);
             }
             for (const TruthPulse& p : record.truth()) {
@@ -448,7 +455,7 @@ class PartWriter::File {
     }
 
     std::filesystem::path final_;
-    RawData raw_;
+    RawSelection raw_;
     RunDescription run_;
     PartSummary summary_;
     std::deque<PendingRow> pending_;
@@ -458,8 +465,8 @@ class PartWriter::File {
 };
 
 PartWriter::PartWriter(std::filesystem::path file, const FrameView& run_start, std::uint32_t part,
-                       Compression compression, RawData raw)
-    : file_{std::make_unique<File>(std::move(file), run_start, part, compression, raw)} {}
+                       Compression compression, const RawSelection& raw, unsigned threads)
+    : file_{std::make_unique<File>(std::move(file), run_start, part, compression, raw, threads)} {}
 PartWriter::~PartWriter() = default;
 void PartWriter::add(const FrameContent& frame) { file_->add(frame); }
 void PartWriter::flush() { file_->flush(); }

@@ -27,8 +27,9 @@ struct PartEnd {
 class PartWriter {
   public:
     /// Makes `file` + ".part". Throws Error when either exists. `run_start` is the frame the run began with.
+    /// threads  that compress samples; 1: the caller's own
     PartWriter(std::filesystem::path file, const FrameView& run_start, std::uint32_t part, Compression compression,
-               RawData raw);
+               const RawSelection& raw, unsigned threads = 1);
     /// Not closed: the .part file stays as it was last flushed.
     ~PartWriter();
     PartWriter(const PartWriter&) = delete;

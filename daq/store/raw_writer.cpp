@@ -35,9 +35,10 @@ hid_t sample_type_id(SampleType type) {
     return with_sample_type(type, []<class T>(T) { return native_type<T>(); });
 }
 
-FixedRecords::FixedRecords(hid_t raw_group, const BoardInfo& board, Compression compression)
+FixedRecords::FixedRecords(hid_t raw_group, const BoardInfo& board, Compression compression, ChunkEncoder& encoder)
     : board_{board},
       compression_{compression},
+      encoder_{encoder},
       table_{raw_group, board.name, "one row per record: samples exactly as the ADC gave them", compression},
       record_bytes_{board.channels.size() * board.samples * bytes_per_sample(board.sample_type)},
       records_per_chunk_{
@@ -80,39 +81,42 @@ bool FixedRecords::fits(const RecordHeader& header) const noexcept {
 }
 
 void FixedRecords::add(std::uint64_t sequence, const RecordView& record) {
-    if (chunk_.empty()) chunk_.resize(records_per_chunk_ * record_bytes_);
+    chunk_.resize(records_per_chunk_ * record_bytes_);  // the encoder may have left one of another board
     std::memcpy(chunk_.data() + in_chunk_ * record_bytes_, record.sample_bytes().data(), record_bytes_);
     ++in_chunk_;
     chunk_changed_ = true;
     const RecordHeader& h = record.header();
     table_.add_row(sequence, h.counter, h.clock, h.time_ps, h.channel_mask, h.flags);
-    if (in_chunk_ == records_per_chunk_) write_chunk();
+    if (in_chunk_ < records_per_chunk_) return;
+    encoder_.submit(*this, chunks_full_++, bytes_per_sample(board_.sample_type), chunk_);
+    in_chunk_ = 0;
+    chunk_changed_ = false;
 }
 
-void FixedRecords::write_chunk() {
-    if (!chunk_changed_) return;
-    chunk_changed_ = false;
-    // A chunk that is not full yet is put down padded with zeros, and once more when it is.
-    std::fill(chunk_.begin() + static_cast<std::ptrdiff_t>(in_chunk_ * record_bytes_), chunk_.end(), std::byte{0});
-    const std::array<hsize_t, 3> at{chunks_done_ * records_per_chunk_, 0, 0};
-    const std::array<hsize_t, 3> size{at[0] + in_chunk_, board_.channels.size(), board_.samples};
+void FixedRecords::put_down(std::uint64_t chunk, std::span<const std::byte> packed) {
+    write_chunk(chunk, records_per_chunk_, packed);
+    stored_bytes_ += packed.size();
+}
+
+void FixedRecords::write_chunk(std::uint64_t chunk, std::size_t records, std::span<const std::byte> packed) {
+    const std::array<hsize_t, 3> at{chunk * records_per_chunk_, 0, 0};
+    const std::array<hsize_t, 3> size{at[0] + records, board_.channels.size(), board_.samples};
     if (size[0] > extent_) {
         check(H5Dset_extent(samples_.get(), size.data()), fmt::format("cannot extend /raw/{}/samples", board_.name));
         extent_ = size[0];
     }
-    const std::span<const std::byte> packed =
-        encode_chunk(chunk_, bytes_per_sample(board_.sample_type), compression_, scratch_);
     check(H5Dwrite_chunk(samples_.get(), H5P_DEFAULT, 0, at.data(), packed.size(), packed.data()),
           fmt::format("cannot write /raw/{}/samples", board_.name));
-    if (in_chunk_ == records_per_chunk_) {
-        stored_bytes_ += packed.size();
-        ++chunks_done_;
-        in_chunk_ = 0;
-    }
 }
 
 void FixedRecords::flush() {
-    if (in_chunk_ != 0) write_chunk();
+    if (chunk_changed_) {
+        // A chunk that is not full yet is put down padded with zeros, and once more when it is.
+        chunk_changed_ = false;
+        std::fill(chunk_.begin() + static_cast<std::ptrdiff_t>(in_chunk_ * record_bytes_), chunk_.end(), std::byte{0});
+        write_chunk(chunks_full_, in_chunk_,
+                    encode_chunk(chunk_, bytes_per_sample(board_.sample_type), compression_, scratch_));
+    }
     table_.flush();
 }
 
@@ -182,13 +186,13 @@ void HitRecords::flush() {
     table_.flush();
 }
 
-BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compression)
+BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compression, ChunkEncoder& encoder)
     : board_{board},
       compression_{compression},
       raw_{exists(file, "raw") ? open_group(file, "raw") : create_group(file, "raw")} {
     // A hit holds the channels of one detector: rows of different channels, even where all traces are as long.
     if (board.samples != 0 && !board.channels.empty() && !board.self_triggered)
-        fixed_.emplace(raw_.get(), board, compression);
+        fixed_.emplace(raw_.get(), board, compression, encoder);
     else
         hits_.emplace(raw_.get(), board.name, board, false, compression);
     const Handle group = open_group(raw_.get(), board.name);

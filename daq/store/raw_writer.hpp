@@ -8,32 +8,37 @@
 
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
+#include "daq/store/chunk_encoder.hpp"
 #include "daq/store/hdf5.hpp"
 #include "daq/store/table.hpp"
 
 namespace alleycat::h5 {
 
 /// Records of one shape: a dataset (records, channels, samples), chunks of whole records put down as they are.
-class FixedRecords {
+class FixedRecords final : public ChunkOwner {
   public:
-    FixedRecords(hid_t raw_group, const BoardInfo& board, Compression compression);
+    FixedRecords(hid_t raw_group, const BoardInfo& board, Compression compression, ChunkEncoder& encoder);
     [[nodiscard]] bool fits(const RecordHeader& header) const noexcept;
     void add(std::uint64_t sequence, const RecordView& record);
+    /// Only when the encoder is drained.
     void flush();
     [[nodiscard]] std::uint64_t bytes() const noexcept { return stored_bytes_ + table_.bytes(); }
 
+    void put_down(std::uint64_t chunk, std::span<const std::byte> packed) override;
+
   private:
-    void write_chunk();
+    void write_chunk(std::uint64_t chunk, std::size_t records, std::span<const std::byte> packed);
 
     BoardInfo board_;
     Compression compression_;
+    ChunkEncoder& encoder_;
     Table table_;
     Handle samples_;
     std::size_t record_bytes_, records_per_chunk_;
     std::vector<std::byte> chunk_;  ///< records of the chunk being filled
     std::size_t in_chunk_ = 0;
     bool chunk_changed_ = false;
-    std::uint64_t chunks_done_ = 0, stored_bytes_ = 0, extent_ = 0;
+    std::uint64_t chunks_full_ = 0, stored_bytes_ = 0, extent_ = 0;
     std::vector<std::byte> scratch_;
 };
 
@@ -60,7 +65,7 @@ class HitRecords {
 /// All of a board's records.
 class BoardWriter {
   public:
-    BoardWriter(hid_t file, const BoardInfo& board, Compression compression);
+    BoardWriter(hid_t file, const BoardInfo& board, Compression compression, ChunkEncoder& encoder);
     void add(std::uint64_t sequence, const RecordView& record);
     void flush();
     [[nodiscard]] std::uint64_t bytes() const noexcept;

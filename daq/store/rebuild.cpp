@@ -9,7 +9,7 @@
 namespace alleycat {
 
 RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesystem::path& file,
-                         Compression compression, RawData raw) {
+                         Compression compression, const RawSelection& raw, unsigned threads) {
     JournalReader reader{journal};
     RebuiltPart part;
     part.header = reader.header();
@@ -28,7 +28,7 @@ RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesy
             return part;
         }
         if (!part.writer) {
-            part.writer = std::make_unique<PartWriter>(file, frame, part.header.part, compression, raw);
+            part.writer = std::make_unique<PartWriter>(file, frame, part.header.part, compression, raw, threads);
             part.start_frame.assign(frame.bytes.begin(), frame.bytes.end());
         } else {
             part.writer->add(content);

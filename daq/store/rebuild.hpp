@@ -38,6 +38,6 @@ struct RebuiltPart {
 /// Replays `journal` into a fresh part `file` (+ ".part"; what stands there under that name is removed, it was made
 /// from the same journal). Throws Error when the journal cannot be opened or the part cannot be written.
 [[nodiscard]] RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesystem::path& file,
-                                       Compression compression, RawData raw);
+                                       Compression compression, const RawSelection& raw, unsigned threads = 1);
 
 }  // namespace alleycat

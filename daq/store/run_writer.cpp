@@ -201,7 +201,7 @@ class RunWriter::Folder {
             throw Error{fmt::format("run {}: its first frame is damaged in memory", name.run)};
         OpenPart part{name, std::move(journal),
                       std::make_unique<PartWriter>(in_folder(closed_name(name)), start, name.part, config_.compression,
-                                                   config_.raw),
+                                                   config_.raw, config_.compression_threads),
                       first_ordinal};
         FrameContent content;
         for (const CalibrationFrame& c : run.calibrations) {
@@ -383,7 +383,8 @@ class RunWriter::Folder {
 
     void recover_part(const std::filesystem::path& path, OpenRun& run) {
         const PartName name = *parse_part_name(path);
-        RebuiltPart rebuilt = rebuild_part(path, in_folder(closed_name(name)), config_.compression, config_.raw);
+        RebuiltPart rebuilt = rebuild_part(path, in_folder(closed_name(name)), config_.compression, config_.raw,
+                                               config_.compression_threads);
         if (PartName{rebuilt.header.run, rebuilt.header.part} != name) {
             throw Error{fmt::format("{}: says it is of run {}, part {}", path.string(), rebuilt.header.run,
                                     rebuilt.header.part)};

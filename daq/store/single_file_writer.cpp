@@ -7,8 +7,9 @@
 
 namespace alleycat {
 
-SingleFileWriter::SingleFileWriter(std::filesystem::path file, Compression compression, RawData raw)
-    : file_{std::move(file)}, compression_{compression}, raw_{raw} {
+SingleFileWriter::SingleFileWriter(std::filesystem::path file, Compression compression, const RawSelection& raw,
+                                   unsigned compression_threads)
+    : file_{std::move(file)}, compression_{compression}, raw_{raw}, compression_threads_{compression_threads} {
     const std::filesystem::path unfinished = file_.string() + ".part";
     if (std::filesystem::exists(file_))
         throw Error{fmt::format("{}: exists already and is not overwritten", file_.string())};
@@ -32,7 +33,7 @@ void SingleFileWriter::append(const FrameView& frame) {
         throw Error{fmt::format("run {}: frame {} came after the run's end", frame.header.run, frame.header.ordinal)};
     read_content(frame, part_ ? &part_->run() : nullptr, content_);
     if (!part_)
-        part_ = std::make_unique<PartWriter>(file_, frame, 1, compression_, raw_);
+        part_ = std::make_unique<PartWriter>(file_, frame, 1, compression_, raw_, compression_threads_);
     else
         check_order(content_, last_->sequence);
     part_->add(content_);

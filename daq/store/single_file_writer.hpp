@@ -15,7 +15,8 @@ namespace alleycat {
 class SingleFileWriter final : public FrameSink {
   public:
     /// Throws Error when the file, or FILE.h5.part, exists.
-    SingleFileWriter(std::filesystem::path file, Compression compression, RawData raw);
+    SingleFileWriter(std::filesystem::path file, Compression compression, const RawSelection& raw,
+                     unsigned compression_threads = 1);
 
     void append(const FrameView& frame) override;
     std::optional<Durable> sync() override;
@@ -26,7 +27,8 @@ class SingleFileWriter final : public FrameSink {
   private:
     std::filesystem::path file_;
     Compression compression_;
-    RawData raw_;
+    RawSelection raw_;
+    unsigned compression_threads_;
     std::unique_ptr<PartWriter> part_;
     FrameContent content_;
     std::optional<Durable> last_;

@@ -7,14 +7,19 @@ StoreConfig parse_store(ConfigSection& root) {
     StoreConfig config;
     config.folder = section.text("folder", config.folder.string());
     if (config.folder.empty()) section.problem("folder", "is empty");
-    config.raw = section.choice("raw", config.raw,
-                                {{"all", RawData::all}, {"accepted", RawData::accepted}, {"none", RawData::none}});
+    config.raw.of = section.choice("raw", config.raw.of,
+                                   {{"all", RawData::all}, {"accepted", RawData::accepted}, {"none", RawData::none}});
     config.compression =
         section.choice("compression", config.compression,
                        {{"none", Compression::none}, {"deflate", Compression::deflate}, {"blosc", Compression::blosc}});
     const auto count = [&](const char* key, auto fallback, std::int64_t min, std::int64_t max) {
         return section.integer(key, static_cast<std::int64_t>(fallback), min, max);
     };
+    config.raw.prescale = static_cast<std::uint64_t>(count("raw_prescale", config.raw.prescale, 0, 1'000'000'000));
+    if (config.raw.prescale > 0 && config.raw.of != RawData::accepted)
+        section.problem("raw_prescale", "keeps samples of triggers that were not accepted, so raw must be \"accepted\"");
+    config.compression_threads =
+        static_cast<unsigned>(count("compression_threads", config.compression_threads, 1, 64));
     config.part_size_mb = static_cast<std::uint64_t>(count("part_size_mb", config.part_size_mb, 1, 1'000'000));
     config.part_minutes = std::chrono::minutes{count("part_minutes", config.part_minutes.count(), 1, 1440)};
     config.sync_interval = std::chrono::milliseconds{count("sync_interval_ms", config.sync_interval.count(), 10, 1000)};

@@ -14,10 +14,25 @@ enum class Compression : std::uint8_t { none, deflate, blosc };
 /// Of which triggers the samples are kept in the part (the journal holds all until the part is closed).
 enum class RawData : std::uint8_t { all, accepted, none };
 
+/// That, and how many of the others: with `accepted` also every `prescale`-th trigger, counted by its sequence (0: none),
+/// so that what the cuts throw away can still be looked at. The same triggers live and in every replay.
+struct RawSelection {
+    RawSelection(RawData data = RawData::all, std::uint64_t every = 0) noexcept : of{data}, prescale{every} {}
+    RawData of;
+    std::uint64_t prescale;
+    bool operator==(const RawSelection&) const = default;
+
+    [[nodiscard]] bool keeps(bool accepted, std::uint64_t sequence) const noexcept {
+        return of == RawData::all ||
+               (of == RawData::accepted && (accepted || (prescale > 0 && sequence % prescale == 0)));
+    }
+};
+
 struct StoreConfig {
     std::filesystem::path folder = "data";
-    RawData raw = RawData::all;
+    RawSelection raw;
     Compression compression = Compression::blosc;
+    unsigned compression_threads = 2;              ///< 1: the writer's own
     std::uint64_t part_size_mb = 2000;             ///< a new part begins at the next trigger; 1 MB = 10^6 bytes
     std::chrono::minutes part_minutes{60};         ///< of data time
     std::chrono::milliseconds sync_interval{500};  ///< the owner calls sync() this often

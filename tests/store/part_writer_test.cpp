@@ -14,7 +14,7 @@ using namespace alleycat::testing;
 namespace {
 
 /// 40 triggers (20 to 22 refused), beam on for all but 0 to 4 (off), 5 (no-beam cycle) and 39 (never resolved).
-void write_run(const std::filesystem::path& file, Compression compression, RawData raw = RawData::all) {
+void write_run(const std::filesystem::path& file, Compression compression, const RawSelection& raw = RawData::all) {
     SingleFileWriter writer{file, compression, raw};
     RunFrames frames{make_run(123)};
     const auto put = [&](const RunFrames::Frame& frame) { writer.append(view(frame)); };
@@ -177,6 +177,20 @@ print(len(s), (s % 3 == 0).any(), len(a["triggers/sequence"]), "raw" in n, len(n
     // irregular.
     REQUIRE(run_python(script, {(folder / "accepted.h5").string(), (folder / "none.h5").string()}, status) ==
             "24 False 37 False 1\n");
+}
+
+TEST_CASE("of the triggers that were not accepted every so many-th keeps its samples", "[store][part]") {
+    const TemporaryFolder folder;
+    write_run(folder / "rest.h5", Compression::blosc, {RawData::accepted, 9});
+    int status = 0;
+    const std::string script = R"PY(
+import sys, h5py
+f = h5py.File(sys.argv[1])
+kept = sorted(set(f["raw/digitizer/sequence"][:]))
+print([int(s) for s in kept if s % 3 == 0], sum(s % 3 != 0 for s in kept), f.attrs["raw"], f.attrs["raw_prescale"])
+)PY";
+    // Triggers divisible by 3 fail a cut; of these 0 9 18 27 36 are divisible by 9. The 24 others are accepted.
+    REQUIRE(run_python(script, {(folder / "rest.h5").string()}, status) == "[0, 9, 18, 27, 36] 24 accepted 9\n");
 }
 
 TEST_CASE("no file is ever overwritten, neither the final one nor one being written", "[store][part]") {

@@ -16,7 +16,7 @@ TEST_CASE("an absent [store] gives the defaults", "[store][config]") {
 
 TEST_CASE("[store] is read, and every problem has its place", "[store][config]") {
     const ConfigFile good = ConfigFile::parse(
-        "[store]\nfolder = \"/data\"\nraw = \"accepted\"\ncompression = \"deflate\"\npart_size_mb = 5\n"
+        "[store]\nfolder = \"/data\"\nraw = \"accepted\"\nraw_prescale = 100\ncompression_threads = 3\ncompression = \"deflate\"\npart_size_mb = 5\n"
         "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n",
         "s.toml");
     ConfigProblems none;
@@ -24,12 +24,20 @@ TEST_CASE("[store] is read, and every problem has its place", "[store][config]")
     const StoreConfig config = parse_store(good_root);
     REQUIRE(none.empty());
     REQUIRE(config.folder == "/data");
-    REQUIRE(config.raw == RawData::accepted);
+    REQUIRE(config.raw == RawSelection{RawData::accepted, 100});
+    REQUIRE(config.compression_threads == 3);
     REQUIRE(config.compression == Compression::deflate);
     REQUIRE(config.part_size_mb == 5);
     REQUIRE(config.part_minutes == std::chrono::minutes{2});
     REQUIRE(config.sync_interval == std::chrono::milliseconds{100});
     REQUIRE(config.disk_warning_mb == 7);
+
+    const ConfigFile pointless = ConfigFile::parse("[store]\nraw_prescale = 10\n", "s.toml");
+    ConfigProblems why;
+    ConfigSection pointless_root{pointless, why};
+    (void)parse_store(pointless_root);
+    REQUIRE(why.lines().size() == 1);
+    REQUIRE_THAT(why.lines()[0], Catch::StartsWith("s.toml:2:") && Catch::Contains("raw must be \"accepted\""));
 
     const ConfigFile bad = ConfigFile::parse(
         "[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n", "s.toml");
