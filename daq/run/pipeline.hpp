@@ -51,7 +51,7 @@ class Pipeline {
         WhenFull mode = WhenFull::refuse;
         RunConfig run;
         BuilderConfig builder;
-        RawSelection keep;                                ///< samples that the reader of the frames has a use for
+        RawSelection keep{};                              ///< samples that the reader of the frames has a use for
         bool ticks_know_the_beam = false;                 ///< ticks of hits come with their beam state (recorded)
         std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
         std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
