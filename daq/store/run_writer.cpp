@@ -498,10 +498,7 @@ class RunWriter::Session {
         std::error_code error;
         std::filesystem::create_directories(config_.folder, error);
         if (error) throw Error{fmt::format("{}: cannot be made: {}", config_.folder.string(), error.message())};
-        lock_ = open_file(config_.folder / "writer.lock", O_RDWR | O_CREAT);
-        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-            throw Error{fmt::format("{}: another writer uses this folder", config_.folder.string())};
-        }
+        take_folder(O_CREAT);
         try {
             if (has_room())
                 open_folder();
@@ -523,6 +520,7 @@ class RunWriter::Session {
         }
         try {
             if (!folder_) {
+                take_folder(0);
                 try_disk();
                 open_folder();
             }
@@ -587,6 +585,21 @@ class RunWriter::Session {
         durable_ = folder_->durable();
     }
 
+    /// Of an old folder the lock must be there: else this is the empty place where a disk was mounted.
+    void take_folder(int create) {
+        const std::filesystem::path file = config_.folder / "writer.lock";
+        try {
+            lock_ = open_file(file, O_RDWR | create);
+        } catch (const DiskError& e) {
+            if (e.system_error() != ENOENT) throw;
+            throw DiskError{fmt::format("{}: is not there any more: is the disk mounted?", file.string()), ENOENT};
+        }
+        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+            lock_ = FileDescriptor{};
+            throw Error{fmt::format("{}: another writer uses this folder", config_.folder.string())};
+        }
+    }
+
     /// A recovery takes long and writes much: not before the disk has taken a little.
     void try_disk() const {
         const std::filesystem::path file = config_.folder / "writer.probe";
@@ -613,7 +626,8 @@ class RunWriter::Session {
         }
     }
 
-    /// Nothing that stands open is trusted any more, but what was synced.
+    /// Nothing that stands open is trusted any more, but what was synced. Nothing stays open, not even the lock: the
+    /// disk can be unmounted, mended and mounted again meanwhile.
     void give_up(const DiskError& e) {
         if (folder_) {
             durable_ = folder_->durable();
@@ -621,6 +635,7 @@ class RunWriter::Session {
             trusted_ = folder_->synced_journals();
             folder_.reset();
         }
+        lock_ = FileDescriptor{};
         if (e.disk_full()) room_.refused();
         hold(e.disk_full() ? WriterState::stopped_disk_full : WriterState::failed,
              fmt::format("{} (what was acknowledged is safe; the disk is tried again every {:g} s)", e.what(),
