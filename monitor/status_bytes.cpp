@@ -10,8 +10,11 @@ static_assert(std::is_trivially_copyable_v<AlarmConfig> && sizeof(AlarmConfig) %
 
 void put_writer(ByteWriter& out, const WriterStatus& w) {
     out.put(static_cast<std::uint8_t>(w.connected));
-    for (const std::uint64_t n : {w.durable_triggers, w.unacknowledged_bytes, w.file_bytes, w.disk_free_bytes})
+    out.put(w.state);
+    for (const std::uint64_t n : {w.durable_triggers, w.unacknowledged_bytes, w.file_bytes, w.disk_free_bytes,
+                                  w.disk_stop_bytes, w.journal_bytes}) {
         out.put(n);
+    }
     out.put_text(w.file);
     out.put_text(w.problem);
 }
@@ -19,7 +22,9 @@ void put_writer(ByteWriter& out, const WriterStatus& w) {
 WriterStatus get_writer(ByteReader& in) {
     WriterStatus w;
     w.connected = in.get_bool();
-    for (std::uint64_t* n : {&w.durable_triggers, &w.unacknowledged_bytes, &w.file_bytes, &w.disk_free_bytes}) {
+    w.state = in.get_enum(WriterState::failed);
+    for (std::uint64_t* n : {&w.durable_triggers, &w.unacknowledged_bytes, &w.file_bytes, &w.disk_free_bytes,
+                             &w.disk_stop_bytes, &w.journal_bytes}) {
         *n = in.get<std::uint64_t>();
     }
     w.file = in.get_text();

@@ -80,6 +80,9 @@ nlohmann::json to_json(const Status& status) {
               {"file", status.writer.file},
               {"file_bytes", status.writer.file_bytes},
               {"disk_free_bytes", status.writer.disk_free_bytes},
+              {"disk_stop_bytes", status.writer.disk_stop_bytes},
+              {"journal_bytes", status.writer.journal_bytes},
+              {"state", std::string{to_text(status.writer.state)}},
               {"problem", status.writer.problem}}},
             {"counters", counters}};
 }

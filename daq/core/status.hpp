@@ -61,14 +61,30 @@ struct BufferStatus {
     friend bool operator==(const BufferStatus&, const BufferStatus&) = default;
 };
 
+/// What the writer does with what it is sent.
+enum class WriterState : std::uint8_t {
+    writing = 0,
+    disk_low = 1,           ///< still written; free space is below the warning
+    stopped_disk_full = 2,  ///< nothing is taken until there is room
+    failed = 3,             ///< the disk gave an error; it is tried again and again
+};
+inline constexpr std::array<std::string_view, 4> kWriterStateNames{"writing", "disk_low", "stopped_disk_full",
+                                                                   "failed"};
+[[nodiscard]] constexpr std::string_view to_text(WriterState state) noexcept {
+    return kWriterStateNames[static_cast<std::size_t>(state)];
+}
+
 struct WriterStatus {
     bool connected = false;
+    WriterState state = WriterState::writing;
     std::uint64_t durable_triggers = 0;  ///< acknowledged as being on disk
     std::uint64_t unacknowledged_bytes = 0;
     std::string file;  ///< part being written
     std::uint64_t file_bytes = 0;
     std::uint64_t disk_free_bytes = 0;
-    std::string problem;  ///< "" when all is well
+    std::uint64_t disk_stop_bytes = 0;  ///< writing stops when fewer are free
+    std::uint64_t journal_bytes = 0;    ///< of the disk, given back when the parts made from them are closed
+    std::string problem;                ///< "" when all is well
 
     friend bool operator==(const WriterStatus&, const WriterStatus&) = default;
 };

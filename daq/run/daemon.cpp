@@ -126,7 +126,11 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     if (failed_to_serve) std::rethrow_exception(failed_to_serve);
     if (writer_failure_) std::rethrow_exception(writer_failure_);
     if (failure_ && options_.end_with_run) std::rethrow_exception(failure_);
-    if (lost > 0) throw Error{fmt::format("{} triggers are lost: no writer has put them on disk", lost)};
+    if (lost > 0) {
+        const std::string& problem = status_.get()->writer.problem;
+        throw Error{fmt::format("{} triggers are lost: no writer has put them on disk{}{}", lost,
+                                problem.empty() ? "" : ": ", problem)};
+    }
     result_.status = *status_.get();
     result_.monitor = feed_->result();
     result_.files = files_of_run();
@@ -491,9 +495,23 @@ void Daemon::update_status() {
     } else if (const std::shared_ptr<const WriterStatus> writer = writer_status_.get()) {
         status->writer = *writer;
     }
+    note_writer(status->writer);
     update_rates(*status);
     status_.put(std::move(status));
     if (any_run_ && mark_keeper_) keep_run_mark();
+}
+
+/// That the writer stopped, and why, is known here first: it stands in the log, the counters and the end of the run.
+void Daemon::note_writer(const WriterStatus& writer) {
+    if (writer.state == writer_state_) return;
+    writer_state_ = writer.state;
+    if (writer.state != WriterState::stopped_disk_full && writer.state != WriterState::failed) {
+        if (data_server_) log::run().info("the writer goes on");
+        return;
+    }
+    registry_.get(fmt::format("writer.{}", to_text(writer.state))).add();
+    if (data_server_) log::run().error("the writer has stopped: {}", writer.problem);
+    if (pipeline_) pipeline_->note("the writer had stopped: " + writer.problem);
 }
 
 /// Rates over the last second of wall time.

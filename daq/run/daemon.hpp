@@ -97,6 +97,7 @@ class Daemon {
 
     void update_status();
     void update_rates(Status& status);
+    void note_writer(const WriterStatus& writer);
     [[nodiscard]] std::optional<std::int64_t> end_of_interrupted_run() const;
     void follow_disk(const Progress& progress);
     void keep_run_mark();
@@ -128,6 +129,7 @@ class Daemon {
     std::chrono::steady_clock::time_point run_deadline_{};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::deque<RateSample> rates_;
+    WriterState writer_state_ = WriterState::writing;               // as reported last
     std::optional<std::int64_t> interrupted_since_utc_ns_;          // what an earlier process left: for the first run
     std::deque<std::pair<std::uint64_t, std::int64_t>> under_way_;  // bytes written to the frame buffer by a host time
     std::int64_t on_disk_until_utc_ns_ = 0;

@@ -534,6 +534,7 @@ void Pipeline::end_run() {
     const std::shared_ptr<const std::string> failure = failure_.get();
     end.clean = failure == nullptr;
     end.reason = failure ? *failure : stop_requested_.load(std::memory_order_acquire) ? "stopped" : "end of input";
+    if (const std::shared_ptr<const std::string> note = note_.get()) end.reason += "; " + *note;
     const std::vector<std::byte> frame = encode_run_end(run_.run, next_ordinal_, end);
     if (put_closing_frame(frame)) ++next_ordinal_;
     put_monitor(frame);

@@ -71,6 +71,8 @@ class Pipeline {
     /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead
     /// time before the run's end, for which the buffer keeps room.
     void give_up() noexcept;
+    /// Stands behind the reason in the run's last frame. Any thread.
+    void note(std::string what) { note_.put(std::make_shared<const std::string>(std::move(what))); }
     /// No board is read any more. (A refused trigger may still wait for room for its stub.)
     [[nodiscard]] bool acquisition_ended() const noexcept;
     /// The last frame of the run has been handed over.
@@ -175,6 +177,7 @@ class Pipeline {
     std::atomic<bool> give_up_{false};
     std::atomic<bool> stop_requested_{false};
     SnapshotBox<Progress> progress_;
+    SnapshotBox<std::string> note_;
     SnapshotBox<std::string> failure_;  // why a thread of the run ended, set before its input is marked ended
 
     std::optional<Ticker> ticker_;

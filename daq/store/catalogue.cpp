@@ -4,9 +4,10 @@
 #include <sqlite3.h>
 
 #include <bit>
+#include <cerrno>
 #include <string_view>
 
-#include "daq/core/error.hpp"
+#include "daq/store/files.hpp"
 
 namespace alleycat {
 namespace {
@@ -39,16 +40,25 @@ class Catalogue::Database {
         if (how == Open::write &&
             (sqlite3_exec(db_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr) != SQLITE_OK ||
              sqlite3_exec(db_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)) {
-            const std::string why = sqlite3_errmsg(db_);
-            sqlite3_close(db_);
-            throw Error{fmt::format("{}: cannot be used as a catalogue: {}", path_.string(), why)};
+            const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closing{db_, sqlite3_close};
+            fail(fmt::format("cannot be used as a catalogue: {}", sqlite3_errmsg(db_)));
         }
     }
     ~Database() { sqlite3_close(db_); }
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    [[noreturn]] void fail() const { throw Error{fmt::format("{}: {}", path_.string(), sqlite3_errmsg(db_))}; }
+    [[noreturn]] void fail() const { fail(sqlite3_errmsg(db_)); }
+    /// What the disk refused is not what the file is wrong with.
+    [[noreturn]] void fail(const std::string& why) const {
+        const std::string sentence = fmt::format("{}: {}", path_.string(), why);
+        switch (sqlite3_errcode(db_)) {
+            case SQLITE_FULL: throw DiskError{sentence, ENOSPC};
+            case SQLITE_IOERR: throw DiskError{sentence, EIO};
+            case SQLITE_READONLY: throw DiskError{sentence, EROFS};
+            default: throw Error{sentence};
+        }
+    }
 
     /// A prepared statement; `?` are bound in order.
     class Statement {

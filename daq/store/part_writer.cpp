@@ -13,6 +13,7 @@
 #include "daq/core/time.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/hdf5.hpp"
+#include "daq/store/part_file.hpp"
 #include "daq/store/part_summary.hpp"
 #include "daq/store/raw_writer.hpp"
 #include "daq/store/summary_io.hpp"
@@ -112,7 +113,8 @@ struct Contents {
         triggers.add_column<double>("baseline_mean_adc", "adc", "of the signal channel");
         triggers.add_column<double>("baseline_sigma_adc", "adc", "of the signal channel");
         triggers.add_column<double>("spe_charge_adc", "adc*sample", "SPE charge that was in force");
-        triggers.add_column<std::uint64_t>("tick", "", "number of the tick it belongs to, counted by the timing signal");
+        triggers.add_column<std::uint64_t>("tick", "",
+                                           "number of the tick it belongs to, counted by the timing signal");
         triggers.add_column<std::int64_t>("since_tick_ps", "ps", "its time after that tick; 0: it is the tick");
         triggers.add_column<std::uint16_t>("detector", "", "index in the attribute detectors of this group");
         triggers.add_column<std::uint64_t>("missing_boards", "",
@@ -224,7 +226,7 @@ class PartWriter::File {
   public:
     File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression,
          const RawSelection& raw, unsigned threads)
-        : final_{std::move(final_name)}, raw_{raw} {
+        : final_{std::move(final_name)}, raw_{raw}, disk_{unfinished()} {
         h5::prepare();
         FrameContent content;
         read_content(run_start, nullptr, content);
@@ -234,14 +236,13 @@ class PartWriter::File {
             if (std::filesystem::exists(name))
                 throw Error{fmt::format("{}: exists already and is not overwritten", name.string())};
         }
-        const Handle access = h5::file_access();
-        file_ = Handle{h5::check(H5Fcreate(unfinished().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()),
-                                 unfinished().string() + ": cannot be made")};
+        file_ = disk_.create();
         try {
             put_root(part);
             put_string_dataset(file_.get(), "config", run_.config_text);
             put_bytes_dataset(file_.get(), "run_description", run_start.bytes);
             contents_ = std::make_unique<Contents>(file_.get(), run_, compression, raw, threads);
+            disk_.check();
         } catch (...) {
             contents_.reset();
             file_.reset();
@@ -250,6 +251,11 @@ class PartWriter::File {
             throw;
         }
     }
+
+    ~File() { h5::prepare(); }  // in whatever thread: what is closed now must not print
+
+    /// Throws when the disk did not take what was written so far.
+    void check_disk() const { disk_.check(); }
 
     void add(const FrameContent& frame) {
         h5::prepare();
@@ -321,8 +327,9 @@ class PartWriter::File {
                        static_cast<std::uint8_t>(end.repaired));
         h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
         contents_.reset();
+        disk_.sync_when_closed();
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
-        sync_file(unfinished());
+        disk_.check();
         rename_new(unfinished(), final_);
         sync_folder(folder_of(final_));
     }
@@ -365,7 +372,8 @@ class PartWriter::File {
         const Event& e = frame.event;
         contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns,
                                     e.flags, e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc,
-                                    e.spe_charge_adc, e.tick, e.since_tick_ps, e.detector, frame.trigger.missing_boards);
+                                    e.spe_charge_adc, e.tick, e.since_tick_ps, e.detector,
+                                    frame.trigger.missing_boards);
         bool accepted = false;
         for (std::size_t w = 0; w < run_.windows.size(); ++w) {
             add_window(contents_->windows[w], e.sequence, e.window[w]);
@@ -460,6 +468,7 @@ class PartWriter::File {
     PartSummary summary_;
     std::deque<PendingRow> pending_;
     std::uint64_t states_without_row_ = 0;
+    h5::PartFile disk_;
     Handle file_;
     std::unique_ptr<Contents> contents_;
 };
@@ -468,8 +477,14 @@ PartWriter::PartWriter(std::filesystem::path file, const FrameView& run_start, s
                        Compression compression, const RawSelection& raw, unsigned threads)
     : file_{std::make_unique<File>(std::move(file), run_start, part, compression, raw, threads)} {}
 PartWriter::~PartWriter() = default;
-void PartWriter::add(const FrameContent& frame) { file_->add(frame); }
-void PartWriter::flush() { file_->flush(); }
+void PartWriter::add(const FrameContent& frame) {
+    file_->add(frame);
+    file_->check_disk();
+}
+void PartWriter::flush() {
+    file_->flush();
+    file_->check_disk();
+}
 void PartWriter::close(const PartEnd& end) { file_->close(end); }
 const RunDescription& PartWriter::run() const noexcept { return file_->run(); }
 const std::filesystem::path& PartWriter::file() const noexcept { return file_->final_name(); }

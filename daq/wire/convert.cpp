@@ -390,12 +390,23 @@ void to_proto(const WriterStatus& from, v1::WriterStatus& to) {
     to.set_file_bytes(from.file_bytes);
     to.set_disk_free_bytes(from.disk_free_bytes);
     to.set_problem(valid_utf8(from.problem));
+    to.set_state(static_cast<v1::WriterState>(from.state));
+    to.set_disk_stop_bytes(from.disk_stop_bytes);
+    to.set_journal_bytes(from.journal_bytes);
 }
 
 bool from_proto(const v1::WriterStatus& from, WriterStatus& to) {
-    to = {from.connected(),       from.durable_triggers(), from.unacknowledged_bytes(), from.file(), from.file_bytes(),
-          from.disk_free_bytes(), from.problem()};
-    return true;
+    to = {.connected = from.connected(),
+          .state = WriterState::writing,
+          .durable_triggers = from.durable_triggers(),
+          .unacknowledged_bytes = from.unacknowledged_bytes(),
+          .file = from.file(),
+          .file_bytes = from.file_bytes(),
+          .disk_free_bytes = from.disk_free_bytes(),
+          .disk_stop_bytes = from.disk_stop_bytes(),
+          .journal_bytes = from.journal_bytes(),
+          .problem = from.problem()};
+    return enum_from(from.state(), v1::WriterState_IsValid, to.state);
 }
 
 void to_proto(const Status& from, v1::Status& to) {

@@ -37,6 +37,7 @@ struct DataClient::Impl {
 
     const std::uint64_t identity = wire::draw_identity();
     std::uint64_t session = 0;  ///< 0: not accepted (any more)
+    bool paused = false;
     Clock::time_point last_heard{};
     Clock::time_point next_hello{};
     Clock::time_point last_progress{};
@@ -190,6 +191,7 @@ struct DataClient::Impl {
                                    Clock::time_point now) {
         if (session == 0 || envelope.session() != session) return std::nullopt;  // of an earlier session
         last_heard = now;
+        if (paused) return std::nullopt;
         consumed_cost += wire::credit_cost(bytes.size());
         const FramePosition position{envelope.run(), envelope.ordinal()};
         current = std::move(parts[0]);  // its memory stays where it is, unless it is a few bytes only
@@ -280,6 +282,21 @@ std::optional<FrameView> DataClient::receive(std::chrono::milliseconds timeout) 
         const Clock::time_point next = me.session != 0 ? me.next_progress() : me.next_hello;
         me.socket.wait(std::chrono::ceil<Milliseconds>(std::min(deadline, next) - now));
     }
+}
+
+void DataClient::pause() noexcept { impl_->paused = true; }
+
+void DataClient::resume() {
+    Impl& me = *impl_;
+    me.paused = false;
+    const std::optional<FramePosition> on_disk = me.last_durable();
+    if (on_disk) {
+        me.given.erase(me.given.upper_bound(on_disk->run), me.given.end());
+        me.given[on_disk->run] = on_disk->ordinal;
+    } else {
+        me.given.clear();
+    }
+    me.hello_now(Clock::now());
 }
 
 void DataClient::acknowledge(FramePosition durable, const WriterStatus& status) {

@@ -277,6 +277,62 @@ TEST_CASE("the disk warns a day ahead and alarms two hours ahead", "[monitor][al
     CHECK_FALSE(shift.last.at(0).active);
 }
 
+TEST_CASE("the hours left are those of what the disk really loses: parts and strangers, not journals",
+          "[monitor][alarms]") {
+    Shift shift;
+    WriterStatus& writer = shift.status.writer;
+    writer.disk_free_bytes = 101'000'000'000;
+    writer.disk_stop_bytes = 1'000'000'000;
+    // 1.5 MB/s of parts and 4.2 MB/s of journal, which is given back every 300 s: 100 GB last 18.5 h, not 6.6.
+    const auto pass = [&] {
+        writer.disk_free_bytes -= 1'500'000 + 4'200'000;
+        writer.journal_bytes += 4'200'000;
+        if (writer.journal_bytes >= 300 * 4'200'000) {
+            writer.disk_free_bytes += writer.journal_bytes;
+            writer.journal_bytes = 0;
+        }
+        return shift.second();
+    };
+    std::vector<Alarm> changed;
+    int seconds = 0;
+    for (; seconds < 900 && changed.empty(); ++seconds) changed = pass();
+    // At first by the rate of the samples, 4.2 MB/s: 100 GB are 6.6 h.
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].text == "6.6 h until writing stops for want of space, at 4.2 MB/s");
+    for (; seconds < 900; ++seconds) REQUIRE(pass().empty());
+    // Then 18.3 h: still below the day of the warning. A stranger takes 12 MB/s more: 2 h are left soon.
+    for (changed.clear(); seconds < 4000 && changed.empty(); ++seconds) {
+        writer.disk_free_bytes -= 12'000'000;
+        changed = pass();
+    }
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    CHECK_THAT(changed[0].text, Catch::StartsWith("2.0 h until writing stops") && Catch::Contains("MB/s"));
+}
+
+TEST_CASE("a writer that stopped for want of space is one alarm, with its reason", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.writer.state = WriterState::stopped_disk_full;
+    shift.status.writer.problem = "/data: fewer than 1000 MB are free";
+    auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "disk_full");
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    CHECK(changed[0].text == "nothing is written: /data: fewer than 1000 MB are free");
+    shift.status.writer.state = WriterState::failed;
+    shift.status.writer.problem = "/data/x.journal: cannot be written: Read-only file system";
+    changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "writer");
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    shift.status.writer.state = WriterState::writing;
+    shift.status.writer.problem.clear();
+    CHECK(shift.seconds_until_change(20) == 4);
+    CHECK(shift.last.at(0).name == "disk_full");
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
 TEST_CASE("a beam that is unknown for a minute is a warning", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());

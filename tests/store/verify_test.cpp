@@ -37,6 +37,7 @@ StoreConfig config_in(const TemporaryFolder& folder) {
     config.folder = folder.path();
     config.compression = Compression::none;
     config.disk_warning_mb = 0;
+    config.disk_stop_mb = 0;
     return config;
 }
 
