@@ -4,6 +4,7 @@
     tools/drill.py writer-away                  the writer is killed for a minute
     tools/drill.py writer-slow                  it gets on with a tenth of the rate
     tools/drill.py disk-full                    a small tmpfs fills up                             (root)
+    tools/drill.py disk-full-unwarned           the same without a threshold: writes are refused            (root)
     tools/drill.py disk-failing                 ext4 on a loop device gives errors                 (root)
     tools/drill.py disk-slow                    the same answers late, then not at all             (root)
     tools/drill.py monitor-hung                 a monitor that subscribes and never reads
@@ -37,8 +38,9 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 ANSWER_S = 2.0  # within which control must answer
 PATIENCE_S = 120
 TRIGGER_BYTES = 71_000  # two channels of 35,000 samples, and what is said about them
-RATE_HZ = 60
-SHORT_BUFFERS = {"run.ring_mb": 4, "run.retransmit_mb": 16}  # full after five seconds; as shipped after a minute
+RATE_HZ, SHORT_RATE_HZ = 60, 180
+SHORT_KEYS = {"station.tick_rate_hz": SHORT_RATE_HZ, "simulator.tick_period_ns": 1e9 / SHORT_RATE_HZ,
+              "run.ring_mb": 4, "run.retransmit_mb": 16}  # full after two seconds; as shipped after a minute
 REFUSED_ENOUGH = 30  # that ends a short fault
 
 
@@ -155,8 +157,8 @@ class Watch:
 class Station:
     """Daemon and writer of a simulated detector."""
 
-    def __init__(self, place, alleycat, keys):
-        self.place, self.alleycat = place, alleycat
+    def __init__(self, place, alleycat, rate_hz, keys):
+        self.place, self.alleycat, self.rate_hz = place, alleycat, rate_hz
         self.data = place / "data"
         self.data.mkdir(exist_ok=True)
         text = (SOURCE / "config" / "csi.toml").read_text()
@@ -220,6 +222,7 @@ class Fault:
 
 
 class WriterAway(Fault):
+    """The writer is killed, and started again at the end."""
     said_in_status = "away"
     said_in_log = "is gone"
 
@@ -232,22 +235,22 @@ class WriterAway(Fault):
 
 class WriterSlow(Fault):
     """Stopped whenever it has written more than a tenth of what comes."""
-    said_in_log = ""
+    said_in_log = "retransmit buffer"
 
     def __init__(self):
         self.over = threading.Event()
         self.thread = None
 
-    def hold_back(self, writer):
+    def hold_back(self, writer, bytes_per_s):
         start, written = time.monotonic(), writer.written_bytes()
         while not self.over.wait(0.002) and writer.running():
-            allowed = (time.monotonic() - start) * TRIGGER_BYTES * RATE_HZ / 10
+            allowed = (time.monotonic() - start) * bytes_per_s
             writer.send(signal.SIGSTOP if writer.written_bytes() - written > allowed else signal.SIGCONT)
         writer.send(signal.SIGCONT)
 
     def begin(self, station):
         self.over.clear()
-        self.thread = threading.Thread(target=self.hold_back, args=(station.writer,), daemon=True)
+        self.thread = threading.Thread(target=self.hold_back, args=(station.writer, TRIGGER_BYTES * station.rate_hz / 10), daemon=True)
         self.thread.start()
 
     def end(self, station):
@@ -258,21 +261,26 @@ class WriterSlow(Fault):
         self.over.set()
 
 
-def run_as_root(*command):
+class CannotMount(Exception):
+    """A container may be root and not be allowed to."""
+
+
+def run_as_root(*command, failure=AssertionError):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr.strip()}"
+    if done.returncode != 0:
+        raise failure(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
 
 
 class DiskFull(Fault):
+    """A tmpfs of 48 MB is full of data; the second time of something else."""
     needs_root = True
     seconds = 30
     keys = {"store.disk_warning_mb": 16, "store.disk_stop_mb": 8}
-    said_in_status = r"full|free|room|No space"
-    said_in_log = r"full|free|room|No space"
+    said_in_status = said_in_log = r"nothing is written|No space left"
 
     def prepare(self, place):
         (place / "data").mkdir()
-        run_as_root("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", place / "data")
+        run_as_root("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", place / "data", failure=CannotMount)
         self.filler = None
 
     def begin(self, station):
@@ -291,6 +299,11 @@ class DiskFull(Fault):
         subprocess.run(["umount", "-l", place / "data"], capture_output=True)
 
 
+class DiskFullUnwarned(DiskFull):
+    """The same, and nobody looks how much is free: writes are refused in the middle."""
+    keys = {"store.disk_warning_mb": 0, "store.disk_stop_mb": 0}
+
+
 class LoopDisk(Fault):
     """ext4 in a file."""
     needs_root = True
@@ -300,12 +313,12 @@ class LoopDisk(Fault):
         self.image = place / "disk.img"
         with open(self.image, "wb") as file:
             file.truncate(2 << 30)
-        run_as_root("mkfs.ext4", "-q", self.image)
+        run_as_root("mkfs.ext4", "-q", self.image, failure=CannotMount)
         (place / "data").mkdir()
-        self.mount(place / "data")
+        self.mount(place / "data", failure=CannotMount)
 
-    def mount(self, data):
-        run_as_root("mount", "-o", "loop", self.image, data)
+    def mount(self, data, failure=AssertionError):
+        run_as_root("mount", "-o", "loop", self.image, data, failure=failure)
 
     def clean_up(self, place):
         subprocess.run(["fsfreeze", "-u", place / "data"], capture_output=True)
@@ -313,6 +326,7 @@ class LoopDisk(Fault):
 
 
 class DiskFailing(LoopDisk):
+    """Every write gives an error; the disk is checked and mounted again, the writer started again."""
     seconds = 30
     said_in_status = r"Read-only|Input/output|cannot be|failed"
     said_in_log = r"Read-only|Input/output|cannot be"
@@ -331,7 +345,7 @@ class DiskFailing(LoopDisk):
 
 
 class DiskSlow(LoopDisk):
-    """Every call waits for two seconds; the second time until it is over."""
+    """Every write waits for up to two seconds; the second time until it is over."""
     seconds = 30
     refuses = False
 
@@ -385,8 +399,8 @@ class MonitorHung(Fault):
         self.socket.close()
 
 
-FAULTS = {"writer-away": WriterAway, "writer-slow": WriterSlow, "disk-full": DiskFull, "disk-failing": DiskFailing,
-          "disk-slow": DiskSlow, "monitor-hung": MonitorHung}
+FAULTS = {"writer-away": WriterAway, "writer-slow": WriterSlow, "disk-full": DiskFull, "disk-full-unwarned": DiskFullUnwarned,
+          "disk-failing": DiskFailing, "disk-slow": DiskSlow, "monitor-hung": MonitorHung}
 
 
 # ---- the drill
@@ -406,22 +420,23 @@ class Findings:
             self.failed.append(text)
 
 
-def caught_up(status):
-    return status["writer"]["connected"] and status["writer"]["unacknowledged_bytes"] < 2 * RATE_HZ * TRIGGER_BYTES
+def caught_up(status, rate_hz):
+    """What waits is of the last two seconds."""
+    return status["writer"]["connected"] and status["writer"]["unacknowledged_bytes"] < 2 * rate_hz * TRIGGER_BYTES
 
 
 def last_until(watch, fault, options):
     if options.short and fault.refuses:
         watch.until("refused triggers", lambda s: s["counters"].get("readout.pci5153.refused", 0) >= REFUSED_ENOUGH)
     else:
-        watch.let_pass(5 if options.short else options.seconds or fault.seconds)
+        watch.let_pass(3 if options.short else options.seconds or fault.seconds)
 
 
 def go_through(station, watch, fault, options, findings):
     """The fault twice; the run is stopped within the second. Returns the final status."""
     station.start_daemon()
     station.start_writer()
-    watch.until("triggers on disk", lambda s: s["writer"]["durable_triggers"] >= RATE_HZ)
+    watch.until("triggers on disk", lambda s: s["writer"]["durable_triggers"] >= station.rate_hz)
     start = time.monotonic()
     fault.begin(station)
     last_until(watch, fault, options)
@@ -434,7 +449,7 @@ def go_through(station, watch, fault, options, findings):
     fault.end(station)
     start = time.monotonic()
     before = watch.latest["ledger"]["recorded"]
-    watch.until("the writer catching up", lambda s: caught_up(s) and s["writer"]["durable_triggers"] >= before)
+    watch.until("the writer catching up", lambda s: caught_up(s, station.rate_hz) and s["writer"]["durable_triggers"] >= before)
     findings.note(f"caught up {time.monotonic() - start:.1f} s after it was over")
 
     fault.begin(station)
@@ -446,7 +461,7 @@ def go_through(station, watch, fault, options, findings):
     stopped = watch.until("the end of acquisition", lambda s: s["state"] != "running")
     fault.end(station)
     final = watch.until("the end of the run, all of it on disk", lambda s: s["state"] == "idle" and s["writer"]["unacknowledged_bytes"] == 0)
-    findings.check(final["ledger"]["triggers"] - stopped["ledger"]["triggers"] <= RATE_HZ, "nothing was taken after the stop")
+    findings.check(final["ledger"]["triggers"] - stopped["ledger"]["triggers"] <= station.rate_hz, "nothing was taken after the stop")
     return final
 
 
@@ -502,14 +517,18 @@ def drill(name, options):
     if fault.needs_root and os.geteuid() != 0:
         print(f"{name}: SKIPPED: it mounts a file system, which needs root", flush=True)
         return None
-    print(f"{name}: {(fault.__doc__ or 'as at the top of tools/drill.py').splitlines()[0]}", flush=True)
+    print(f"{name}: {fault.__doc__.splitlines()[0]}", flush=True)
     findings = Findings()
     place = pathlib.Path(tempfile.mkdtemp(prefix="alleycat-drill-"))
     station = watch = None
     try:
-        fault.prepare(place)
-        keys = {"store.disk_warning_mb": 0, "store.part_size_mb": 20, **(SHORT_BUFFERS if options.short else {}), **fault.keys}
-        station = Station(place, options.alleycat, keys)
+        try:
+            fault.prepare(place)
+        except CannotMount as e:
+            print(f"{name}: SKIPPED: {e}", flush=True)
+            return None
+        keys = {"store.disk_warning_mb": 0, "store.part_size_mb": 20, **(SHORT_KEYS if options.short else {}), **fault.keys}
+        station = Station(place, options.alleycat, SHORT_RATE_HZ if options.short else RATE_HZ, keys)
         watch = Watch(station)
         final = go_through(station, watch, fault, options, findings)
         watch.end()
