@@ -328,6 +328,7 @@ TEST_CASE("a writer that acknowledges what it did not sync is found out by these
     REQUIRE(without(DiskChange::Kind::sync_folder) > 0);
 }
 
-TEST_CASE("the power fails everywhere in small runs, with many ways to lose what was not synced", "[store][long]") {
-    for (const std::uint64_t seed : {1, 2, 3}) cut_a_run_everywhere(seed, 1, 4, 6);
+TEST_CASE("the power fails everywhere in a small run, with several ways to lose what was not synced", "[store][long]") {
+    REQUIRE(quiet);
+    cut_a_run_everywhere(1, 1, 2, 3);
 }
