@@ -294,7 +294,8 @@ void cut_a_run_everywhere(std::uint64_t seed, unsigned stride, unsigned subsets,
         cut_everywhere(tally, before, promised, recovery, frames, 1, 3 * stride, subsets, seed + second + 1);
     }
     std::cout << fmt::format("{} changes, {} power cuts at {} moments, {} broke a promise\n", changes.size(),
-                             tally.outcomes, tally.moments, tally.failures);
+                             tally.outcomes, tally.moments, tally.failures)
+              << std::flush;
     REQUIRE(tally.outcomes > 100);
     for (const auto& [what, where] : tally.told) FAIL_CHECK(where << ": " << what);
     CHECK(tally.failures == 0);
