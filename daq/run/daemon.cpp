@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "daq/core/log.hpp"
 #include "daq/run/frame_writer.hpp"
@@ -267,6 +268,9 @@ void Daemon::start_run() {
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
     run_started_ = steady_clock::now();
     pipeline_->start();
+    // Until something of this run is on disk, a kill leaves the gap as old as it was.
+    on_disk_until_utc_ns_ = interrupted_since_utc_ns_.value_or(0);
+    any_on_disk_ = false;
     interrupted_since_utc_ns_.reset();  // told once, by the first run that did start
     state_ = RunState::running;
     any_run_ = true;
@@ -274,7 +278,6 @@ void Daemon::start_run() {
     run_deadline_ = options_.seconds > 0 && max_triggers == 0 ? steady_clock::now() + seconds(options_.seconds)
                                                               : steady_clock::time_point::max();
     rates_.clear();
-    on_disk_until_utc_ns_ = 0;
     under_way_.clear();
     log::run().info("run {} started; trigger stage: {}", run, to_text(setup_.run.kernels));
 }
@@ -541,11 +544,13 @@ void Daemon::follow_disk(const Progress& progress) {
     for (; !under_way_.empty() && under_way_.front().first <= frames.written_bytes - frames.used_bytes;
          under_way_.pop_front()) {
         on_disk_until_utc_ns_ = under_way_.front().second;
+        if (!std::exchange(any_on_disk_, true)) mark_due_ = {};
     }
 }
 
 /// About once a second, and at once when it matters. Clean: the run has ended and all of it is on disk.
 void Daemon::keep_run_mark() {
+    if (on_disk_until_utc_ns_ == 0) return;  // not begun: what the mark of the run before says still holds
     const bool clean = !pipeline_ && frames_drained() && !writer_failure_;
     std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", result_.run.run,
                                    on_disk_until_utc_ns_, clean ? 1 : 0);

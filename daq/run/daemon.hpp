@@ -133,6 +133,7 @@ class Daemon {
     std::optional<std::int64_t> interrupted_since_utc_ns_;          // what an earlier process left: for the first run
     std::deque<std::pair<std::uint64_t, std::int64_t>> under_way_;  // bytes written to the frame buffer by a host time
     std::int64_t on_disk_until_utc_ns_ = 0;
+    bool any_on_disk_ = false;  // of this run
     std::string mark_;
     std::chrono::steady_clock::time_point mark_due_{};
     std::vector<std::promise<ControlReply>> waiting_for_stop_;

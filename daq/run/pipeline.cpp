@@ -504,6 +504,7 @@ void Pipeline::begin_run(std::int64_t start_utc_ns) {
     if (put_frame(run_start)) ++next_ordinal_;
     put_monitor(run_start);
     write_calibrations(0);
+    if (lost_estimated_ > 0) write_counters();  // a kill in the first second must not take the gap out of the file
 }
 
 /// What comes into force up to this sequence, before the first trigger it applies to.
