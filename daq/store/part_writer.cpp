@@ -11,6 +11,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
+#include "daq/store/content_digest.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/hdf5.hpp"
 #include "daq/store/part_summary.hpp"
@@ -112,7 +113,8 @@ struct Contents {
         triggers.add_column<double>("baseline_mean_adc", "adc", "of the signal channel");
         triggers.add_column<double>("baseline_sigma_adc", "adc", "of the signal channel");
         triggers.add_column<double>("spe_charge_adc", "adc*sample", "SPE charge that was in force");
-        triggers.add_column<std::uint64_t>("tick", "", "number of the tick it belongs to, counted by the timing signal");
+        triggers.add_column<std::uint64_t>("tick", "",
+                                           "number of the tick it belongs to, counted by the timing signal");
         triggers.add_column<std::int64_t>("since_tick_ps", "ps", "its time after that tick; 0: it is the tick");
         triggers.add_column<std::uint16_t>("detector", "", "index in the attribute detectors of this group");
         triggers.add_column<std::uint64_t>("missing_boards", "",
@@ -253,6 +255,7 @@ class PartWriter::File {
 
     void add(const FrameContent& frame) {
         h5::prepare();
+        last_ordinal_ = std::max(last_ordinal_, frame.ordinal);
         switch (frame.kind) {
             case FrameKind::run_start: break;
             case FrameKind::trigger: add_trigger(frame.trigger); break;
@@ -317,10 +320,9 @@ class PartWriter::File {
         summary_.clean = end.clean;
         summary_.end_reason = end.reason;
         h5::write_summary(file_.get(), summary_, run_);
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired",
-                       static_cast<std::uint8_t>(end.repaired));
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
+        put_end(end);
         contents_.reset();
+        h5::put_content_digest(file_.get());
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
         sync_file(unfinished());
         rename_new(unfinished(), final_);
@@ -361,11 +363,22 @@ class PartWriter::File {
         h5::put_number(root, "raw_prescale", raw_.prescale);
     }
 
+    /// What /summary says of the part itself.
+    void put_end(const PartEnd& end) {
+        const Handle summary = h5::open_group(file_.get(), "summary");
+        h5::put_number(summary.get(), "repaired", static_cast<std::uint8_t>(end.repaired));
+        h5::put_number(summary.get(), "salvaged", static_cast<std::uint8_t>(end.salvaged));
+        if (end.salvaged) h5::put_text(summary.get(), "lost", end.lost);
+        h5::put_number(summary.get(), "beam_states_without_row", states_without_row_);
+        h5::put_number(summary.get(), "last_ordinal", last_ordinal_);
+    }
+
     void add_trigger(const TriggerFrame& frame) {
         const Event& e = frame.event;
         contents_->triggers.add_row(e.sequence, static_cast<std::uint8_t>(e.trigger_class), e.time_ps, e.utc_ns,
                                     e.flags, e.baseline_median_adc, e.baseline_mean_adc, e.baseline_sigma_adc,
-                                    e.spe_charge_adc, e.tick, e.since_tick_ps, e.detector, frame.trigger.missing_boards);
+                                    e.spe_charge_adc, e.tick, e.since_tick_ps, e.detector,
+                                    frame.trigger.missing_boards);
         bool accepted = false;
         for (std::size_t w = 0; w < run_.windows.size(); ++w) {
             add_window(contents_->windows[w], e.sequence, e.window[w]);
@@ -459,7 +472,7 @@ class PartWriter::File {
     RunDescription run_;
     PartSummary summary_;
     std::deque<PendingRow> pending_;
-    std::uint64_t states_without_row_ = 0;
+    std::uint64_t states_without_row_ = 0, last_ordinal_ = 0;
     Handle file_;
     std::unique_ptr<Contents> contents_;
 };
