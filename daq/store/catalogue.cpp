@@ -175,4 +175,32 @@ std::optional<CatalogueRun> Catalogue::newest_run() const {
     return Database::read_run(s);
 }
 
+std::vector<CatalogueRun> Catalogue::runs() const {
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs ORDER BY run", kRunColumns)};
+    std::vector<CatalogueRun> rows;
+    while (s.step()) rows.push_back(Database::read_run(s));
+    return rows;
+}
+
+std::string Catalogue::damage_in(const std::filesystem::path& folder) {
+    const std::filesystem::path path = file_in(folder);
+    if (!std::filesystem::exists(path)) return "";
+    sqlite3* db = nullptr;
+    std::string first;
+    const auto keep_first = [](void* into, int, char** columns, char**) {
+        auto& text = *static_cast<std::string*>(into);
+        if (text.empty() && columns[0] != nullptr) text = columns[0];
+        return 0;
+    };
+    int status = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);
+    if (status == SQLITE_OK) {
+        sqlite3_busy_timeout(db, kBusyTimeoutMs);
+        status = sqlite3_exec(db, "PRAGMA quick_check", keep_first, &first, nullptr);
+    }
+    const bool broken = status == SQLITE_NOTADB || status == SQLITE_CORRUPT;  // a locked one is not damaged
+    const std::string why = broken ? sqlite3_errmsg(db) : status == SQLITE_OK && first != "ok" ? first : "";
+    sqlite3_close(db);
+    return why;
+}
+
 }  // namespace alleycat

@@ -2,18 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <system_error>
 #include <vector>
+
+#include "daq/store/sha256.hpp"
 
 namespace alleycat {
 namespace {
@@ -142,23 +141,15 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
 
 std::string sha256_of(const std::filesystem::path& path) {
     const FileDescriptor file = open_file(path, O_RDONLY);
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), EVP_MD_CTX_free};
-    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
-        throw Error{"OpenSSL has no SHA-256"};
-    }
+    Sha256 digest;
     std::vector<std::byte> block(1 << 20);
     for (std::uint64_t offset = 0;;) {
         const std::size_t n = read_at(file, block, offset, path);
         if (n == 0) break;
-        EVP_DigestUpdate(context.get(), block.data(), n);
+        digest.add(std::span{block}.first(n));
         offset += n;
     }
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
+    return digest.finish();
 }
 
 std::optional<std::uint64_t> free_bytes(const std::filesystem::path& folder) noexcept {

@@ -11,6 +11,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
+#include "daq/store/content_digest.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/hdf5.hpp"
 #include "daq/store/part_file.hpp"
@@ -259,6 +260,7 @@ class PartWriter::File {
 
     void add(const FrameContent& frame) {
         h5::prepare();
+        last_ordinal_ = std::max(last_ordinal_, frame.ordinal);
         switch (frame.kind) {
             case FrameKind::run_start: break;
             case FrameKind::trigger: add_trigger(frame.trigger); break;
@@ -323,10 +325,9 @@ class PartWriter::File {
         summary_.clean = end.clean;
         summary_.end_reason = end.reason;
         h5::write_summary(file_.get(), summary_, run_);
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired",
-                       static_cast<std::uint8_t>(end.repaired));
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
+        put_end(end);
         contents_.reset();
+        h5::put_content_digest(file_.get());
         disk_.sync_when_closed();
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
         disk_.check();
@@ -366,6 +367,16 @@ class PartWriter::File {
                      : raw_.of == RawData::accepted ? "accepted"
                                                     : "none");
         h5::put_number(root, "raw_prescale", raw_.prescale);
+    }
+
+    /// What /summary says of the part itself.
+    void put_end(const PartEnd& end) {
+        const Handle summary = h5::open_group(file_.get(), "summary");
+        h5::put_number(summary.get(), "repaired", static_cast<std::uint8_t>(end.repaired));
+        h5::put_number(summary.get(), "salvaged", static_cast<std::uint8_t>(end.salvaged));
+        if (end.salvaged) h5::put_text(summary.get(), "lost", end.lost);
+        h5::put_number(summary.get(), "beam_states_without_row", states_without_row_);
+        h5::put_number(summary.get(), "last_ordinal", last_ordinal_);
     }
 
     void add_trigger(const TriggerFrame& frame) {
@@ -467,7 +478,7 @@ class PartWriter::File {
     RunDescription run_;
     PartSummary summary_;
     std::deque<PendingRow> pending_;
-    std::uint64_t states_without_row_ = 0;
+    std::uint64_t states_without_row_ = 0, last_ordinal_ = 0;
     h5::PartFile disk_;
     Handle file_;
     std::unique_ptr<Contents> contents_;

@@ -13,14 +13,16 @@
 
 namespace alleycat {
 
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
 
 /// Why a part is closed.
 struct PartEnd {
     bool run_ended = false;  ///< it is the last of its run
     bool clean = false;      ///< and the run ended without an error
     bool repaired = false;   ///< rebuilt from its journal by hand
-    std::string reason;      ///< "part full", the run's reason, "interrupted"
+    std::string reason{};    ///< "part full", the run's reason, "interrupted"
+    bool salvaged = false;   ///< made of what could still be read of a damaged part
+    std::string lost{};      ///< of a salvaged part: what is missing, in plain words
 };
 
 /// Used by one thread. An Error leaves the part unfinished: rebuild it from its journal.

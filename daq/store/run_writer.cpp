@@ -12,11 +12,12 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
-#include "daq/store/catalogue.hpp"
+#include "daq/store/catalogue_rebuild.hpp"
 #include "daq/store/disk_room.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/rebuild.hpp"
+#include "daq/store/repair.hpp"
 
 namespace alleycat {
 namespace {
@@ -58,7 +59,8 @@ using TrustedBytes = std::map<std::filesystem::path, std::uint64_t>;
 class RunWriter::Folder {
   public:
     Folder(const StoreConfig& config, const TrustedBytes& trusted) : config_{config}, trusted_{trusted} {
-        catalogue_ = std::make_unique<Catalogue>(config_.folder, Catalogue::Open::write);
+        open_catalogue();
+        name_orphans();
         recover();
     }
 
@@ -308,10 +310,7 @@ class RunWriter::Folder {
     }
 
     void catalogue_part(const AlleycatFile& file, const std::string& state) {
-        const PartSummary& s = *file.summary();
-        catalogue_->put(CataloguePart{file.path().filename().string(), file.run().run, file.part(),
-                                      sha256_of(file.path()), std::filesystem::file_size(file.path()), s.first_sequence,
-                                      s.last_sequence, s.triggers, s.first_utc_ns, s.last_utc_ns, state});
+        catalogue_->put(part_row(file, sha256_of(file.path()), state));
     }
 
     void put_run(const std::string& state, const std::string& reason) {
@@ -326,6 +325,27 @@ class RunWriter::Folder {
     }
 
     // ---- after a crash
+
+    /// A catalogue that is lost or damaged is made again from the parts, one that lacks some is completed.
+    void open_catalogue() {
+        CatalogueNews news;
+        catalogue_ = alleycat::open_catalogue(config_.folder, news);
+        complete_catalogue(config_.folder, *catalogue_, news);
+        for (const std::string& sentence : news) log::store().warn("{}", sentence);
+    }
+
+    /// Unfinished parts without a journal: nothing here can go on with them, and nobody else will say so.
+    void name_orphans() {
+        for (const auto& entry : std::filesystem::directory_iterator{config_.folder}) {
+            if (!entry.path().string().ends_with(".h5.part") || !parse_part_name(entry.path())) continue;
+            if (!has_journal(entry.path())) {
+                log::store().error(
+                    "{}: was cut short and its journal is gone: `alleycat verify --repair` saves what can "
+                    "be read",
+                    entry.path().string());
+            }
+        }
+    }
 
     void recover() {
         std::map<std::uint64_t, std::map<std::uint32_t, std::filesystem::path>> journals;

@@ -41,7 +41,7 @@ import sys, h5py, numpy as np
 f = h5py.File(sys.argv[1], "r")
 def eq(got, expected, what):
     assert np.array_equal(got, expected), (what, got, expected)
-eq(f.attrs["format"], "alleycat", "format"); eq(f.attrs["format_version"], 2, "version")
+eq(f.attrs["format"], "alleycat", "format"); eq(f.attrs["format_version"], 3, "version")
 eq(f.attrs["run"], 123, "run"); eq(f.attrs["part"], 1, "part")
 eq(f.attrs["start_time_utc"], "2015-10-02T12:00:00.000Z", "start"); eq(f.attrs["profile"], "csi", "profile")
 eq(f.attrs["software"], "alleycat test", "software"); eq(f.attrs["host"], "somewhere", "host")

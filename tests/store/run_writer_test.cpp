@@ -33,6 +33,7 @@ RunFrames::Frame trigger_at(RunFrames& frames, std::uint64_t sequence, std::int6
     Trigger trigger;
     const OwnedRecord record = digitizer_record(sequence);
     trigger.add(record.view());
+    trigger.missing_boards = 0b10;  // panels
     const std::uint64_t ordinal = frames.next_ordinal();
     (void)frames.trigger(sequence);  // takes the ordinal
     RunFrames::Frame frame(trigger_frame_bytes(trigger, event));
