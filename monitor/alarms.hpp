@@ -21,7 +21,8 @@ struct AlarmInput {
     double tick_rate_hz = 60;      ///< nominal; 0: a source without ticks, no judgement of rates
     bool real_time = true;         ///< false: a file or a simulator as fast as it goes, host times mean nothing
     UtcTime now;
-    bool ticks_apart = false;  ///< triggers are hits: the rate that has a nominal value is that of the counter ticks.seen
+    bool ticks_apart =
+        false;  ///< triggers are hits: the rate that has a nominal value is that of the counter ticks.seen
 };
 
 /// Judges status and conditions against limits, with hysteresis: an alarm comes at once and goes when its value is 10 %
@@ -86,7 +87,9 @@ class AlarmWatch {
     std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_;
     std::uint64_t refused_before_ = 0;
     std::optional<std::int64_t> refused_last_ns_;
-    std::uint64_t good_fits_ = 0, kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
+    std::string refused_why_;
+    std::uint64_t good_fits_ = 0,
+                  kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
     struct RateSample {
         std::int64_t utc_ns = 0;
         std::uint64_t ticks = 0;
