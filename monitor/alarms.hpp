@@ -90,6 +90,7 @@ class AlarmWatch {
     std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_;
     std::uint64_t refused_before_ = 0;
     std::optional<std::int64_t> refused_last_ns_;
+    std::string refused_why_;
     std::uint64_t good_fits_ = 0,
                   kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
     struct RateSample {

@@ -336,6 +336,9 @@ std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal, st
 std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d) {
     return encode(FrameKind::dead_time, run, ordinal, [&](ByteWriter& out) { out.put(d); });
 }
+std::vector<std::byte> encode_gap(std::uint64_t run, std::uint64_t ordinal, const Gap& gap) {
+    return encode(FrameKind::gap, run, ordinal, [&](ByteWriter& out) { put_gap(out, gap); });
+}
 std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c) {
     return encode(FrameKind::calibration, run, ordinal, [&](ByteWriter& out) { out.put(c); });
 }
@@ -362,7 +365,7 @@ FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexce
     std::memcpy(&header, bytes.data(), sizeof header);
     if (header.magic != kFrameMagic) return FrameError::bad_magic;
     if (header.version == 0 || header.version > kFrameVersion) return FrameError::bad_version;
-    if (header.kind > FrameKind::ticks) return FrameError::bad_kind;
+    if (header.kind > FrameKind::gap) return FrameError::bad_kind;
     if (header.body_bytes > kMaxBodyBytes) return FrameError::bad_length;
     const std::size_t size = frame_bytes(header.body_bytes);
     if (bytes.size() < size) return FrameError::cut_short;
@@ -450,6 +453,11 @@ std::optional<DeadTime> decode_dead_time(const FrameView& frame) {
     const auto d = in.get<DeadTime>();
     if (d.last_sequence < d.first_sequence || d.reason >= kRefusalReasonNames.size()) return std::nullopt;
     return whole(in, d);
+}
+std::optional<Gap> decode_gap(const FrameView& frame) {
+    ByteReader in = body_of(frame, FrameKind::gap);
+    const Gap gap = get_gap(in);
+    return whole(in, gap);
 }
 std::optional<Calibration> decode_calibration(const FrameView& frame) {
     ByteReader in = body_of(frame, FrameKind::calibration);

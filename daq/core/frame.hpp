@@ -40,7 +40,8 @@ enum class FrameKind : std::uint16_t {
     calibration = 5,  ///< Calibration
     counters = 6,     ///< CounterSample
     run_end = 7,      ///< RunEnd
-    ticks = 8,        ///< TickRecord list; read_frame() refuses kinds beyond
+    ticks = 8,        ///< TickRecord list
+    gap = 9,          ///< Gap before this run; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
 inline constexpr std::uint16_t kFrameVersion = 2;         ///< 1 knew no ticks apart from triggers, and is read as well
@@ -109,6 +110,7 @@ struct RunEnd {
 [[nodiscard]] std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal,
                                                   std::span<const TickRecord> ticks);
 [[nodiscard]] std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d);
+[[nodiscard]] std::vector<std::byte> encode_gap(std::uint64_t run, std::uint64_t ordinal, const Gap& gap);
 [[nodiscard]] std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c);
 [[nodiscard]] std::vector<std::byte> encode_counters(std::uint64_t run, std::uint64_t ordinal, const CounterSample& c);
 [[nodiscard]] std::vector<std::byte> encode_run_end(std::uint64_t run, std::uint64_t ordinal, const RunEnd& end);
@@ -142,6 +144,7 @@ struct TriggerFrame {
 [[nodiscard]] std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& frame);
 [[nodiscard]] std::optional<std::vector<TickRecord>> decode_ticks(const FrameView& frame);
 [[nodiscard]] std::optional<DeadTime> decode_dead_time(const FrameView& frame);
+[[nodiscard]] std::optional<Gap> decode_gap(const FrameView& frame);
 [[nodiscard]] std::optional<Calibration> decode_calibration(const FrameView& frame);
 [[nodiscard]] std::optional<CounterSample> decode_counters(const FrameView& frame);
 [[nodiscard]] std::optional<RunEnd> decode_run_end(const FrameView& frame);

@@ -6,6 +6,8 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,19 +31,41 @@ std::string_view to_text(SampleType type) noexcept {
     return "uint16";
 }
 
+std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buffers) noexcept {
+    double used = 0, capacity = 0, bytes_per_s = 0;
+    for (const BufferStatus& b : buffers) {
+        if (b.name != "retransmit" && b.name != "spill") continue;
+        used += static_cast<double>(b.used_bytes);
+        capacity += static_cast<double>(b.capacity_bytes);
+        bytes_per_s = std::max(bytes_per_s, b.data_bytes_per_s);
+    }
+    if (!(bytes_per_s > 0)) return std::nullopt;
+    return WaitingData{used / bytes_per_s, std::max(0.0, capacity - used) / bytes_per_s};
+}
+
+std::string to_text(const Gap& gap) {
+    const double seconds = static_cast<double>(gap.to_utc_ns - gap.from_utc_ns) * 1e-9;
+    return fmt::format("run {} was cut off {}: {:.1f} s, an estimated {} triggers are lost", gap.previous_run,
+                       gap.last_sequence == kNoSequence ? "before any trigger was on disk"
+                                                        : fmt::format("after trigger {}", gap.last_sequence),
+                       seconds, gap.lost_estimated);
+}
+
 std::string to_text(const IndexCheck& check) {
     switch (check.verdict) {
         case IndexVerdict::none: return "nothing checks the charge index";
         case IndexVerdict::undecided:
-            return fmt::format("the charge index {} is neither confirmed nor contradicted: evidence {:.1f} from {} ticks",
-                               check.configured, check.evidence, check.ticks);
+            return fmt::format(
+                "the charge index {} is neither confirmed nor contradicted: evidence {:.1f} from {} ticks",
+                check.configured, check.evidence, check.ticks);
         case IndexVerdict::confirmed:
             return fmt::format("the charge index {} is confirmed: evidence {:.1f} from {} ticks", check.configured,
                                check.evidence, check.ticks);
         case IndexVerdict::contradicted: break;
     }
     return fmt::format(
-        "the charge index {} is contradicted, it should be {}: evidence {:.1f} from {} ticks. Beam states are wrong by a "
+        "the charge index {} is contradicted, it should be {}: evidence {:.1f} from {} ticks. Beam states are wrong by "
+        "a "
         "pulse: correct beam.charge_index",
         check.configured, check.best, check.evidence, check.ticks);
 }

@@ -19,6 +19,11 @@ std::optional<FramePosition> position_of(const std::optional<Durable>& durable) 
 
 }  // namespace
 
+std::optional<DurablePosition> last_on_disk(const std::optional<Durable>& durable) {
+    if (!durable) return std::nullopt;
+    return DurablePosition{{durable->run, durable->ordinal}, durable->sequence, durable->utc_ns};
+}
+
 int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
     using std::chrono::steady_clock;
     RunWriter writer{setup.store};
@@ -27,7 +32,7 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
                        .name = "",
                        .heartbeat = setup.wire.heartbeat,
                        .dead_after = setup.wire.dead_after},
-                      [&writer] { return position_of(writer.durable()); }};
+                      [&writer] { return last_on_disk(writer.durable()); }};
     log::store().info("writing into {}, data from {}", setup.store.folder.string(), setup.wire.data_endpoint);
 
     bool connected = false, paused = false;

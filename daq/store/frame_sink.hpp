@@ -15,8 +15,12 @@ struct Durable {
     std::uint64_t run = 0;
     std::uint64_t ordinal = 0;             ///< last frame that is on the disk: the stream resumes behind it
     std::uint64_t sequence = kNoSequence;  ///< last trigger among them; kNoSequence: none yet
+    std::int64_t utc_ns = 0;               ///< host time of that trigger; 0: not known
 
-    friend bool operator==(const Durable&, const Durable&) = default;
+    /// The time goes along with the sequence, where it is known.
+    friend bool operator==(const Durable& a, const Durable& b) {
+        return a.run == b.run && a.ordinal == b.ordinal && a.sequence == b.sequence;
+    }
 };
 
 /// The disk took nothing, or not all. What sync() has returned stays; every frame behind it is to be brought again when

@@ -89,6 +89,7 @@ struct Contents {
           ticks{file, "ticks", "every recorded tick of the timing signal", compression},
           beam{file, "beam", "every beam frame as it came", compression},
           dead_time{file, "dead_time", "intervals of consecutive triggers that were refused", compression},
+          gaps{file, "gaps", "triggers that no file has, between a run that was cut off and this one", compression},
           calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force",
                       compression},
           counters{file, "counters", "every counter over time", compression},
@@ -177,10 +178,19 @@ struct Contents {
         dead_time.add_column<std::uint64_t>("first_sequence", "", "first trigger refused");
         dead_time.add_column<std::uint64_t>("last_sequence", "", "last trigger refused, inclusive");
         dead_time.add_column<std::int64_t>("begin_ps", "ps", "time of the first one since the run's first tick");
-        dead_time.add_column<std::int64_t>("end_ps", "ps", "time of the last one plus one nominal tick");
+        dead_time.add_column<std::int64_t>(
+            "end_ps", "ps", "time of the last one plus one nominal tick, or of the next trigger if sooner");
         h5::put_text(dead_time.add_column<std::uint8_t>("reason", "", "why").dataset(), "values",
                      join(kRefusalReasonNames));
         dead_time.describe();
+
+        gaps.add_column<std::uint64_t>("previous_run", "", "run that was cut off");
+        gaps.add_column<std::uint64_t>("last_sequence", "", "its last trigger on disk; 2^64-1: none");
+        gaps.add_column<std::int64_t>("from_utc_ns", "ns", "when the host observed that one, since 1970");
+        gaps.add_column<std::int64_t>("to_utc_ns", "ns", "when the host observed this run's first trigger, since 1970");
+        gaps.add_column<std::uint64_t>("lost_estimated", "", "triggers between them, by the nominal rate");
+        gaps.add_column<std::uint8_t>("told_by_writer", "", "1: from what is on disk; 0: from the daemon's own mark");
+        gaps.describe();
 
         calibration.add_column<std::uint64_t>("from_sequence", "", "first trigger it applies to");
         calibration.add_column<double>("spe_charge_adc", "adc*sample", "charge of one photoelectron");
@@ -208,14 +218,15 @@ struct Contents {
 
     template <class Each>
     void for_each_table(const Each& each) {
-        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &calibration, &counters, &truth}) each(*table);
+        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &truth})
+            each(*table);
         for (Table& table : windows) each(table);
     }
 
     h5::ChunkEncoder encoder;
     Table triggers;
     Column beam_power, beam_state;
-    Table ticks, beam, dead_time, calibration, counters, truth;
+    Table ticks, beam, dead_time, gaps, calibration, counters, truth;
     std::deque<Table> windows;
     std::deque<h5::BoardWriter> boards;
     std::map<std::string, std::pair<Column*, std::uint64_t>> counter_columns;  ///< last value of each
@@ -284,6 +295,11 @@ class PartWriter::File {
                 contents_->dead_time.add_row(frame.dead_time.first_sequence, frame.dead_time.last_sequence,
                                              frame.dead_time.begin_ps, frame.dead_time.end_ps, frame.dead_time.reason);
                 summary_.add_dead_time(frame.dead_time);
+                break;
+            case FrameKind::gap:
+                contents_->gaps.add_row(frame.gap.previous_run, frame.gap.last_sequence, frame.gap.from_utc_ns,
+                                        frame.gap.to_utc_ns, frame.gap.lost_estimated,
+                                        static_cast<std::uint8_t>(frame.gap.told_by_writer));
                 break;
             case FrameKind::calibration:
                 contents_->calibration.add_row(frame.calibration.from_sequence, frame.calibration.spe_charge_adc,

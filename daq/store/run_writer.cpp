@@ -128,6 +128,7 @@ class RunWriter::Folder {
         part.last_ordinal = run_->appended.ordinal = frame.header.ordinal;
         if (content_.kind == FrameKind::trigger) {
             run_->appended.sequence = content_.trigger.event.sequence;
+            run_->appended.utc_ns = content_.trigger.event.utc_ns;
             ++run_->triggers;
         }
         if (content_.kind == FrameKind::calibration) {
@@ -431,7 +432,10 @@ class RunWriter::Folder {
         }
         // An older part's journal may hold beam states that its run's newest journal lost: the newest decides.
         run.appended.ordinal = rebuilt.last_ordinal;
-        if (rebuilt.last_sequence != kNoSequence) run.appended.sequence = rebuilt.last_sequence;
+        if (rebuilt.last_sequence != kNoSequence) {
+            run.appended.sequence = rebuilt.last_sequence;
+            run.appended.utc_ns = rebuilt.writer->summary().last_utc_ns;
+        }
         run.triggers += rebuilt.writer->triggers();
         run.end = rebuilt.end;
         run.parts.push_back(
@@ -472,7 +476,7 @@ class RunWriter::Folder {
             catalogue_part(file, file.summary()->run_ended || file.summary()->clean ? "closed" : "interrupted");
         }
         JournalReader reader{journal};
-        Durable last{reader.header().run, 0, file.summary()->last_sequence};
+        Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
         for (FrameView frame; reader.next(frame);) last.ordinal = frame.header.ordinal;
         if (const auto known = catalogue_->run(last.run); !known || known->last_ordinal < last.ordinal) {
             const RunDescription& d = file.run();

@@ -82,7 +82,7 @@ struct DataClient::Impl {
 
     void say_hello(Clock::time_point now) {
         session = 0;
-        const std::optional<FramePosition> on_disk = last_durable();
+        const std::optional<DurablePosition> on_disk = last_durable();
         v1::Hello& hello = *request.mutable_hello();
         hello.set_version(wire::kDataStreamVersion);
         hello.set_identity(identity);
@@ -90,9 +90,12 @@ struct DataClient::Impl {
         hello.set_credit_bytes(config.credit_bytes);
         hello.clear_durable();
         if (on_disk) {
-            wire::to_proto(*on_disk, *hello.mutable_durable());
-            std::uint64_t& last = given.try_emplace(on_disk->run, on_disk->ordinal).first->second;
-            last = std::max(last, on_disk->ordinal);
+            const FramePosition& frame = on_disk->frame;
+            wire::to_proto(frame, *hello.mutable_durable());
+            hello.set_last_trigger(on_disk->sequence + 1);
+            hello.set_last_trigger_utc_ns(on_disk->utc_ns);
+            std::uint64_t& last = given.try_emplace(frame.run, frame.ordinal).first->second;
+            last = std::max(last, frame.ordinal);
         }
         (void)send();  // not taken: earlier hellos still wait for the connection
         next_hello = now + config.heartbeat;

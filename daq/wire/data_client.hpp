@@ -32,7 +32,7 @@ class DataClient {
         std::uint64_t credit_bytes = 16u << 20;      ///< most that may be under way [bytes]; one frame always may
     };
     /// Last frame on disk; nullopt: none. Asked at every hello, on the thread that calls receive().
-    using LastDurable = std::function<std::optional<FramePosition>()>;
+    using LastDurable = std::function<std::optional<DurablePosition>()>;
 
     struct Counts {
         std::uint64_t frames = 0;        ///< given
