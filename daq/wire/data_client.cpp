@@ -292,10 +292,10 @@ void DataClient::pause() noexcept { impl_->paused = true; }
 void DataClient::resume() {
     Impl& me = *impl_;
     me.paused = false;
-    const std::optional<FramePosition> on_disk = me.last_durable();
+    const std::optional<DurablePosition> on_disk = me.last_durable();
     if (on_disk) {
-        me.given.erase(me.given.upper_bound(on_disk->run), me.given.end());
-        me.given[on_disk->run] = on_disk->ordinal;
+        me.given.erase(me.given.upper_bound(on_disk->frame.run), me.given.end());
+        me.given[on_disk->frame.run] = on_disk->frame.ordinal;
     } else {
         me.given.clear();
     }
