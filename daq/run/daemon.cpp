@@ -67,6 +67,10 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
         case DaemonOptions::Writer::none: sink_ = std::make_unique<NoSink>(); break;
         case DaemonOptions::Writer::stream: break;
     }
+    if (gap_) {
+        log::run().warn("run {} was cut off: what it did not get to disk, and the time since, counts as lost",
+                        gap_->previous_run);
+    }
     if (options_.keep_campaign) {
         std::filesystem::create_directories(state_folder());
         feed.campaign_file = state_folder() / (setup_.station.profile + ".campaign");
@@ -631,7 +635,6 @@ std::optional<Gap> Daemon::gap_by_mark() const {
         return std::nullopt;
     }
     if (clean == 1 || utc_ns == 0) return std::nullopt;
-    log::run().warn("run {} was cut off: what it did not get to disk, and the time since, counts as lost", run);
     return Gap{.previous_run = run, .last_sequence = sequence, .from_utc_ns = utc_ns};
 }
 

@@ -43,6 +43,7 @@ FixedRecords::FixedRecords(hid_t raw_group, const BoardInfo& board, Compression 
       record_bytes_{board.channels.size() * board.samples * bytes_per_sample(board.sample_type)},
       records_per_chunk_{
           std::clamp<std::size_t>(kChunkBytes / std::max<std::size_t>(record_bytes_, 1), 1, kMostRecordsPerChunk)} {
+    newest_bytes_ = records_per_chunk_ * record_bytes_;
     const std::array<hsize_t, 3> size{0, board.channels.size(), board.samples};
     const std::array<hsize_t, 3> most{H5S_UNLIMITED, size[1], size[2]};
     const std::array<hsize_t, 3> chunk{records_per_chunk_, size[1], size[2]};
@@ -95,7 +96,8 @@ void FixedRecords::add(std::uint64_t sequence, const RecordView& record) {
 
 void FixedRecords::put_down(std::uint64_t chunk, std::span<const std::byte> packed) {
     write_chunk(chunk, records_per_chunk_, packed);
-    stored_bytes_ += packed.size();
+    stored_bytes_ += newest_bytes_ = packed.size();
+    ++chunks_put_down_;
 }
 
 void FixedRecords::write_chunk(std::uint64_t chunk, std::size_t records, std::span<const std::byte> packed) {

@@ -22,7 +22,10 @@ class FixedRecords final : public ChunkOwner {
     void add(std::uint64_t sequence, const RecordView& record);
     /// Only when the encoder is drained.
     void flush();
-    [[nodiscard]] std::uint64_t bytes() const noexcept { return stored_bytes_ + table_.bytes(); }
+    /// What is still being compressed counts as much as the chunk put down last: parts end on time.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        return stored_bytes_ + (chunks_full_ - chunks_put_down_) * newest_bytes_ + table_.bytes();
+    }
 
     void put_down(std::uint64_t chunk, std::span<const std::byte> packed) override;
 
@@ -38,7 +41,7 @@ class FixedRecords final : public ChunkOwner {
     std::vector<std::byte> chunk_;  ///< records of the chunk being filled
     std::size_t in_chunk_ = 0;
     bool chunk_changed_ = false;
-    std::uint64_t chunks_full_ = 0, stored_bytes_ = 0, extent_ = 0;
+    std::uint64_t chunks_full_ = 0, chunks_put_down_ = 0, newest_bytes_ = 0, stored_bytes_ = 0, extent_ = 0;
     std::vector<std::byte> scratch_;
 };
 

@@ -62,7 +62,7 @@ def run_mark(station):
     path = station.folder / "daemon.state"
     if not path.exists():
         return None
-    found = re.fullmatch(r"run (\d+)\non_disk_until_utc_ns (\d+)\nclean ([01])\n", path.read_text())
+    found = re.fullmatch(r"run (\d+)\non_disk_until_utc_ns (\d+)\nclean ([01])\n(?:last_sequence \d+\n)?", path.read_text())
     assert found, f"{path}: {path.read_text()!r}"
     return int(found[1]), int(found[2])
 
