@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -71,6 +72,9 @@ class Pipeline {
     /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead
     /// time before the run's end, for which the buffer keeps room.
     void give_up() noexcept;
+    /// What an operator said goes into the data stream, within a tenth of a second or when there is room. false: the
+    /// run's last frames are on their way, and nothing can be added.
+    [[nodiscard]] bool add_note(OperatorNote note);
     /// No board is read any more. (A refused trigger may still wait for room for its stub.)
     [[nodiscard]] bool acquisition_ended() const noexcept;
     /// The last frame of the run has been handed over.
@@ -115,6 +119,8 @@ class Pipeline {
     void write_ticks();
     void write_beam_frames();
     void write_counters();
+    void write_notes();
+    void take_last_notes();
     void housekeeping();
     void make_progress();
     void tell_index_verdict();
@@ -171,6 +177,11 @@ class Pipeline {
     bool input_ended_ = false;
     bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;
+
+    // Notes come from the thread that answers operators, now and then: a short list under a mutex hands them over.
+    std::mutex note_mutex_;
+    std::vector<OperatorNote> notes_;
+    bool takes_notes_ = true;
 
     std::atomic<bool> give_up_{false};
     std::atomic<bool> stop_requested_{false};

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "daq/core/error.hpp"
+#include "daq/store/run_quality.hpp"
 
 namespace alleycat {
 namespace {
@@ -75,6 +76,21 @@ class Catalogue::Database {
     Database& operator=(const Database&) = delete;
 
     [[nodiscard]] int version() const noexcept { return version_; }
+    void execute(const char* sql) const {
+        if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+    }
+    /// Does `action` as one change: all of it or nothing, and nobody else writes meanwhile.
+    template <class Do>
+    void as_one(const Do& action) const {
+        execute("BEGIN IMMEDIATE");
+        try {
+            action();
+            execute("COMMIT");
+        } catch (...) {
+            sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+            throw;
+        }
+    }
     [[noreturn]] void fail() const { throw Error{fmt::format("{}: {}", path_.string(), sqlite3_errmsg(db_))}; }
 
     /// A prepared statement; `?` are bound in order.
@@ -141,21 +157,18 @@ class Catalogue::Database {
     [[nodiscard]] std::string_view run_columns() const { return version_ >= 1 ? kRunColumns : kOldRunColumns; }
 
   private:
-    void execute(const char* sql) {
-        if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
-    }
     int read_version() {
         Statement s{*this, "PRAGMA user_version"};
         std::uint32_t version = 0;
         if (s.step()) s.get(version);
         return static_cast<int>(version);
     }
-    /// All or nothing; another process may do it at the same moment.
+    /// Another process may do it at the same moment.
     void bring_up_to_date() {
-        execute("BEGIN IMMEDIATE");
-        version_ = read_version();
-        if (version_ < kVersion) execute(kSchema);
-        execute("COMMIT");
+        as_one([&] {
+            version_ = read_version();
+            if (version_ < kVersion) execute(kSchema);
+        });
         version_ = std::max(version_, kVersion);
     }
 
@@ -255,6 +268,28 @@ std::vector<CatalogueComment> Catalogue::comments(std::uint64_t run) const {
         s.get(c.run), s.get(c.utc_ns), s.get(c.author), s.get(c.kind), s.get(c.text);
     }
     return rows;
+}
+
+std::vector<OperatorNote> Catalogue::notes(std::uint64_t run) const {
+    std::vector<OperatorNote> notes;
+    for (CatalogueComment& c : comments(run)) {
+        const auto kind = std::ranges::find(kNoteKindNames, c.kind);
+        if (kind == kNoteKindNames.end()) continue;  // of somebody who wrote it by hand
+        notes.push_back(
+            {c.utc_ns, static_cast<NoteKind>(kind - kNoteKindNames.begin()), std::move(c.author), std::move(c.text)});
+    }
+    return notes;
+}
+
+void Catalogue::judge_anew(std::uint64_t number) {
+    database_->as_one([&] {
+        std::optional<CatalogueRun> row = run(number);
+        if (!row) return;
+        RunQuality judged = alleycat::judge_anew({row->quality, row->quality_reasons}, notes(number));
+        row->quality = std::move(judged.flags);
+        row->quality_reasons = std::move(judged.reasons);
+        put(*row);
+    });
 }
 
 std::vector<CatalogueCopy> Catalogue::copies(const std::string& part) const {

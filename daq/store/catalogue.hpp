@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "daq/core/operator_note.hpp"
+
 namespace alleycat {
 
 /// One row of `parts`.
@@ -93,12 +95,15 @@ class Catalogue {
     void put(const CatalogueHook& hook);
     /// Adds the row unless it is there.
     void put(const CatalogueComment& comment);
+    /// The run's quality follows what `comments` says of it, whoever else writes at this moment.
+    void judge_anew(std::uint64_t run);
     [[nodiscard]] std::optional<CataloguePart> part(const std::string& file) const;
     [[nodiscard]] std::vector<CataloguePart> parts(std::uint64_t run) const;
     [[nodiscard]] std::optional<CatalogueRun> run(std::uint64_t run) const;
     [[nodiscard]] std::vector<CataloguePart> parts() const;  ///< of all runs, oldest first
     [[nodiscard]] std::optional<CatalogueRun> newest_run() const;
     [[nodiscard]] std::vector<CatalogueComment> comments(std::uint64_t run) const;  ///< oldest first
+    [[nodiscard]] std::vector<OperatorNote> notes(std::uint64_t run) const;         ///< the same
     [[nodiscard]] std::vector<CatalogueCopy> copies(const std::string& part) const;
     [[nodiscard]] std::optional<CatalogueHook> hook(const std::string& part) const;
 

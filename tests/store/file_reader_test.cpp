@@ -285,7 +285,7 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
     std::filesystem::copy_file(folder / "whole.h5", folder / "newer.h5");
     const hid_t newer = H5Fopen((folder / "newer.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
     const hid_t version = H5Aopen(newer, "format_version", H5P_DEFAULT);
-    const std::uint32_t next = 3;
+    const std::uint32_t next = 4;
     H5Awrite(version, H5T_NATIVE_UINT32, &next);
     H5Aclose(version);
     H5Fclose(newer);
@@ -301,7 +301,7 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
                                                            {"text.h5", "is not an HDF5 file"},
                                                            {"folder.h5", "is a folder"},
                                                            {"other.h5", "not one of Alleycat's"},
-                                                           {"newer.h5", "format version 3"},
+                                                           {"newer.h5", "format version 4"},
                                                            {"half.h5", "is cut short"}};
     std::vector<std::string> said;
     for (const auto& [name, sentence] : cases) {
