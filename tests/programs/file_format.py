@@ -26,7 +26,6 @@ def described(table):
     """Columns of a table: {name: (types, unit, words)}; "*" stands for columns that others name."""
     columns = {}
     for names, types, unit, words in (row + [""] * (4 - len(row)) for row in rows_below(f"**/{table}**")):
-        unit = unit.split(",")[0]
         entry = ({TYPES[t] for t in re.findall(r"\w+", types) if t in TYPES}, None if unit == "theirs" else unit, words)
         for name in re.findall(r"`(\w+)`", names) or ["*"]:
             columns[name] = entry
@@ -43,7 +42,11 @@ def compare_dataset(path, dataset, columns, name):
     types, unit, words = columns.get(name) or columns.get("*") or (None, None, None)
     assert types, f"{path} is not in FORMAT.md"
     assert dataset.dtype.str.lstrip("<") in types or str(dataset.dtype) in types, f"{path}: FORMAT.md says {types}, the file {dataset.dtype}"
-    assert unit is None or dataset.attrs["units"] == unit, f"{path}: FORMAT.md says [{unit}], the file [{dataset.attrs['units']}]"
+    expected, _, or_of_station = (unit or "").partition(", or the `")
+    if or_of_station:  # of a key of the station file
+        named = re.search(rf'(?m)^{or_of_station.split("`")[0]} = "(.*?)"', dataset.file["config"].asstr()[()])
+        expected = named.group(1) if named else expected
+    assert unit is None or dataset.attrs["units"] == expected, f"{path}: FORMAT.md says [{expected}], the file [{dataset.attrs['units']}]"
     assert dataset.fletcher32, f"{path} has no checksum"
     listed = re.search(r"`(bits|values)`: ([^|;]*)", words)
     if listed:
