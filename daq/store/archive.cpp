@@ -181,6 +181,8 @@ struct Archive::Impl {
 
     void copy(Catalogue& catalogue, const CataloguePart& part, const std::stop_token& stop, ArchiveRound& round) const {
         if (copy_of(catalogue, part)) return;
+        if (part.sha256.empty())
+            throw Error{fmt::format("{}: the catalogue has no digest to compare a copy with", part.file)};
         copy_verified(folder / part.file, config.destination, part.sha256, stop);
         catalogue.put(CatalogueCopy{part.file, config.destination.string(), part.sha256, now_utc_ns(), "verified"});
         log::store().info("{}: copied to {} and verified", part.file, config.destination.string());
@@ -258,9 +260,12 @@ ArchiveRound Archive::work(const std::stop_token& stop) {
     std::vector<CataloguePart> parts = catalogue.parts();
     std::erase_if(parts, [&](const CataloguePart& part) { return !std::filesystem::exists(m.folder / part.file); });
     for (const CataloguePart& part : parts) {
-        if (stop.stop_requested()) return round;
-        if (!m.config.destination.empty()) Impl::attempt(round, [&] { m.copy(catalogue, part, stop, round); });
-        if (!m.config.hook.empty()) Impl::attempt(round, [&] { m.run_hook(catalogue, part, stop, round); });
+        if (stop.stop_requested() || m.config.destination.empty()) break;
+        Impl::attempt(round, [&] { m.copy(catalogue, part, stop, round); });
+    }
+    for (const CataloguePart& part : parts) {
+        if (stop.stop_requested() || m.config.hook.empty()) break;
+        Impl::attempt(round, [&] { m.run_hook(catalogue, part, stop, round); });
     }
     if (m.config.keep_free_mb > 0) m.make_room(catalogue, parts, stop, round);
     return round;

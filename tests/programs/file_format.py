@@ -33,7 +33,8 @@ def described(table):
     return columns
 
 
-TABLES = {name: described(name) for name in ("triggers", "ticks", "beam", "dead_time", "calibration", "counters", "comments", "truth")}
+TABLES = {name: described(name) for name in re.findall(r"(?m)^\*\*/(\w+)\*\*", TEXT)}
+assert {"triggers", "ticks", "beam", "dead_time", "calibration", "counters", "comments", "truth"} <= set(TABLES), TABLES
 WINDOW, RAW = described("windows/\\<name\\>"), described("raw/\\<board\\>")
 
 
