@@ -67,7 +67,8 @@ TEST_CASE("parts are deleted oldest first, and only as many as are needed", "[st
             catalogue.put(row);
         }
     }
-    ArchiveConfig config{.destination = there};
+    ArchiveConfig config;
+    config.destination = there;
     {
         const ArchiveRound round = Archive{data, config}.work({});
         REQUIRE(round.copied == std::vector<std::string>{"run_000001_part_0001.h5", "run_000001_part_0002.h5",
