@@ -48,7 +48,7 @@ TEST_CASE("an archive that is told to end leaves no half copy behind", "[store][
     REQUIRE(sha256_of(folder / "there" / "part.h5") == sha256_of(part));
 }
 
-TEST_CASE("parts are deleted oldest first, and only as many as are needed", "[store][archive]") {
+TEST_CASE("parts are copied and deleted oldest first, and one archive works on a folder", "[store][archive]") {
     const TemporaryFolder folder;
     const std::filesystem::path data = folder / "data", there = folder / "there";
     std::filesystem::create_directories(data);
@@ -60,7 +60,7 @@ TEST_CASE("parts are deleted oldest first, and only as many as are needed", "[st
             CataloguePart row;
             row.file = name;
             row.run = name[9] == '1' ? 1 : 2;
-            row.part = name[18] == '1' ? 1 : 2;
+            row.part = name[19] == '1' ? 1 : 2;
             row.sha256 = sha256_of(data / name);
             row.bytes = std::filesystem::file_size(data / name);
             row.state = "closed";
