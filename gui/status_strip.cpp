@@ -249,6 +249,7 @@ Tile refused_tile(const FeedState& feed) {
     const Ledger& ledger = status->ledger;
     tile.value = count_text(ledger.refused) + QStringLiteral(" / ") + count_text(ledger.lost_estimated);
     tile.detail = QStringLiteral("ticks missed ") + count_text(ledger.ticks_missed);
+    if (status->dead_s > 0 && feed.live) tile.detail = QStringLiteral("REFUSING for ") + duration_text(status->dead_s);
     tile.tone =
         with_alarms(feed, {"refused"}, ledger.refused + ledger.lost_estimated > 0 ? Tone::warning : Tone::plain);
     return tile;
@@ -276,6 +277,25 @@ Tile buffer_tile(const FeedState& feed, const QString& title, std::string_view p
                       .arg(bytes_text(fullest->capacity_bytes),
                            percent_text(fill(fullest->high_water_bytes, fullest->capacity_bytes)));
     tile.tone = used > 0.9 ? Tone::alarm : used > 0.5 ? Tone::warning : Tone::plain;
+    return tile;
+}
+
+/// What waits for the writer, as the time it stands for: that is what an operator has left.
+Tile retransmit_tile(const FeedState& feed) {
+    Tile tile =
+        buffer_tile(feed, "RETRANSMIT", "retransmit",
+                    "Seconds of data that are kept until the writer has them on disk, in memory and in the spill, "
+                    "and how long until triggers are refused if it takes nothing.");
+    const Status* status = live_status_of(feed);
+    if (status == nullptr) return tile;
+    if (const std::optional<WaitingData> waiting = waiting_for_writer(status->buffers)) {
+        tile.detail = QStringLiteral("full in %1 · %2 used").arg(duration_text(waiting->left_s), tile.value);
+        tile.value = duration_text(waiting->held_s);
+    }
+    if (status->backed_up) {
+        tile.detail = "FULL: triggers are refused";
+        tile.tone = Tone::alarm;
+    }
     return tile;
 }
 
@@ -390,8 +410,7 @@ std::vector<Tile> status_tiles(const FeedState& feed, UtcTime now) {
             buffer_tile(
                 feed, "RING", "ring",
                 "Fill of the ring between board and event builder, the fullest one: full means triggers are refused."),
-            buffer_tile(feed, "RETRANSMIT", "retransmit",
-                        "Fill of the buffer that keeps triggers until the writer has them on disk."),
+            retransmit_tile(feed),
             writer_tile(feed),
             disk_tile(feed),
             message_tile(feed)};

@@ -14,6 +14,9 @@ constexpr double kHysteresis = 0.1;       // of a limit
 constexpr double kBoardSpanS = 3;         // rate by the board's clock: needs so much data
 constexpr double kHostSpanS = 10;         // by the host's clock: triggers come in bunches, so it takes longer
 constexpr std::uint64_t kMinEvents = 60;  // behind a mean, before it is judged
+constexpr double kDiskFirstS = 60;        // until the disk's loss is believed
+constexpr double kDiskSpanS = 600;        // and over how long it is taken: other programs come and go
+constexpr double kDiskSamples = 60;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 /// Subtracted as integers: a double of nanoseconds since 1970 resolves 256 ns only. Unsigned, so that no time
@@ -32,6 +35,35 @@ std::uint64_t ticks_seen(const Status& status) {
 }
 
 }  // namespace
+
+/// Of the timing signal, as the boards' readers count them, refused ones included; 0: not counted.
+std::uint64_t ticks_at_the_boards(const Status& status) {
+    std::uint64_t most = 0;
+    for (const auto& [name, value] : status.counters) {
+        if (name.starts_with("readout.") && name.ends_with(".ticks")) most = std::max(most, value);
+    }
+    return most;
+}
+
+const BufferStatus* find_buffer(const Status& status, std::string_view name) {
+    const auto found = std::find_if(status.buffers.begin(), status.buffers.end(),
+                                    [&](const BufferStatus& b) { return b.name == name; });
+    return found == status.buffers.end() ? nullptr : &*found;
+}
+
+double percent_full(const BufferStatus* buffer) {
+    if (buffer == nullptr || buffer->capacity_bytes == 0) return 0;
+    return 100 * static_cast<double>(buffer->used_bytes) / static_cast<double>(buffer->capacity_bytes);
+}
+
+/// Why triggers are refused or do not get on: the first thing in the chain that does not take any.
+std::string what_holds_up(const Status& status) {
+    if (!status.backed_up) return "a board's ring is full: the trigger stage was behind";
+    const WriterStatus& writer = status.writer;
+    if (!writer.connected) return "the retransmit buffer is full, and no writer is connected";
+    if (!writer.problem.empty()) return "the retransmit buffer is full, the writer has a problem: " + writer.problem;
+    return "the retransmit buffer is full, the writer is connected and behind";
+}
 
 /// The input, what follows from it, and what comes out.
 struct AlarmWatch::Look {
@@ -104,6 +136,7 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
         beam_unknown_since_.reset();
         good_fits_ = kept_before_ = 0;
         rate_samples_.clear();
+        disk_samples_.clear();
     }
     const std::int64_t now_ns = input.now.time_since_epoch().count();
     const bool running =
@@ -139,11 +172,15 @@ void AlarmWatch::watch_run(Look& look) {
     if (refused > refused_before_) refused_last_ns_ = look.now_ns;
     refused_before_ = refused;
     const bool recent = refused_last_ns_ && seconds_between(*refused_last_ns_, look.now_ns) <= config_.refused_hold_s;
-    judge(look, "refused_triggers", recent ? Level{AlarmLevel::alarm} : std::nullopt,
-          recent
-              ? fmt::format("{} triggers of this run were refused: a buffer is full, the disk or the writer is behind",
-                            refused)
-              : fmt::format("no trigger refused for {:.0f} s", config_.refused_hold_s));
+    if (!recent) {
+        judge(look, "refused_triggers", std::nullopt,
+              fmt::format("no trigger refused for {:.0f} s", config_.refused_hold_s));
+        return;
+    }
+    const std::string since = status.dead_s > 0 ? fmt::format(", without a break for {:.0f} s", status.dead_s) : "";
+    if (*refused_last_ns_ == look.now_ns) refused_why_ = what_holds_up(status);
+    judge(look, "refused_triggers", AlarmLevel::alarm,
+          fmt::format("{} triggers of this run were refused{}: {}", refused, since, refused_why_));
 }
 
 void AlarmWatch::watch_rate(Look& look) {
@@ -156,8 +193,14 @@ void AlarmWatch::watch_rate(Look& look) {
     }
     // By the host's clock, from what was counted some looks ago: blind to 0.1 Hz, but it shows a stall at once. Where
     // ticks are counted apart, strobes do not hide a missing one; those of hits reach the ledger when their hits have.
-    const std::uint64_t of_ledger = status.ledger.has_ticks ? status.ledger.ticks_seen : status.ledger.triggers;
-    const std::uint64_t ticks = look.in.ticks_apart ? ticks_seen(status) : of_ledger;
+    // The readers' count goes on where the trigger thread waits for a writer.
+    const std::uint64_t at_the_boards = ticks_at_the_boards(status);
+    const std::uint64_t of_ledger =
+        status.ledger.has_ticks ? status.ledger.ticks_seen : status.ledger.triggers + status.in_hand;
+    const bool boards_count_them = at_the_boards > 0 && (look.in.ticks_apart || status.ledger.has_ticks);
+    const std::uint64_t ticks = boards_count_them     ? at_the_boards
+                                : look.in.ticks_apart ? ticks_seen(status)
+                                                      : of_ledger;
     rate_samples_.push_back({look.now_ns, ticks});
     while (rate_samples_.size() > 2 && seconds_between(rate_samples_[1].utc_ns, look.now_ns) >= kHostSpanS) {
         rate_samples_.erase(rate_samples_.begin());
@@ -192,7 +235,9 @@ void AlarmWatch::watch_rate(Look& look) {
         seconds_between(std::max(conditions.newest_event_utc_ns, status.run_start_utc_ns), look.now_ns);
     const bool stale = silent_s <= config_.silence_s && age_s > config_.stale_after_s;
     judge(look, "stale_data", stale ? Level{AlarmLevel::alarm} : std::nullopt,
-          stale ? fmt::format("triggers come, but the newest event is {:.0f} s old", age_s) : "events are up to date");
+          stale ? fmt::format("triggers come, but the newest event is {:.0f} s old{}", age_s,
+                              status.backed_up ? ": " + what_holds_up(status) : "")
+                : "events are up to date");
 }
 
 void AlarmWatch::watch_ledger(Look& look) {
@@ -216,21 +261,52 @@ void AlarmWatch::watch_writer(Look& look) {
     judge(look, "writer_away", away ? Level{AlarmLevel::alarm} : std::nullopt,
           away ? fmt::format("no writer is connected: {} bytes wait in memory", writer.unacknowledged_bytes)
                : "a writer is connected, or none is needed");
-    judge(look, "writer", writer.problem.empty() ? std::nullopt : Level{AlarmLevel::alarm},
-          writer.problem.empty() ? "the writer is well" : "writer: " + writer.problem);
+    const bool full = writer.state == WriterState::stopped_disk_full;
+    judge(look, "disk_full", full ? Level{AlarmLevel::alarm} : std::nullopt,
+          full ? "nothing is written: " + writer.problem : "there is room on the disk");
+    // Little room is what disk_low is about, with its hours; here it is a warning, in case nobody knows the hours.
+    const bool low = writer.state == WriterState::disk_low;
+    judge(look, "writer",
+          writer.problem.empty() || full ? std::nullopt : Level{low ? AlarmLevel::warning : AlarmLevel::alarm},
+          writer.problem.empty() || full ? "the writer is well" : "writer: " + writer.problem);
 
-    const double rate = look.in.status.bytes_per_second;
-    if (!look.running || !look.in.real_time || !writer.connected || !(rate > 0) || writer.disk_free_bytes == 0) {
+    const double rate = disk_loss(look);
+    const bool writing = writer.connected && !full && writer.state != WriterState::failed;
+    if (!look.running || !look.in.real_time || !writing || !(rate > 0) || writer.disk_free_bytes == 0) {
         // Without a writer nobody knows the disk; what was known stays.
         if (!look.running) judge(look, "disk_low", std::nullopt, "nothing is written now");
         return;
     }
-    const double hours = static_cast<double>(writer.disk_free_bytes) / rate / 3600;
+    const double free = static_cast<double>(writer.disk_free_bytes);
+    const double left = std::max(0.0, free - static_cast<double>(writer.disk_stop_bytes));
+    const double hours = std::max(left / rate / 3600, 1e-3);
     // "1 / hours above 1 / limit": few hours are bad.
     const auto inverse = [](double limit_h) { return limit_h > 0 ? 1 / limit_h : kNever; };
-    judge(look, "disk_low",
-          above("disk_low", 1 / hours, inverse(config_.disk_warning_h), inverse(config_.disk_alarm_h)),
-          fmt::format("{:.1f} h until the disk is full, at {:.1f} MB/s", hours, rate * 1e-6));
+    judge(
+        look, "disk_low", above("disk_low", 1 / hours, inverse(config_.disk_warning_h), inverse(config_.disk_alarm_h)),
+        fmt::format("{:.1f} h until {}, at {:.1f} MB/s", hours,
+                    writer.disk_stop_bytes > 0 ? "writing stops for want of space" : "the disk is full", rate * 1e-6));
+}
+
+/// What the disk loses [bytes/s], whoever takes it: parts as they are compressed, other programs. Journals are given
+/// back when their part is closed and are left out, else the disk would seem to fill at several times the rate and to
+/// empty with every part. Until that was watched for a minute: the rate of the samples, more than parts will take.
+double AlarmWatch::disk_loss(const Look& look) {
+    const WriterStatus& writer = look.in.status.writer;
+    if (!look.running || !writer.connected || writer.disk_free_bytes == 0 ||
+        writer.state == WriterState::stopped_disk_full || writer.state == WriterState::failed) {
+        disk_samples_.clear();
+        return look.in.status.bytes_per_second;
+    }
+    const std::uint64_t without_journals = writer.disk_free_bytes + writer.journal_bytes;
+    const bool due =
+        disk_samples_.empty() || seconds_between(disk_samples_.back().utc_ns, look.now_ns) >= kDiskSpanS / kDiskSamples;
+    if (due) disk_samples_.push_back({look.now_ns, without_journals});
+    while (disk_samples_.size() > 2 && seconds_between(disk_samples_[1].utc_ns, look.now_ns) >= kDiskSpanS)
+        disk_samples_.pop_front();
+    const double span_s = seconds_between(disk_samples_.front().utc_ns, look.now_ns);
+    if (span_s < kDiskFirstS) return look.in.status.bytes_per_second;
+    return (static_cast<double>(disk_samples_.front().bytes) - static_cast<double>(without_journals)) / span_s;
 }
 
 void AlarmWatch::watch_signal(Look& look) {
@@ -308,16 +384,20 @@ void AlarmWatch::watch_beam(Look& look) {
 }
 
 void AlarmWatch::watch_buffer(Look& look) {
-    const std::vector<BufferStatus>& buffers = look.in.status.buffers;
-    const auto found =
-        std::find_if(buffers.begin(), buffers.end(), [](const BufferStatus& b) { return b.name == "retransmit"; });
-    const double percent =
-        found == buffers.end() || found->capacity_bytes == 0
-            ? 0
-            : 100 * static_cast<double>(found->used_bytes) / static_cast<double>(found->capacity_bytes);
+    const Status& status = look.in.status;
+    const double percent = percent_full(find_buffer(status, "retransmit"));
+    std::string text = fmt::format("retransmit buffer {:.0f} % full", percent);
+    if (const std::optional<WaitingData> waiting = waiting_for_writer(status.buffers)) {
+        text += fmt::format(
+            ": {:.0f} s of data, {}", waiting->held_s,
+            status.backed_up
+                ? "triggers are refused"
+                : fmt::format("triggers are refused in {:.0f} s if the writer takes nothing", waiting->left_s));
+    }
+    if (!status.writer.connected) text += "; no writer is connected";
     judge(look, "retransmit_buffer",
           above("retransmit_buffer", percent, config_.buffer_warning_percent, config_.buffer_alarm_percent),
-          fmt::format("retransmit buffer {:.0f} % full", percent));
+          std::move(text));
 }
 
 }  // namespace alleycat

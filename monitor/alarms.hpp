@@ -2,6 +2,7 @@
 // What an operator must be told: looked at once a second, in the daemon. The excess itself never alarms.
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ struct AlarmInput {
     double tick_rate_hz = 60;      ///< nominal; 0: a source without ticks, no judgement of rates
     bool real_time = true;         ///< false: a file or a simulator as fast as it goes, host times mean nothing
     UtcTime now;
-    bool ticks_apart = false;  ///< triggers are hits: the rate that has a nominal value is that of the counter ticks.seen
+    bool ticks_apart =
+        false;  ///< triggers are hits: the rate that has a nominal value is that of the counter ticks.seen
 };
 
 /// Judges status and conditions against limits, with hysteresis: an alarm comes at once and goes when its value is 10 %
@@ -33,7 +35,8 @@ struct AlarmInput {
 ///   refused_triggers triggers were refused for want of space
 ///   ledger           counts do not balance
 ///   writer_away      no writer connected; writer: the writer reports a problem
-///   disk_low         hours until the disk is full
+///   disk_low         hours until writing stops for want of space
+///   disk_full        it has stopped
 ///   baseline, baseline_sigma, spe_charge
 ///   detector_silent  one of several detectors gives nothing, the others do
 ///   spe_fit          no good fit of the SPE charge for several blocks of the data
@@ -74,6 +77,7 @@ class AlarmWatch {
     void watch_rate(Look& look);
     void watch_ledger(Look& look);
     void watch_writer(Look& look);
+    [[nodiscard]] double disk_loss(const Look& look);
     void watch_signal(Look& look);
     void watch_detectors(Look& look);
     void watch_calibration(Look& look);
@@ -86,12 +90,19 @@ class AlarmWatch {
     std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_;
     std::uint64_t refused_before_ = 0;
     std::optional<std::int64_t> refused_last_ns_;
-    std::uint64_t good_fits_ = 0, kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
+    std::string refused_why_;
+    std::uint64_t good_fits_ = 0,
+                  kept_before_ = 0;  ///< of the SPE charge; those without a good fit before the last one
     struct RateSample {
         std::int64_t utc_ns = 0;
         std::uint64_t ticks = 0;
     };
     std::vector<RateSample> rate_samples_;  ///< of the last few looks, oldest first
+    struct DiskSample {
+        std::int64_t utc_ns = 0;
+        std::uint64_t bytes = 0;  ///< free, or in journals
+    };
+    std::deque<DiskSample> disk_samples_;  ///< of the last minutes, oldest first
 };
 
 }  // namespace alleycat

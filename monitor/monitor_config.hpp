@@ -33,7 +33,7 @@ struct AlarmConfig {
     double refused_hold_s = 60;    ///< the alarm stays for so long after the last refused trigger
     double ledger_patience_s = 5;  ///< a ledger that closes at no look within this time does not close
     double writer_away_s = 5;
-    double disk_warning_h = 24;  ///< hours until the disk is full, at the present rate; 0: never
+    double disk_warning_h = 24;  ///< hours until writing stops for want of space; 0: never
     double disk_alarm_h = 2;
     double baseline_min_adc = 85;  ///< mean baseline median [ADC counts]
     double baseline_max_adc = 115;

@@ -10,8 +10,11 @@ static_assert(std::is_trivially_copyable_v<AlarmConfig> && sizeof(AlarmConfig) %
 
 void put_writer(ByteWriter& out, const WriterStatus& w) {
     out.put(static_cast<std::uint8_t>(w.connected));
-    for (const std::uint64_t n : {w.durable_triggers, w.unacknowledged_bytes, w.file_bytes, w.disk_free_bytes})
+    out.put(w.state);
+    for (const std::uint64_t n : {w.durable_triggers, w.unacknowledged_bytes, w.file_bytes, w.disk_free_bytes,
+                                  w.disk_stop_bytes, w.journal_bytes}) {
         out.put(n);
+    }
     out.put_text(w.file);
     out.put_text(w.problem);
 }
@@ -19,7 +22,9 @@ void put_writer(ByteWriter& out, const WriterStatus& w) {
 WriterStatus get_writer(ByteReader& in) {
     WriterStatus w;
     w.connected = in.get_bool();
-    for (std::uint64_t* n : {&w.durable_triggers, &w.unacknowledged_bytes, &w.file_bytes, &w.disk_free_bytes}) {
+    w.state = in.get_enum(WriterState::failed);
+    for (std::uint64_t* n : {&w.durable_triggers, &w.unacknowledged_bytes, &w.file_bytes, &w.disk_free_bytes,
+                             &w.disk_stop_bytes, &w.journal_bytes}) {
         *n = in.get<std::uint64_t>();
     }
     w.file = in.get_text();
@@ -78,10 +83,16 @@ void put_status(ByteWriter& out, const Status& s) {
     out.put(s.index_check.evidence);
     out.put(s.index_check.ticks);
     put_ledger(out, s.ledger);
+    out.put(s.in_hand);
+    out.put(static_cast<std::uint8_t>(s.backed_up));
+    out.put(s.dead_s);
+    out.put(static_cast<std::uint8_t>(s.gap.has_value()));
+    if (s.gap) put_gap(out, *s.gap);
     out.put(static_cast<std::uint32_t>(s.buffers.size()));
     for (const BufferStatus& b : s.buffers) {
         out.put_text(b.name);
         for (const std::uint64_t n : {b.capacity_bytes, b.used_bytes, b.high_water_bytes}) out.put(n);
+        out.put(b.data_bytes_per_s);
     }
     put_writer(out, s.writer);
     put_counters(out, s.counters);
@@ -103,10 +114,15 @@ Status get_status(ByteReader& in) {
     s.index_check.evidence = in.get<double>();
     s.index_check.ticks = in.get<std::uint64_t>();
     s.ledger = get_ledger(in);
-    s.buffers.resize(in.get_count(28));
+    s.in_hand = in.get<std::uint64_t>();
+    s.backed_up = in.get_bool();
+    s.dead_s = in.get<double>();
+    if (in.get_bool()) s.gap = get_gap(in);
+    s.buffers.resize(in.get_count(36));
     for (BufferStatus& b : s.buffers) {
         b.name = in.get_text();
         for (std::uint64_t* n : {&b.capacity_bytes, &b.used_bytes, &b.high_water_bytes}) *n = in.get<std::uint64_t>();
+        b.data_bytes_per_s = in.get<double>();
     }
     s.writer = get_writer(in);
     s.counters = get_counters(in);

@@ -12,6 +12,7 @@
 #include "daq/core/log.hpp"
 #include "daq/core/time.hpp"
 #include "daq/store/catalogue.hpp"
+#include "daq/store/catalogue_rebuild.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/truth.hpp"
@@ -302,6 +303,7 @@ int print_info(const InfoOptions& options) {
 struct VerifyOptions {
     std::vector<std::filesystem::path> paths;
     bool repair = false;
+    bool catalogue = false;
     bool json = false;
 };
 
@@ -309,7 +311,15 @@ int print_verify(const VerifyOptions& options) {
     std::vector<std::string> broken;
     nlohmann::json files = nlohmann::json::array();
     nlohmann::json between = nlohmann::json::array();
+    nlohmann::json between_notes = nlohmann::json::array();
+    const auto add_note = [&](const std::string& text) {
+        between_notes.push_back(text);
+        if (!options.json) fmt::print("note: {}\n", text);
+    };
     for (const std::filesystem::path& path : options.paths) {
+        if (options.catalogue) {
+            for (const std::string& news : rebuild_catalogue(path)) add_note(news);
+        }
         const VerifyReport report = verify(path, options.repair);
         if (!report.ok()) broken.push_back(path.string());
         for (const VerifyReport::File& file : report.files) {
@@ -332,9 +342,13 @@ int print_verify(const VerifyOptions& options) {
             between.push_back(problem);
             if (!options.json) fmt::print("problem: {}\n", problem);
         }
+        for (const std::string& text : report.notes) add_note(text);
     }
     const bool ok = broken.empty();
-    if (options.json) fmt::print("{}\n", nlohmann::json{{"ok", ok}, {"files", files}, {"problems", between}}.dump(2));
+    if (options.json) {
+        const nlohmann::json all{{"ok", ok}, {"files", files}, {"problems", between}, {"notes", between_notes}};
+        fmt::print("{}\n", all.dump(2));
+    }
     if (ok) return 0;
     // The report may have gone to a file nobody looks at; the reason for the exit status stands on stderr.
     std::fflush(stdout);
@@ -359,7 +373,10 @@ void add_file_commands(CLI::App& app, Action& action) {
     verify_command->add_option("FILE", verify_options->paths, "Alleycat files, or the folder of a station's data")
         ->required();
     verify_command->add_flag("--repair", verify_options->repair,
-                             "Make what is cut short or broken again from its journal");
+                             "Make what is cut short or broken again from its journal, or of what can be read of it");
+    verify_command->add_flag(
+        "--catalogue", verify_options->catalogue,
+        "First make the folder's catalogue again from the files, if it is lost, damaged or lacks some");
     verify_command->add_flag("--json", verify_options->json, "One JSON object on stdout");
     verify_command->footer("Says in plain words what is missing and where. Exit status 1 when anything is.");
     verify_command->callback([&action, verify_options] {

@@ -11,6 +11,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/operator_note.hpp"
+#include "daq/core/record.hpp"
 #include "daq/core/time.hpp"
 #include "daq/run/station_setup.hpp"
 #include "daq/wire/control.hpp"
@@ -51,9 +52,20 @@ nlohmann::json to_json(const Status& status) {
         buffers.push_back({{"name", b.name},
                            {"capacity_bytes", b.capacity_bytes},
                            {"used_bytes", b.used_bytes},
-                           {"high_water_bytes", b.high_water_bytes}});
+                           {"high_water_bytes", b.high_water_bytes},
+                           {"data_bytes_per_s", b.data_bytes_per_s}});
     }
     const Ledger& l = status.ledger;
+    nlohmann::json waiting, gap;  // null where there is none
+    if (const std::optional<WaitingData> w = waiting_for_writer(status.buffers)) {
+        waiting = {{"held_s", w->held_s}, {"left_s", w->left_s}};
+    }
+    if (const std::optional<Gap>& g = status.gap) {
+        gap = {{"previous_run", g->previous_run},     {"from_utc_ns", g->from_utc_ns},
+               {"to_utc_ns", g->to_utc_ns},           {"lost_estimated", g->lost_estimated},
+               {"told_by_writer", g->told_by_writer}, {"last_sequence", nullptr}};
+        if (g->last_sequence != kNoSequence) gap["last_sequence"] = g->last_sequence;
+    }
     return {{"run", status.run},
             {"state", to_text(status.state)},
             {"reason", status.reason},
@@ -63,6 +75,11 @@ nlohmann::json to_json(const Status& status) {
             {"trigger_rate_hz", status.trigger_rate_hz},
             {"bytes_per_second", status.bytes_per_second},
             {"live_fraction", status.live_fraction},
+            {"in_hand", status.in_hand},
+            {"backed_up", status.backed_up},
+            {"dead_s", status.dead_s},
+            {"waiting_for_writer", waiting},
+            {"gap", gap},
             {"beam_state", to_text(status.beam_state)},
             {"beam_power_w", status.beam_power_w},
             {"beam_lag_s", status.beam_lag_s},
@@ -89,6 +106,9 @@ nlohmann::json to_json(const Status& status) {
               {"file", status.writer.file},
               {"file_bytes", status.writer.file_bytes},
               {"disk_free_bytes", status.writer.disk_free_bytes},
+              {"disk_stop_bytes", status.writer.disk_stop_bytes},
+              {"journal_bytes", status.writer.journal_bytes},
+              {"state", std::string{to_text(status.writer.state)}},
               {"problem", status.writer.problem}}},
             {"counters", counters}};
 }
@@ -96,8 +116,11 @@ nlohmann::json to_json(const Status& status) {
 void print_status(const Status& status) {
     const Ledger& l = status.ledger;
     fmt::print("run {}: {}{}{}\n", status.run, to_text(status.state), status.reason.empty() ? "" : ": ", status.reason);
-    fmt::print("  triggers {} ({:.2f} Hz), recorded {}, refused {}, ticks missed {}, ledger {}\n", l.triggers,
-               status.trigger_rate_hz, l.recorded, l.refused, l.ticks_missed, l.closes() ? "closes" : "DOES NOT CLOSE");
+    fmt::print("  triggers {} ({:.2f} Hz), recorded {}, refused {}, in hand {}, ticks missed {}, ledger {}\n",
+               l.triggers, status.trigger_rate_hz, l.recorded, l.refused, status.in_hand, l.ticks_missed,
+               l.closes() ? "closes" : "DOES NOT CLOSE");
+    if (status.dead_s > 0) fmt::print("  REFUSING TRIGGERS for {:.1f} s\n", status.dead_s);
+    if (status.gap) fmt::print("  {}\n", to_text(*status.gap));
     fmt::print("  beam {}, {}, {:.1f} s behind\n", to_text(status.beam_state),
                status.beam_power_w < 0 ? "power unknown" : fmt::format("{:.3f} MW", status.beam_power_w / 1e6),
                status.beam_lag_s);
@@ -109,6 +132,10 @@ void print_status(const Status& status) {
                static_cast<double>(status.writer.file_bytes) / 1e6,
                static_cast<double>(status.writer.disk_free_bytes) / 1e9, status.writer.problem.empty() ? "" : "; ",
                status.writer.problem);
+    if (const std::optional<WaitingData> w = waiting_for_writer(status.buffers)) {
+        fmt::print("  buffer holds {:.1f} s of data, full in {:.1f} s if the writer takes nothing\n", w->held_s,
+                   w->left_s);
+    }
 }
 
 struct ControlOptions {

@@ -20,7 +20,8 @@ usage: tools/test.sh [--long]
 Installs missing packages (tools/packages.txt), builds preset dev and runs all tests but the long ones, then builds and
 runs parts of them under the sanitizers (presets asan and tsan). Everything is built in build/.
 
-  --long   also run the tests labelled "long" (preset dev), and all folders' tests under AddressSanitizer
+  --long   also run the tests labelled "long" (preset dev), and under AddressSanitizer all folders' tests and the program
+           itself on a thousand mutated files
   --help   print this
 END
 }
@@ -105,6 +106,9 @@ sanitize asan "${asan_programs[@]}"
 keep_addresses_in_place
 sanitize tsan "${tsan_programs[@]}"
 if [[ $long == yes ]]; then
+    step "builds alleycat with preset asan" build asan alleycat
+    # Files are made by the ordinary build and read by this one, a thousand of them (tests/programs/mutated_files.py).
+    export ALLEYCAT_UNDER_TEST=$PWD/build/asan/tools/alleycat
     step "runs the long tests with preset dev" run long || failed+=(long)
 fi
 

@@ -344,6 +344,9 @@ std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal, st
 std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d) {
     return encode(FrameKind::dead_time, run, ordinal, [&](ByteWriter& out) { out.put(d); });
 }
+std::vector<std::byte> encode_gap(std::uint64_t run, std::uint64_t ordinal, const Gap& gap) {
+    return encode(FrameKind::gap, run, ordinal, [&](ByteWriter& out) { put_gap(out, gap); });
+}
 std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c) {
     return encode(FrameKind::calibration, run, ordinal, [&](ByteWriter& out) { out.put(c); });
 }
@@ -467,6 +470,11 @@ std::optional<DeadTime> decode_dead_time(const FrameView& frame) {
     const auto d = in.get<DeadTime>();
     if (d.last_sequence < d.first_sequence || d.reason >= kRefusalReasonNames.size()) return std::nullopt;
     return whole(in, d);
+}
+std::optional<Gap> decode_gap(const FrameView& frame) {
+    ByteReader in = body_of(frame, FrameKind::gap);
+    const Gap gap = get_gap(in);
+    return whole(in, gap);
 }
 std::optional<Calibration> decode_calibration(const FrameView& frame) {
     ByteReader in = body_of(frame, FrameKind::calibration);

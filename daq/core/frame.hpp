@@ -42,7 +42,8 @@ enum class FrameKind : std::uint16_t {
     counters = 6,     ///< CounterSample
     run_end = 7,      ///< RunEnd
     ticks = 8,        ///< TickRecord list
-    note = 9,         ///< OperatorNote; read_frame() refuses kinds beyond
+    gap = 9,          ///< Gap before this run
+    note = 10,        ///< OperatorNote; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
 /// Older ones are read as well: 1 knew no ticks apart from triggers, 2 no notes, test runs and origin of the software.
@@ -112,6 +113,7 @@ struct RunEnd {
 [[nodiscard]] std::vector<std::byte> encode_ticks(std::uint64_t run, std::uint64_t ordinal,
                                                   std::span<const TickRecord> ticks);
 [[nodiscard]] std::vector<std::byte> encode_dead_time(std::uint64_t run, std::uint64_t ordinal, const DeadTime& d);
+[[nodiscard]] std::vector<std::byte> encode_gap(std::uint64_t run, std::uint64_t ordinal, const Gap& gap);
 [[nodiscard]] std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c);
 [[nodiscard]] std::vector<std::byte> encode_counters(std::uint64_t run, std::uint64_t ordinal, const CounterSample& c);
 [[nodiscard]] std::vector<std::byte> encode_run_end(std::uint64_t run, std::uint64_t ordinal, const RunEnd& end);
@@ -146,6 +148,7 @@ struct TriggerFrame {
 [[nodiscard]] std::optional<std::vector<BeamResolution>> decode_beam_states(const FrameView& frame);
 [[nodiscard]] std::optional<std::vector<TickRecord>> decode_ticks(const FrameView& frame);
 [[nodiscard]] std::optional<DeadTime> decode_dead_time(const FrameView& frame);
+[[nodiscard]] std::optional<Gap> decode_gap(const FrameView& frame);
 [[nodiscard]] std::optional<Calibration> decode_calibration(const FrameView& frame);
 [[nodiscard]] std::optional<CounterSample> decode_counters(const FrameView& frame);
 [[nodiscard]] std::optional<RunEnd> decode_run_end(const FrameView& frame);

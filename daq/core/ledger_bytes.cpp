@@ -37,4 +37,18 @@ CounterValues get_counters(ByteReader& in) {
     return counters;
 }
 
+void put_gap(ByteWriter& out, const Gap& g) noexcept {
+    for (const std::uint64_t n : {g.previous_run, g.last_sequence, g.lost_estimated}) out.put(n);
+    for (const std::int64_t t : {g.from_utc_ns, g.to_utc_ns}) out.put(t);
+    out.put(static_cast<std::uint8_t>(g.told_by_writer));
+}
+
+Gap get_gap(ByteReader& in) noexcept {
+    Gap g;
+    for (std::uint64_t* n : {&g.previous_run, &g.last_sequence, &g.lost_estimated}) *n = in.get<std::uint64_t>();
+    for (std::int64_t* t : {&g.from_utc_ns, &g.to_utc_ns}) *t = in.get<std::int64_t>();
+    g.told_by_writer = in.get_bool();
+    return g;
+}
+
 }  // namespace alleycat

@@ -12,4 +12,7 @@ void put_ledger(ByteWriter& out, const Ledger& ledger) noexcept;
 void put_counters(ByteWriter& out, const CounterValues& counters) noexcept;
 [[nodiscard]] CounterValues get_counters(ByteReader& in);
 
+void put_gap(ByteWriter& out, const Gap& gap) noexcept;
+[[nodiscard]] Gap get_gap(ByteReader& in) noexcept;
+
 }  // namespace alleycat

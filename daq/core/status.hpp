@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,7 @@ struct DeadTime {
     std::uint64_t first_sequence = 0;
     std::uint64_t last_sequence = 0;  ///< inclusive
     std::int64_t begin_ps = 0;        ///< time of the first refused trigger since the run's first tick
-    std::int64_t end_ps = 0;          ///< time of the last one plus one nominal tick
+    std::int64_t end_ps = 0;          ///< time of the last one plus one nominal tick, or of the next trigger if sooner
     std::uint8_t reason = 0;          ///< RefusalReason
     std::uint8_t reserved[7] = {};
 
@@ -53,22 +55,61 @@ struct Ledger {
 };
 
 struct BufferStatus {
-    std::string name;  ///< "ring pci5153", "retransmit"
+    std::string name;  ///< "ring pci5153", "retransmit", "spill"
     std::uint64_t capacity_bytes = 0;
     std::uint64_t used_bytes = 0;
     std::uint64_t high_water_bytes = 0;
+    double data_bytes_per_s = 0;  ///< what the present triggers would put into it; 0: not known
 
     friend bool operator==(const BufferStatus&, const BufferStatus&) = default;
 };
 
+/// What the writer does with what it is sent.
+enum class WriterState : std::uint8_t {
+    writing = 0,
+    disk_low = 1,           ///< still written; free space is below the warning
+    stopped_disk_full = 2,  ///< nothing is taken until there is room
+    failed = 3,             ///< the disk gave an error; it is tried again and again
+};
+inline constexpr std::array<std::string_view, 4> kWriterStateNames{"writing", "disk_low", "stopped_disk_full",
+                                                                   "failed"};
+[[nodiscard]] constexpr std::string_view to_text(WriterState state) noexcept {
+    return kWriterStateNames[static_cast<std::size_t>(state)];
+}
+
+/// What waits for the writer, in seconds of data at the present rate.
+struct WaitingData {
+    double held_s = 0;  ///< in memory and in the spill
+    double left_s = 0;  ///< until triggers are refused, if the writer takes nothing
+};
+/// Of the retransmit buffer and its spill together; nullopt: no such buffer, or its rate is not known.
+[[nodiscard]] std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buffers) noexcept;
+
+/// Triggers that no file has, between a run that was cut off and the one that records it.
+struct Gap {
+    std::uint64_t previous_run = 0;
+    std::uint64_t last_sequence = ~std::uint64_t{0};  ///< its last trigger on disk; 2^64-1: none
+    std::int64_t from_utc_ns = 0;                     ///< host time of that trigger
+    std::int64_t to_utc_ns = 0;                       ///< host time of this run's first trigger
+    std::uint64_t lost_estimated = 0;                 ///< triggers, from the time between and the nominal rate
+    bool told_by_writer = false;  ///< false: by the daemon's own mark, which is up to a second too early
+
+    friend bool operator==(const Gap&, const Gap&) = default;
+};
+/// "run 4 was cut off after trigger 1201: 2.5 s, an estimated 150 triggers are lost"
+[[nodiscard]] std::string to_text(const Gap& gap);
+
 struct WriterStatus {
     bool connected = false;
+    WriterState state = WriterState::writing;
     std::uint64_t durable_triggers = 0;  ///< acknowledged as being on disk
     std::uint64_t unacknowledged_bytes = 0;
     std::string file;  ///< part being written
     std::uint64_t file_bytes = 0;
     std::uint64_t disk_free_bytes = 0;
-    std::string problem;  ///< "" when all is well
+    std::uint64_t disk_stop_bytes = 0;  ///< writing stops when fewer are free
+    std::uint64_t journal_bytes = 0;    ///< of the disk, given back when the parts made from them are closed
+    std::string problem;                ///< "" when all is well
 
     friend bool operator==(const WriterStatus&, const WriterStatus&) = default;
 };
@@ -104,12 +145,16 @@ struct Status {
     std::int64_t last_trigger_utc_ns = 0;
     double trigger_rate_hz = 0;  ///< over the last second of wall time
     double bytes_per_second = 0;
-    double live_fraction = 1;                   ///< recorded / triggers of this run
+    double live_fraction = 1;                   ///< recorded / (recorded + refused) triggers of this run
+    std::uint64_t in_hand = 0;                  ///< triggers that were read, neither recorded nor refused yet
+    bool backed_up = false;                     ///< no room in the retransmit buffer: the trigger thread waits for it
+    double dead_s = 0;                          ///< triggers are being refused, for so long without a break; 0: not now
     BeamState beam_state = BeamState::unknown;  ///< of the newest resolved tick
     float beam_power_w = -1;
     double beam_lag_s = 0;  ///< how far beam states are behind events
     IndexCheck index_check;
     Ledger ledger;
+    std::optional<Gap> gap;  ///< before this run
     std::vector<BufferStatus> buffers;
     WriterStatus writer;
     CounterValues counters;

@@ -6,6 +6,8 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,26 @@ std::string_view to_text(SampleType type) noexcept {
         case SampleType::uint16: break;
     }
     return "uint16";
+}
+
+std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buffers) noexcept {
+    double used = 0, capacity = 0, bytes_per_s = 0;
+    for (const BufferStatus& b : buffers) {
+        if (b.name != "retransmit" && b.name != "spill") continue;
+        used += static_cast<double>(b.used_bytes);
+        capacity += static_cast<double>(b.capacity_bytes);
+        bytes_per_s = std::max(bytes_per_s, b.data_bytes_per_s);
+    }
+    if (!(bytes_per_s > 0)) return std::nullopt;
+    return WaitingData{used / bytes_per_s, std::max(0.0, capacity - used) / bytes_per_s};
+}
+
+std::string to_text(const Gap& gap) {
+    const double seconds = static_cast<double>(gap.to_utc_ns - gap.from_utc_ns) * 1e-9;
+    return fmt::format("run {} was cut off {}: {:.1f} s, an estimated {} triggers are lost", gap.previous_run,
+                       gap.last_sequence == kNoSequence ? "before any trigger was on disk"
+                                                        : fmt::format("after trigger {}", gap.last_sequence),
+                       seconds, gap.lost_estimated);
 }
 
 std::string to_text(const IndexCheck& check) {

@@ -29,16 +29,22 @@ struct BoardInput {
     }
 
     std::string name;
-    Ring records;         ///< RecordHeader, then the payload
+    Ring records;          ///< RecordHeader, then the payload
     Ring beam{1u << 20};   ///< BeamItems this source delivers
     Ring ticks{1u << 18};  ///< TickItems: a minute at 60 Hz
-    Doorbell space;       ///< rung when the trigger thread gives space back
+    Doorbell space;        ///< rung when the trigger thread gives space back
     std::atomic<bool> abandoned{false};
-    std::atomic<bool> stopped{false};  ///< no record is taken any more; a last stub may still wait for room
-    std::atomic<bool> ended{false};    ///< the source is at its end (set after its last commit)
+    std::atomic<bool> stopped{false};     ///< no record is taken any more; a last stub may still wait for room
+    std::atomic<bool> ended{false};       ///< the source is at its end (set after its last commit)
     std::atomic<std::uint64_t> waits{0};  ///< for room for a record: 1 + value of `space` when there was none; 0: no
     std::atomic<std::int64_t> newest_time_ps{kNever};  ///< data time of the board
     std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
+
+    // What the reader has seen, whatever became of it: the books of a run close though the trigger thread stands still.
+    std::atomic<std::uint64_t> seen{0};          ///< triggers or hits, refused ones included
+    std::atomic<std::uint64_t> refused{0};       ///< of them
+    std::atomic<std::int64_t> newest_utc_ns{0};  ///< host time of the newest of them; 0: none yet
+    std::atomic<std::int64_t> refusing_ps{-1};  ///< data time since the first refusal without a record after it; -1: no
 };
 
 /// Marks the input ended on every way out of its thread, so that nobody waits for a board that is gone.

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "daq/core/log.hpp"
 #include "daq/run/frame_writer.hpp"
 #include "daq/run/ticker.hpp"
+#include "daq/run/writer_process.hpp"
 #include "daq/store/catalogue.hpp"
 #include "daq/store/part_name.hpp"
 #include "daq/store/run_number.hpp"
@@ -47,18 +49,24 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
                              .real_time = options_.mode == WhenFull::refuse,
                              .campaign_file = {},
                              .publish = std::nullopt};
+    if (keeps_runs()) {
+        std::filesystem::create_directories(state_folder());
+        gap_ = gap_by_mark();
+    }
     switch (options_.writer) {
-        case DaemonOptions::Writer::embedded: sink_ = std::make_unique<RunWriter>(setup_.store); break;
+        case DaemonOptions::Writer::embedded: {
+            auto writer = std::make_unique<RunWriter>(setup_.store);
+            if (gap_) gap_ = gap_by_writer(last_on_disk(writer->durable()));
+            gap_is_settled_ = true;
+            sink_ = std::move(writer);
+            break;
+        }
         case DaemonOptions::Writer::single_file:
             sink_ = std::make_unique<SingleFileWriter>(options_.output, setup_.store.compression, setup_.store.raw,
                                                        setup_.store.compression_threads);
             break;
         case DaemonOptions::Writer::none: sink_ = std::make_unique<NoSink>(); break;
         case DaemonOptions::Writer::stream: break;
-    }
-    if (keeps_runs()) {
-        std::filesystem::create_directories(state_folder());
-        interrupted_since_utc_ns_ = end_of_interrupted_run();
     }
     if (options_.keep_campaign) {
         std::filesystem::create_directories(state_folder());
@@ -71,11 +79,24 @@ Daemon::Daemon(StationSetup setup, DaemonOptions options)
             std::make_unique<ControlServer>(ControlServer::Config{setup_.wire.control_endpoint, security}, registry_,
                                             [this](const ControlRequest& request) { return handle_control(request); });
         if (options_.writer == DaemonOptions::Writer::stream) {
-            data_server_ = std::make_unique<DataServer>(DataServer::Config{.endpoint = setup_.wire.data_endpoint,
-                                                                           .security = security,
-                                                                           .heartbeat = setup_.wire.heartbeat,
-                                                                           .dead_after = setup_.wire.dead_after},
-                                                        buffers_.frames, registry_);
+            DataServer::Config data{.endpoint = setup_.wire.data_endpoint,
+                                    .security = security,
+                                    .heartbeat = setup_.wire.heartbeat,
+                                    .dead_after = setup_.wire.dead_after};
+            if (setup_.run.spill_bytes > 0) {
+                const std::filesystem::path& folder = setup_.run.spill_folder;
+                spill_ = std::make_unique<SpillingQueue>(
+                    SpillingQueue::Config{.folder = folder.empty() ? state_folder() / "spill" : folder,
+                                          .max_bytes = setup_.run.spill_bytes},
+                    buffers_.frames, registry_);
+                if (gap_) {  // as far as it is known without a writer
+                    gap_ = gap_by_writer(std::nullopt);
+                    gap_->told_by_writer = false;
+                }
+                data_server_ = std::make_unique<DataServer>(std::move(data), *spill_, registry_);
+            } else {
+                data_server_ = std::make_unique<DataServer>(std::move(data), buffers_.frames, registry_);
+            }
         }
     }
     feed_ = std::make_unique<MonitorFeed>(std::move(feed), buffers_, status_, registry_);
@@ -127,7 +148,11 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     if (failed_to_serve) std::rethrow_exception(failed_to_serve);
     if (writer_failure_) std::rethrow_exception(writer_failure_);
     if (failure_ && options_.end_with_run) std::rethrow_exception(failure_);
-    if (lost > 0) throw Error{fmt::format("{} triggers are lost: no writer has put them on disk", lost)};
+    if (lost > 0) {
+        const std::string& problem = status_.get()->writer.problem;
+        throw Error{fmt::format("{} triggers are lost: no writer has put them on disk{}{}", lost,
+                                problem.empty() ? "" : ": ", problem)};
+    }
     result_.status = *status_.get();
     result_.monitor = feed_->result();
     result_.files = files_of_run();
@@ -210,8 +235,14 @@ void Daemon::answer_the_rest() {
     waiting_for_stop_.clear();
 }
 
-/// What no writer took is gone with this process: counted here, and estimated again by the next one from the run mark.
+/// What no writer took is gone with this process, but for what the spill has room for: counted here, and estimated
+/// again by the next one.
 std::uint64_t Daemon::count_what_is_left() {
+    if (spill_) {
+        spill_->spill_all();
+        if (const std::uint64_t bytes = spill_->status().used_bytes; bytes > 0)
+            log::run().info("{} bytes in the spill wait for the next start", bytes);
+    }
     buffers_.frames.rewind();
     std::uint64_t triggers = 0;
     for (auto bytes = buffers_.frames.next(); bytes.data() != nullptr; bytes = buffers_.frames.next()) {
@@ -250,7 +281,8 @@ void Daemon::start_run(bool test_run) {
                             .keep = samples_kept(),
                             .ticks_know_the_beam = setup_.beam.source == BeamConfig::Source::recorded,
                             .max_triggers = setup_.station.self_triggered() ? 0 : max_triggers,
-                            .lost_since_utc_ns = interrupted_since_utc_ns_};
+                            .gap = gap_,
+                            .gap_is_settled = gap_is_settled_};
     config.builder.mode = options_.mode;
     if (!live && setup_.trigger.calibration.source == CalibrationConfig::Source::fit)
         config.recorded_calibration = options_.input->calibration;
@@ -265,14 +297,18 @@ void Daemon::start_run(bool test_run) {
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
     run_started_ = steady_clock::now();
     pipeline_->start();
-    interrupted_since_utc_ns_.reset();  // told once, by the first run that did start
+    // Until something of this run is on disk, a kill leaves the gap as old as it was.
+    on_disk_ = gap_ ? UnderWay{0, gap_->from_utc_ns, gap_->last_sequence} : UnderWay{};
+    marked_run_ = gap_ ? gap_->previous_run : run;
+    any_on_disk_ = false;
+    if (gap_is_settled_) gap_.reset();  // told once, by the first run that did start
     state_ = RunState::running;
     any_run_ = true;
     drain_expired_ = false;
     run_deadline_ = options_.seconds > 0 && max_triggers == 0 ? steady_clock::now() + seconds(options_.seconds)
                                                               : steady_clock::time_point::max();
     rates_.clear();
-    on_disk_until_utc_ns_ = 0;
+    written_before_run_ = buffers_.frames.stats().written_bytes;
     under_way_.clear();
     log::run().info("run {} started; trigger stage: {}", run, to_text(setup_.run.kernels));
 }
@@ -347,8 +383,10 @@ void Daemon::end_run() {
         fail(e.what(), "mend it, then 'alleycat control start'");
     }
     if (!frames_drained()) {
-        log::run().warn("run {}: {} bytes are not on disk{}", run, buffers_.frames.stats().used_bytes,
-                        writer_failure_ ? "" : ": they wait in memory for a writer");
+        log::run().warn("run {}: {} bytes are not on disk{}", run, waiting_bytes(),
+                        writer_failure_ ? ""
+                        : spill_        ? ": they wait in memory and in the spill for a writer"
+                                        : ": they wait in memory for a writer");
     }
     result_.run = pipeline_->run();
     const bool kept =
@@ -362,6 +400,7 @@ void Daemon::end_run() {
     log::run().info("run {} ended: {} triggers, {} recorded, {} refused, {} ticks missed{}", run, ledger.triggers,
                     ledger.recorded, ledger.refused, ledger.ticks_missed,
                     ledger.closes() ? "" : "; THE LEDGER DOES NOT CLOSE");
+    gap_.reset();  // the run has told it, with what was known
     pipeline_.reset();
     if (state_ != RunState::error) state_ = RunState::idle;
     update_status();
@@ -521,15 +560,25 @@ void Daemon::update_status() {
         status->beam_lag_s = progress.beam_lag_s;
         status->index_check = progress.index_check;
         status->ledger = progress.ledger;
+        status->in_hand = progress.in_hand;
+        status->backed_up = progress.backed_up;
+        status->dead_s = progress.dead_s;
         status->buffers = pipeline_->buffers();
+        status->gap = progress.gap;
         follow_disk(progress);
+        settle_gap();
     } else if (before) {  // between runs: what the last one left
         status->run = before->run;
         status->run_start_utc_ns = before->run_start_utc_ns;
         status->last_trigger_utc_ns = before->last_trigger_utc_ns;
         status->index_check = before->index_check;
         status->ledger = before->ledger;
+        status->gap = before->gap;
         status->buffers = before->buffers;
+    }
+    if (spill_) {
+        std::erase_if(status->buffers, [](const BufferStatus& buffer) { return buffer.name == "spill"; });
+        status->buffers.push_back(spill_->status());
     }
     const Ledger& ledger = status->ledger;
     if (ledger.triggers > 0) {
@@ -540,14 +589,29 @@ void Daemon::update_status() {
     } else if (const std::shared_ptr<const WriterStatus> writer = writer_status_.get()) {
         status->writer = *writer;
     }
+    note_writer(status->writer);
+    if (spill_ && status->writer.problem.empty()) status->writer.problem = spill_->problem();
     update_rates(*status);
     status_.put(std::move(status));
     if (any_run_ && mark_keeper_) keep_run_mark();
 }
 
+/// That the writer stopped, and why, is known here first: it stands in the log, the counters and the end of the run.
+void Daemon::note_writer(const WriterStatus& writer) {
+    if (writer.state == writer_state_) return;
+    writer_state_ = writer.state;
+    if (writer.state != WriterState::stopped_disk_full && writer.state != WriterState::failed) {
+        if (data_server_) log::run().info("the writer goes on");
+        return;
+    }
+    registry_.get(fmt::format("writer.{}", to_text(writer.state))).add();
+    if (data_server_) log::run().error("the writer has stopped: {}", writer.problem);
+    if (pipeline_) pipeline_->note("the writer had stopped: " + writer.problem);
+}
+
 /// Rates over the last second of wall time.
 void Daemon::update_rates(Status& status) {
-    RateSample now{steady_clock::now(), status.ledger.triggers, 0};
+    RateSample now{steady_clock::now(), status.ledger.triggers + status.in_hand, 0};
     for (const auto& [name, value] : status.counters) {
         if (name.starts_with("readout.") && name.ends_with(".bytes")) now.bytes += value;
     }
@@ -558,28 +622,41 @@ void Daemon::update_rates(Status& status) {
         status.trigger_rate_hz = static_cast<double>(now.triggers - rates_.front().triggers) / span_s;
         status.bytes_per_second = static_cast<double>(now.bytes - rates_.front().bytes) / span_s;
     }
+    // By the triggers that come, not by what goes in: a full buffer takes nothing, and the rate is still there.
+    if (status.ledger.recorded == 0) return;
+    const double bytes_per_trigger = static_cast<double>(buffers_.frames.stats().written_bytes - written_before_run_) /
+                                     static_cast<double>(status.ledger.recorded);
+    for (BufferStatus& buffer : status.buffers) {
+        if (buffer.name == "retransmit" || buffer.name == "spill")
+            buffer.data_bytes_per_s = bytes_per_trigger * status.trigger_rate_hz;
+    }
 }
 
 // ---- what a crash leaves
 
-/// Up to which trigger the writer has taken the frames: the buffer frees in order what is on disk.
+/// Up to which trigger the writer, or the spill, has taken the frames: the buffer frees in order what is on disk.
 void Daemon::follow_disk(const Progress& progress) {
-    if (on_disk_until_utc_ns_ == 0) on_disk_until_utc_ns_ = progress.start_utc_ns;  // nothing yet: all would be lost
+    if (on_disk_.utc_ns == 0) on_disk_.utc_ns = progress.start_utc_ns;  // nothing yet: all would be lost
     const RingStats frames = buffers_.frames.stats();
-    if (progress.last_trigger_utc_ns != 0 && (under_way_.empty() || under_way_.back().first != frames.written_bytes)) {
-        under_way_.emplace_back(frames.written_bytes, progress.last_trigger_utc_ns);
+    if (progress.last_published_utc_ns != 0 &&
+        (under_way_.empty() || under_way_.back().written_bytes != frames.written_bytes)) {
+        under_way_.push_back({frames.written_bytes, progress.last_published_utc_ns, progress.last_recorded});
     }
-    for (; !under_way_.empty() && under_way_.front().first <= frames.written_bytes - frames.used_bytes;
+    for (; !under_way_.empty() && under_way_.front().written_bytes <= frames.written_bytes - frames.used_bytes;
          under_way_.pop_front()) {
-        on_disk_until_utc_ns_ = under_way_.front().second;
+        on_disk_ = under_way_.front();
+        marked_run_ = result_.run.run;
+        if (!std::exchange(any_on_disk_, true)) mark_due_ = {};
     }
 }
 
 /// About once a second, and at once when it matters. Clean: the run has ended and all of it is on disk.
 void Daemon::keep_run_mark() {
-    const bool clean = !pipeline_ && frames_drained() && !writer_failure_;
-    std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", result_.run.run,
-                                   on_disk_until_utc_ns_, clean ? 1 : 0);
+    if (on_disk_.utc_ns == 0) return;  // not begun: what the mark of the run before says still holds
+    const bool clean = !pipeline_ && buffers_.frames.stats().used_bytes == 0 && !writer_failure_;
+    std::string mark =
+        fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", marked_run_, on_disk_.utc_ns, clean ? 1 : 0);
+    if (on_disk_.sequence != kNoSequence) mark += fmt::format("last_sequence {}\n", on_disk_.sequence);
     const steady_clock::time_point now = steady_clock::now();
     if (mark == mark_ || (pipeline_ && now < mark_due_)) return;
     mark_due_ = now + std::chrono::seconds{1};
@@ -588,22 +665,54 @@ void Daemon::keep_run_mark() {
     mark_ = std::move(mark);
 }
 
-/// Host time up to which a run that never ended is on disk; nullopt when the last run ended cleanly or there was none.
-std::optional<std::int64_t> Daemon::end_of_interrupted_run() const {
+/// What the mark of a run that never ended says was on disk; nullopt when the last run ended cleanly or there was none.
+std::optional<Gap> Daemon::gap_by_mark() const {
     const std::filesystem::path file = state_folder() / "daemon.state";
     if (!std::filesystem::exists(file)) return std::nullopt;
     const std::vector<std::byte> bytes = read_state_file(file);
     const std::string text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    unsigned long long run = 0;
+    unsigned long long run = 0, sequence = kNoSequence;
     long long utc_ns = 0;
     int clean = 1;
-    if (std::sscanf(text.c_str(), "run %llu\non_disk_until_utc_ns %lld\nclean %d", &run, &utc_ns, &clean) != 3) {
+    if (std::sscanf(text.c_str(), "run %llu\non_disk_until_utc_ns %lld\nclean %d\nlast_sequence %llu", &run, &utc_ns,
+                    &clean, &sequence) < 3) {
         log::run().warn("{}: cannot be read: a gap before this run would not be noticed", file.string());
         return std::nullopt;
     }
     if (clean == 1 || utc_ns == 0) return std::nullopt;
     log::run().warn("run {} was cut off: what it did not get to disk, and the time since, counts as lost", run);
-    return utc_ns;
+    return Gap{.previous_run = run, .last_sequence = sequence, .from_utc_ns = utc_ns};
+}
+
+/// The same with what is on disk: the mark is written once a second, the writer knows the last trigger. What waits in
+/// the spill is on disk too.
+Gap Daemon::gap_by_writer(const std::optional<DurablePosition>& on_disk) const {
+    Gap gap = *gap_;
+    gap.told_by_writer = true;
+    const auto reaches = [&](std::uint64_t run, std::uint64_t sequence, std::int64_t utc_ns) {
+        if (run != gap.previous_run || sequence == kNoSequence || utc_ns == 0) return;
+        if (gap.last_sequence != kNoSequence && sequence < gap.last_sequence) return;
+        gap.last_sequence = sequence;
+        gap.from_utc_ns = utc_ns;
+    };
+    if (on_disk) reaches(on_disk->frame.run, on_disk->sequence, on_disk->utc_ns);
+    if (spill_ && spill_->found()) {
+        const SpillingQueue::Found& found = *spill_->found();
+        reaches(found.run, found.last_sequence, found.last_utc_ns);
+    }
+    return gap;
+}
+
+/// The first writer that comes says what it has; a run that goes on then tells the gap as it is.
+void Daemon::settle_gap() {
+    if (!gap_ || gap_is_settled_ || !data_server_ || !data_server_->writer_came()) return;
+    pipeline_->settle_gap(gap_by_writer(data_server_->found_on_disk()));
+    gap_is_settled_ = true;
+    gap_.reset();
+}
+
+std::uint64_t Daemon::waiting_bytes() const noexcept {
+    return spill_ ? spill_->waiting_bytes() : buffers_.frames.stats().used_bytes;
 }
 
 }  // namespace alleycat

@@ -17,6 +17,7 @@
 #include "daq/core/shutdown.hpp"
 #include "daq/run/monitor_feed.hpp"
 #include "daq/run/pipeline.hpp"
+#include "daq/run/spill.hpp"
 #include "daq/run/state_file.hpp"
 #include "daq/run/station_setup.hpp"
 #include "daq/store/frame_sink.hpp"
@@ -90,7 +91,8 @@ class Daemon {
     void end_run();
     void fail(const std::string& reason, const std::string& remedy);
     void look_after_threads();
-    [[nodiscard]] bool frames_drained() const noexcept { return buffers_.frames.stats().used_bytes == 0; }
+    [[nodiscard]] std::uint64_t waiting_bytes() const noexcept;
+    [[nodiscard]] bool frames_drained() const noexcept { return waiting_bytes() == 0; }
 
     [[nodiscard]] ControlReply handle_control(const ControlRequest& request);
     void execute_commands();
@@ -101,7 +103,10 @@ class Daemon {
 
     void update_status();
     void update_rates(Status& status);
-    [[nodiscard]] std::optional<std::int64_t> end_of_interrupted_run() const;
+    void note_writer(const WriterStatus& writer);
+    [[nodiscard]] std::optional<Gap> gap_by_mark() const;
+    [[nodiscard]] Gap gap_by_writer(const std::optional<DurablePosition>& on_disk) const;
+    void settle_gap();
     void follow_disk(const Progress& progress);
     void keep_run_mark();
     [[nodiscard]] bool keeps_runs() const noexcept;
@@ -115,6 +120,7 @@ class Daemon {
     SnapshotBox<Status> status_;
     SnapshotBox<WriterStatus> writer_status_;
     std::unique_ptr<FrameSink> sink_;
+    std::unique_ptr<SpillingQueue> spill_;
     std::unique_ptr<DataServer> data_server_;
     std::unique_ptr<MonitorFeed> feed_;
     std::unique_ptr<ControlServer> control_;
@@ -132,9 +138,20 @@ class Daemon {
     std::chrono::steady_clock::time_point run_deadline_{};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::deque<RateSample> rates_;
-    std::optional<std::int64_t> interrupted_since_utc_ns_;          // what an earlier process left: for the first run
-    std::deque<std::pair<std::uint64_t, std::int64_t>> under_way_;  // bytes written to the frame buffer by a host time
-    std::int64_t on_disk_until_utc_ns_ = 0;
+    WriterState writer_state_ = WriterState::writing;  // as reported last
+    std::uint64_t written_before_run_ = 0;  ///< to the frame buffer
+    /// A trigger, and how many bytes had been written to the frame buffer with it.
+    struct UnderWay {
+        std::uint64_t written_bytes = 0;
+        std::int64_t utc_ns = 0;
+        std::uint64_t sequence = kNoSequence;
+    };
+    std::optional<Gap> gap_;  // what an earlier process left: for the first run
+    bool gap_is_settled_ = false;
+    std::deque<UnderWay> under_way_;
+    UnderWay on_disk_;  // or in the spill
+    std::uint64_t marked_run_ = 0;  ///< whose trigger on_disk_ is
+    bool any_on_disk_ = false;      ///< of this run
     std::string mark_;
     std::chrono::steady_clock::time_point mark_due_{};
     std::vector<std::promise<ControlReply>> waiting_for_stop_;

@@ -153,7 +153,9 @@ void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
 void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& consumed) {
     Head& head = heads_[board];
     const RecordHeader& header = head.view.header();
+    ++head.taken.triggers;
     if (head.view.is_stub()) {
+        ++head.taken.refused;
         trigger.refusal = header.refusal;                // one stub refuses the whole trigger
         if (++head.stub_index < header.refused) return;  // the stub stands for more triggers
     } else {
@@ -162,6 +164,16 @@ void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& cons
     (void)inputs_[board]->records.next();
     consumed |= std::uint64_t{1} << board;
     head.there = false;
+}
+
+TriggerBuilder::Backlog EventBuilder::backlog() const noexcept {
+    Backlog most;
+    for (std::size_t b = 0; b < inputs_.size(); ++b) {
+        const Backlog of_board = backlog_of(*inputs_[b], heads_[b].taken);
+        most.triggers = std::max(most.triggers, of_board.triggers);
+        most.refused = std::max(most.refused, of_board.refused);
+    }
+    return most;
 }
 
 /// Finds and flags the trigger's tick, and counts those missing before it.

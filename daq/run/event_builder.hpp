@@ -61,6 +61,9 @@ class EventBuilder final : public TriggerBuilder {
     /// Gives the ring slots of a trigger back: `consumed` as next() told, in the same order.
     void release(std::uint64_t consumed) noexcept override;
 
+    /// Boards see the same triggers: what waits is what waits of the board that is behind most.
+    [[nodiscard]] Backlog backlog() const noexcept override;
+
     /// Ticks of this run so far.
     [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
 
@@ -73,6 +76,7 @@ class EventBuilder final : public TriggerBuilder {
         std::uint32_t stub_index = 0;   // how many triggers of a stub have been built
         bool ended = false;             // the board was at its end before we looked at its ring
         std::int64_t newest_ps = 0;     // its data time before we looked at its ring
+        Backlog taken;                  // built of this board
     };
     bool refresh(std::size_t board);
     [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;

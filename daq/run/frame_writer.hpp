@@ -11,8 +11,9 @@
 namespace alleycat {
 
 /// The writer inside the daemon's process: takes frames from the retransmit buffer where they stand, hands them to the
-/// store, and frees them only when the store says they are on disk. Ends when stop is requested and the buffer is
-/// empty. Throws what the store throws: then nothing more is freed.
+/// store, and frees them only when the store says they are on disk. While the disk refuses it waits and says so in
+/// `status`. Ends when stop is requested and the buffer is empty, or the disk refuses: then frames are left. Throws
+/// what else the store throws: then nothing more is freed.
 void write_frames(RunBuffers& buffers, FrameSink& sink, std::chrono::milliseconds sync_interval,
                   SnapshotBox<WriterStatus>& status, const std::stop_token& stop);
 

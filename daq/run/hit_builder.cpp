@@ -183,6 +183,7 @@ void HitBuilder::build(const Waiting& hit, const TickOfHit& tick, Trigger& trigg
     ++under_way_;
     next_sequence_ = trigger.sequence + 1;
     ++ledger_.triggers;
+    ++boards_[hit.board].built.triggers;
 }
 
 /// The refused hits of one stub get numbers in a row: their times are known roughly, and one interval of dead time says
@@ -199,11 +200,23 @@ void HitBuilder::build_refused(Trigger& trigger, std::uint64_t& consumed) {
     trigger.refusal = header.refusal;
     next_sequence_ = trigger.sequence + 1;
     ++ledger_.triggers;
+    ++boards_[stub_->board].built.triggers;
+    ++boards_[stub_->board].built.refused;
     consumed = 0;
     if (++stub_index_ < header.refused) return;
     consumed = std::uint64_t{stub_->board} << kSlotBits | (stub_->slot + 1);
     ++under_way_;
     stub_.reset();
+}
+
+TriggerBuilder::Backlog HitBuilder::backlog() const noexcept {
+    Backlog sum;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        const Backlog of_board = backlog_of(*inputs_[b], boards_[b].built);
+        sum.triggers += of_board.triggers;
+        sum.refused += of_board.refused;
+    }
+    return sum;
 }
 
 void HitBuilder::release(std::uint64_t consumed) noexcept {

@@ -28,6 +28,8 @@ class HitBuilder final : public TriggerBuilder {
     [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed) override;
     void release(std::uint64_t consumed) noexcept override;
     [[nodiscard]] bool next_tick(TickRecord& tick) override;
+    /// Every board's hits are triggers of their own.
+    [[nodiscard]] Backlog backlog() const noexcept override;
     [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
 
   private:
@@ -38,6 +40,7 @@ class HitBuilder final : public TriggerBuilder {
         std::int64_t taken_ps;                    // data time of the same
         std::uint64_t taken = 0, given_back = 0;  // slots
         std::uint32_t waiting = 0;
+        Backlog built;
         std::vector<std::uint8_t> done;  // slots that were released, by number modulo its size
     };
     /// A record that was taken from its ring and waits for its turn.

@@ -150,6 +150,7 @@ void MonitorFeed::handle(std::span<const std::byte> bytes) {
             break;
         case FrameKind::run_end: save_campaign(); return;
         case FrameKind::beam_frames:
+        case FrameKind::gap:  // stands in the status
         case FrameKind::counters:
         case FrameKind::note: return;  // not for the screen
     }

@@ -36,6 +36,11 @@ std::unique_ptr<TriggerBuilder> make_builder(const RunDescription& run, const Bu
     return builder;
 }
 
+/// A refused trigger costs its tick, a refused hit no time of its own.
+std::int64_t cost_of_refusal_ps(const RunDescription& run, double tick_rate_hz) {
+    return triggers_are_hits(run) || !(tick_rate_hz > 0) ? 0 : std::llround(1e12 / tick_rate_hz);
+}
+
 std::vector<double> charges_of(const std::vector<Detector>& detectors) {
     std::vector<double> charges;
     for (const Detector& detector : detectors) charges.push_back(detector.spe_charge_adc);
@@ -82,7 +87,8 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
                     .detector_charges = charges_of(trigger_.detectors),
                     .recorded = std::move(config_.recorded_calibration)},
                    bell_,
-                   registry} {
+                   registry},
+      dead_time_{cost_of_refusal_ps(run_, config_.builder.tick_rate_hz)} {
     for (const auto& input : inputs_) {
         input->records.set_bell(bell_);
         input->beam.set_bell(bell_);
@@ -222,6 +228,8 @@ bool Pipeline::build(OrderedWorkers<Job>& workers) {
         if (awaits_calibration_) return any;
         job.calibration = *admission;
         job.calibration.spe_charge_adc = calibration_.in_force()[find_detector(job.trigger, trigger_.detectors).index];
+        ++under_way_.triggers;
+        if (job.trigger.refusal != RefusalReason::none) ++under_way_.refused;
         workers.submit();
         any = true;
         if (builder_->ledger().triggers == config_.max_triggers) {
@@ -238,12 +246,22 @@ bool Pipeline::publish_finished(OrderedWorkers<Job>& workers) {
     bool any = false;
     while (const Job* job = workers.front()) {
         const bool recorded = publish(*job);
+        settle(*job, recorded);
         calibration_.collect(job->calibration.block, recorded ? &job->peaks : nullptr);
         builder_->release(job->consumed);
         workers.pop();
         any = true;
     }
     return any;
+}
+
+/// The books of a trigger, all at once when it is decided: whenever somebody looks they balance.
+void Pipeline::settle(const Job& job, bool recorded) noexcept {
+    built_ = job.ledger;
+    settled_utc_ns_ = job.trigger.utc_ns;
+    ++(recorded ? handed_over_ : refused_);
+    --under_way_.triggers;
+    if (job.trigger.refusal != RefusalReason::none) --under_way_.refused;
 }
 
 /// true: the trigger stands in the data stream; else it is part of the dead time.
@@ -253,28 +271,26 @@ bool Pipeline::publish(const Job& job) {
     write_calibrations(trigger.sequence);
     last_trigger_utc_ns_ = trigger.utc_ns;
     last_time_ps_ = trigger.time_ps;
-    built_ = job.ledger;
     if (trigger.refusal != RefusalReason::none) {
-        note_refused(trigger);
+        note_refused(trigger, trigger.refusal);
         return false;
     }
     const Trigger& kept = kept_part(trigger, job.event);
     const std::span<std::byte> slot = room_for_frame(trigger_frame_bytes(kept, job.event), kEndReserve);
     if (slot.empty()) {
-        Trigger given_up = trigger;
-        given_up.refusal = RefusalReason::run_stopping;
         given_up_.add();
         if (hit_beam_) hit_beam_->lost_from(trigger.time_ps);
-        note_refused(given_up);
+        note_refused(trigger, RefusalReason::run_stopping);
         return false;
     }
-    if (dead_time_) {
-        close_dead_time();  // its frame takes the place found above: a reservation does not outlive another one
+    if (dead_time_.open() != nullptr) {
+        close_dead_time(
+            trigger.time_ps);  // its frame takes the place found above: a reservation does not outlive another one
         return publish(job);
     }
     frames_.commit(encode_trigger(slot, run_.run, next_ordinal_++, kept, job.event));
     recorded_.add();
-    ++handed_over_;
+    last_recorded_ = trigger.sequence;
     if (hit_beam_) {
         hit_beam_->add(trigger);
     } else {
@@ -318,30 +334,28 @@ const Trigger& Pipeline::kept_part(const Trigger& trigger, const Event& event) n
 
 // ---- refused triggers
 
-void Pipeline::note_refused(const Trigger& trigger) {
-    ++refused_;
-    const auto reason = static_cast<std::uint8_t>(trigger.refusal);
-    // A refused trigger costs its tick, a refused hit no time of its own.
-    const bool costs_a_tick = !hit_beam_ && config_.builder.tick_rate_hz > 0;
-    const std::int64_t one_tick_ps = costs_a_tick ? std::llround(1e12 / config_.builder.tick_rate_hz) : 0;
-    if (dead_time_ && (dead_time_->reason != reason || dead_time_->last_sequence + 1 != trigger.sequence))
-        close_dead_time();
-    if (!dead_time_) {
-        dead_time_ = DeadTime{.first_sequence = trigger.sequence,
-                              .begin_ps = trigger.time_ps,
-                              .end_ps = trigger.time_ps,
-                              .reason = reason};
-    }
-    dead_time_->last_sequence = trigger.sequence;
-    dead_time_->end_ps = std::max(dead_time_->end_ps, trigger.time_ps + one_tick_ps);
+void Pipeline::note_refused(const Trigger& trigger, RefusalReason reason) {
+    const auto ended = dead_time_.refuse(trigger.sequence, trigger.time_ps, static_cast<std::uint8_t>(reason));
+    if (ended) write_dead_time(*ended);
 }
 
-void Pipeline::close_dead_time() {
-    if (!dead_time_) return;
-    const std::vector<std::byte> frame = encode_dead_time(run_.run, next_ordinal_, *dead_time_);
+void Pipeline::close_dead_time(std::optional<std::int64_t> next_ps) {
+    if (const std::optional<DeadTime> ended = dead_time_.end(next_ps)) write_dead_time(*ended);
+}
+
+void Pipeline::write_dead_time(const DeadTime& interval) {
+    const std::vector<std::byte> frame = encode_dead_time(run_.run, next_ordinal_, interval);
     if (put_closing_frame(frame)) ++next_ordinal_;
     put_monitor(frame);
-    dead_time_.reset();
+}
+
+/// Dead time without an end in sight: the screen need not wait for it. What comes again with its first part counts
+/// once.
+void Pipeline::show_growing_dead_time() {
+    const DeadTime* const growing = dead_time_.open();
+    if (growing == nullptr || config_.mode == WhenFull::wait || growing->last_sequence == dead_time_shown_) return;
+    dead_time_shown_ = growing->last_sequence;
+    put_monitor(encode_dead_time(run_.run, next_ordinal_, *growing));
 }
 
 // ---- the beam
@@ -431,6 +445,10 @@ void Pipeline::write_beam_frames() {
 void Pipeline::housekeeping() {
     if (failure_.get() != nullptr) stop_readout();  // a board that failed ends the run, not only its own part of it
     if (!begun_) return;                            // nothing precedes the run's description
+    if (const auto settled = gap_is_due_ ? settled_gap_.get() : nullptr) {
+        measure_gap(*settled);
+        write_gap();
+    }
     write_ticks();
     write_beam_states();
     write_beam_frames();
@@ -440,6 +458,7 @@ void Pipeline::housekeeping() {
         waveform_due_ = true;
         waveform_credit_ -= 1.0;
     }
+    show_growing_dead_time();
     make_progress();
     tell_index_verdict();
     if (++ticks_since_counters_ >= 10) {
@@ -459,20 +478,46 @@ Ledger Pipeline::ledger() const noexcept {
     }
     ledger.recorded = handed_over_;
     ledger.refused = refused_;
-    ledger.lost_estimated = lost_estimated_;
+    ledger.lost_estimated = gap_ ? gap_->lost_estimated : 0;
     return ledger;
+}
+
+/// What the boards gave and this thread has not decided on. While it waits for a writer their readers refuse: these
+/// refusals count at once, not when their stubs are read.
+void Pipeline::add_backlog(Progress& progress) const noexcept {
+    // What the boards give behind the run's last trigger is not of this run.
+    const TriggerBuilder::Backlog waiting = input_ended_ ? TriggerBuilder::Backlog{} : builder_->backlog();
+    const std::uint64_t refused = waiting.refused + under_way_.refused;
+    const std::uint64_t all = waiting.triggers + under_way_.triggers;
+    progress.ledger.triggers += refused;
+    progress.ledger.refused += refused;
+    progress.in_hand = all - std::min(all, refused);
+    std::int64_t longest_ps = -1;
+    for (const auto& input : inputs_) {
+        longest_ps = std::max(longest_ps, input->refusing_ps.load(std::memory_order_relaxed));
+        progress.last_trigger_utc_ns =
+            std::max(progress.last_trigger_utc_ns, input->newest_utc_ns.load(std::memory_order_relaxed));
+    }
+    if (longest_ps < 0) return;
+    const std::int64_t one_ps = cost_of_refusal_ps(run_, config_.builder.tick_rate_hz);
+    progress.dead_s = static_cast<double>(longest_ps + one_ps) * 1e-12;
 }
 
 void Pipeline::make_progress() {
     auto progress = std::make_shared<Progress>();
     progress->ledger = ledger();
+    progress->backed_up = waits_for_room_;
     progress->beam_state = newest_resolution_.state;
     progress->beam_power_w = newest_resolution_.power_w;
     progress->beam_lag_s = hit_beam_ ? hit_beam_->lag_s() : beam_.lag_s();
     progress->index_check = index_check_.verdict();
     progress->start_utc_ns = begun_ ? run_.start_utc_ns : 0;
+    progress->gap = gap_;
+    progress->last_recorded = last_recorded_;
+    progress->last_published_utc_ns = settled_utc_ns_;
     progress->last_trigger_utc_ns = last_trigger_utc_ns_;
     progress->last_time_ps = last_time_ps_;
+    if (config_.mode == WhenFull::refuse) add_backlog(*progress);
     progress->made_at = std::chrono::steady_clock::now();
     progress_.put(std::move(progress));
 }
@@ -527,14 +572,29 @@ void Pipeline::take_last_notes() {
 void Pipeline::begin_run(std::int64_t start_utc_ns) {
     begun_ = true;
     run_.start_utc_ns = start_utc_ns;
-    if (config_.lost_since_utc_ns && start_utc_ns > *config_.lost_since_utc_ns) {
-        const double gap_s = static_cast<double>(start_utc_ns - *config_.lost_since_utc_ns) * 1e-9;
-        lost_estimated_ = static_cast<std::uint64_t>(std::llround(gap_s * config_.builder.tick_rate_hz));
-    }
+    if (config_.gap) measure_gap(*config_.gap);
     const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_);
     if (put_frame(run_start)) ++next_ordinal_;
     put_monitor(run_start);
+    if (config_.gap_is_settled) write_gap();
     write_calibrations(0);
+}
+
+/// From the last trigger on disk to this run's first one.
+void Pipeline::measure_gap(const Gap& since) {
+    gap_ = since;
+    gap_is_due_ = true;
+    gap_->to_utc_ns = std::max(run_.start_utc_ns, gap_->from_utc_ns);  // a host clock that was set back: no time
+    const double gap_s = static_cast<double>(gap_->to_utc_ns - gap_->from_utc_ns) * 1e-9;
+    gap_->lost_estimated = static_cast<std::uint64_t>(std::llround(gap_s * config_.builder.tick_rate_hz));
+}
+
+void Pipeline::write_gap() {
+    if (!gap_is_due_) return;
+    gap_is_due_ = false;
+    log::run().warn("before run {}: {}", run_.run, to_text(*gap_));
+    if (put_frame(encode_gap(run_.run, next_ordinal_, *gap_))) ++next_ordinal_;
+    if (gap_->lost_estimated > 0) write_counters();  // a kill in the first second must not take it out of the ledger
 }
 
 /// What comes into force up to this sequence, before the first trigger it applies to.
@@ -549,7 +609,8 @@ void Pipeline::write_calibrations(std::uint64_t up_to_sequence) {
 void Pipeline::end_run() {
     if (!begun_) begin_run(utc_now().time_since_epoch().count());
     built_ = builder_->ledger();  // a trigger that was built and went nowhere leaves the books open
-    close_dead_time();
+    write_gap();                  // nobody came who knew better
+    close_dead_time(std::nullopt);
     beam_.finish();
     if (hit_beam_) hit_beam_->finish();
     join_beam();
@@ -566,6 +627,7 @@ void Pipeline::end_run() {
     const std::shared_ptr<const std::string> failure = failure_.get();
     end.clean = failure == nullptr;
     end.reason = failure ? *failure : stop_requested_.load(std::memory_order_acquire) ? "stopped" : "end of input";
+    if (const std::shared_ptr<const std::string> note = note_.get()) end.reason += "; " + *note;
     const std::vector<std::byte> frame = encode_run_end(run_.run, next_ordinal_, end);
     if (put_closing_frame(frame)) ++next_ordinal_;
     put_monitor(frame);
@@ -597,7 +659,10 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t kee
         if (give_up_.load(std::memory_order_acquire)) return {};
         if (ticker_->ticked()) {
             if (failure_.get() != nullptr) stop_readout();
+            waits_for_room_ = true;
+            show_growing_dead_time();
             make_progress();
+            waits_for_room_ = false;
         }
         bell_.wait(seen, std::stop_token{});
     }

@@ -21,6 +21,7 @@
 #include "daq/run/beam_index_check.hpp"
 #include "daq/run/beam_join.hpp"
 #include "daq/run/board_input.hpp"
+#include "daq/run/dead_time.hpp"
 #include "daq/run/event_builder.hpp"
 #include "daq/run/hit_beam.hpp"
 #include "daq/run/run_buffers.hpp"
@@ -34,13 +35,19 @@ namespace alleycat {
 
 /// How far a run is; made by the trigger thread about ten times a second.
 struct Progress {
-    Ledger ledger;
+    Ledger ledger;              ///< triggers recorded or refused, those included that only their reader has refused
+    std::uint64_t in_hand = 0;  ///< triggers that were read and are neither yet
+    bool backed_up = false;     ///< the trigger thread waits for room in the frame buffer
+    double dead_s = 0;          ///< for how long the boards have refused without a break [s of their data]; 0: not now
     BeamState beam_state = BeamState::unknown;
     float beam_power_w = -1;
     double beam_lag_s = 0;
     IndexCheck index_check;
-    std::int64_t start_utc_ns = 0;  ///< of the first trigger; 0: none yet
-    std::int64_t last_trigger_utc_ns = 0;
+    std::int64_t start_utc_ns = 0;              ///< of the first trigger; 0: none yet
+    std::int64_t last_trigger_utc_ns = 0;       ///< that a board gave, refused ones included
+    std::int64_t last_published_utc_ns = 0;     ///< that was handed over or refused
+    std::uint64_t last_recorded = kNoSequence;  ///< sequence of the last trigger that was handed over
+    std::optional<Gap> gap;                     ///< before this run
     std::int64_t last_time_ps = 0;
     std::chrono::steady_clock::time_point made_at{};
 };
@@ -52,10 +59,11 @@ class Pipeline {
         WhenFull mode = WhenFull::refuse;
         RunConfig run;
         BuilderConfig builder;
-        RawSelection keep;                                ///< samples that the reader of the frames has a use for
-        bool ticks_know_the_beam = false;                 ///< ticks of hits come with their beam state (recorded)
-        std::uint64_t max_triggers = 0;                   ///< the run ends after so many; 0: endless
-        std::optional<std::int64_t> lost_since_utc_ns{};  ///< last trigger of a run that was cut off before this one
+        RawSelection keep{};               ///< samples that the reader of the frames has a use for
+        bool ticks_know_the_beam = false;  ///< ticks of hits come with their beam state (recorded)
+        std::uint64_t max_triggers = 0;    ///< the run ends after so many; 0: endless
+        std::optional<Gap> gap{};    ///< since a run that was cut off before this one; its end is this run's beginning
+        bool gap_is_settled = true;  ///< false: the writer may know better (settle_gap)
         std::optional<std::vector<Calibration>> recorded_calibration{};  ///< of a run that is replayed: not made anew
     };
 
@@ -75,6 +83,10 @@ class Pipeline {
     /// What an operator said goes into the data stream, within a tenth of a second or when there is room. false: the
     /// run's last frames are on their way, and nothing can be added.
     [[nodiscard]] bool add_note(OperatorNote note);
+    /// Stands behind the reason in the run's last frame. Any thread.
+    void note(std::string what) { note_.put(std::make_shared<const std::string>(std::move(what))); }
+    /// What the writer's side knows of the gap before this run: goes into the file instead of the estimate.
+    void settle_gap(const Gap& gap) { settled_gap_.put(std::make_shared<const Gap>(gap)); }
     /// No board is read any more. (A refused trigger may still wait for room for its stub.)
     [[nodiscard]] bool acquisition_ended() const noexcept;
     /// The last frame of the run has been handed over.
@@ -107,10 +119,13 @@ class Pipeline {
     bool build(OrderedWorkers<Job>& workers);
     bool publish_finished(OrderedWorkers<Job>& workers);
     [[nodiscard]] bool publish(const Job& job);
+    void settle(const Job& job, bool recorded) noexcept;
     void write_calibrations(std::uint64_t up_to_sequence);
     [[nodiscard]] const Trigger& kept_part(const Trigger& trigger, const Event& event) noexcept;
-    void note_refused(const Trigger& trigger);
-    void close_dead_time();
+    void note_refused(const Trigger& trigger, RefusalReason reason);
+    void close_dead_time(std::optional<std::int64_t> next_ps);
+    void write_dead_time(const DeadTime& interval);
+    void show_growing_dead_time();
     bool join_beam();
     bool join_hits();
     template <class Encode>
@@ -125,8 +140,11 @@ class Pipeline {
     void make_progress();
     void tell_index_verdict();
     void begin_run(std::int64_t start_utc_ns);
+    void measure_gap(const Gap& since);
+    void write_gap();
     void end_run();
     [[nodiscard]] Ledger ledger() const noexcept;
+    void add_backlog(Progress& progress) const noexcept;
 
     [[nodiscard]] std::span<std::byte> room_for_frame(std::size_t bytes, std::size_t keep_free);
     bool put_frame(const std::vector<std::byte>& frame);
@@ -159,17 +177,22 @@ class Pipeline {
     std::uint64_t next_ordinal_ = 0;
     Trigger bare_;  ///< a trigger without its samples, and the headers of its records
     std::array<RecordHeader, kMaxBoards> bare_headers_{};
-    std::optional<DeadTime> dead_time_;
+    DeadTimeKeeper dead_time_;
+    std::uint64_t dead_time_shown_ = kNoSequence;  ///< last sequence of the growing interval that the screen knows
     std::vector<BeamResolution> resolved_;
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
     IndexVerdict told_verdict_ = IndexVerdict::none;
-    Ledger built_;  // the builder's ledger, up to the trigger published last
+    Ledger built_;                       // the builder's ledger, up to the trigger published last
+    TriggerBuilder::Backlog under_way_;  // built, and neither handed over nor refused yet
     std::uint64_t refused_ = 0;
-    std::uint64_t lost_estimated_ = 0;
+    std::optional<Gap> gap_;
+    bool gap_is_due_ = false;  // not in the file yet
+    std::uint64_t last_recorded_ = kNoSequence;
     std::uint64_t handed_over_ = 0;
     std::int64_t last_trigger_utc_ns_ = 0;
+    std::int64_t settled_utc_ns_ = 0;  // of the trigger that was handed over or refused last
     std::int64_t last_time_ps_ = 0;
     bool waveform_due_ = true;
     double waveform_credit_ = 0;  // grows by waveforms_per_s, one trace costs 1
@@ -177,6 +200,7 @@ class Pipeline {
     bool input_ended_ = false;
     bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;
+    bool waits_for_room_ = false;
 
     // Notes come from the thread that answers operators, now and then: a short list under a mutex hands them over.
     std::mutex note_mutex_;
@@ -186,6 +210,8 @@ class Pipeline {
     std::atomic<bool> give_up_{false};
     std::atomic<bool> stop_requested_{false};
     SnapshotBox<Progress> progress_;
+    SnapshotBox<std::string> note_;
+    SnapshotBox<Gap> settled_gap_;
     SnapshotBox<std::string> failure_;  // why a thread of the run ended, set before its input is marked ended
 
     std::optional<Ticker> ticker_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "daq/run/beam_item.hpp"
@@ -37,6 +38,7 @@ class Readout {
         seen_ps_ = std::max(seen_ps_, header.refused > 0 ? header.refused_last_time_ps : header.time_ps);
         const std::size_t bytes = sizeof(RecordHeader) + payload_bytes(header);
         const bool is_stub = header.refusal != RefusalReason::none;
+        note_seen(header);
         const std::span<std::byte> slot = is_stub ? std::span<std::byte>{} : room_for(bytes, stop);
         if (slot.empty()) {
             // A file that is no longer read loses nothing: its records stand where they were.
@@ -44,11 +46,21 @@ class Readout {
         } else {
             std::memcpy(slot.data(), &header, sizeof header);
             source_.fill(slot.subspan(sizeof header));
+            refusing_since_ps_.reset();
+            input_.refusing_ps.store(-1, std::memory_order_relaxed);
             input_.newest_time_ps.store(header.time_ps, std::memory_order_release);
             input_.records.commit();
             counters_.records.add();
             counters_.bytes.add(bytes);
         }
+    }
+
+    /// Before it is put into the ring: who takes it there then finds it counted.
+    void note_seen(const RecordHeader& header) {
+        const std::uint32_t triggers = std::max<std::uint32_t>(header.refused, 1);
+        input_.seen.fetch_add(triggers, std::memory_order_relaxed);
+        if (header.trigger_class == TriggerClass::beam_tick) counters_.ticks.add(triggers);
+        input_.newest_utc_ns.store(header.utc_ns, std::memory_order_relaxed);
     }
 
     /// A slot behind all stubs, or none: a record never overtakes the stub of an older one.
@@ -76,6 +88,9 @@ class Readout {
     void refuse(const RecordHeader& header, const std::stop_token& stop) {
         const std::uint32_t triggers = header.refused == 0 ? 1 : header.refused;
         counters_.refused.add(triggers);
+        input_.refused.fetch_add(triggers, std::memory_order_release);
+        if (!refusing_since_ps_) refusing_since_ps_ = header.time_ps;
+        input_.refusing_ps.store(std::max<std::int64_t>(seen_ps_ - *refusing_since_ps_, 0), std::memory_order_relaxed);
         if (pending_stub_.refused == 0) {
             pending_stub_ = header;
             pending_stub_.refused = 0;
@@ -123,6 +138,7 @@ class Readout {
         source_.take_beam_resolutions(resolutions_);
         source_.take_ticks(ticks_);
         Counter& lost = counters_.beam_items_lost;
+        counters_.ticks.add(ticks_.size());
         for (const TickRecord& tick : ticks_) put(TickItem{tick, seen_ps_}, input_.ticks, counters_.ticks_lost, stop);
         for (const BeamFrame& frame : frames_) put(BeamItem{BeamItem::Kind::frame, frame, {}}, input_.beam, lost, stop);
         for (const BeamResolution& resolution : resolutions_) {
@@ -164,6 +180,7 @@ class Readout {
     ReadoutCounters counters_;
     RecordHeader pending_stub_;      // refused: 0 = none
     std::int64_t seen_ps_ = kNever;  // newest data time, refused records included
+    std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;

@@ -16,11 +16,13 @@ struct ReadoutCounters {
         : records{registry.get("readout." + board + ".records")},
           bytes{registry.get("readout." + board + ".bytes")},
           refused{registry.get("readout." + board + ".refused")},
+          ticks{registry.get("readout." + board + ".ticks")},
           beam_items_lost{registry.get("readout." + board + ".beam_items_lost")},
           ticks_lost{registry.get("readout." + board + ".ticks_lost")} {}
     Counter& records;
     Counter& bytes;
     Counter& refused;
+    Counter& ticks;  ///< of the timing signal, refused ones included
     Counter& beam_items_lost;
     Counter& ticks_lost;
 };

@@ -17,6 +17,8 @@ RunConfig parse_run(ConfigSection& root) {
     RunConfig config;
     config.ring_bytes = power_of_two_mb(section, "ring_mb", 64, 4'096);
     config.retransmit_bytes = power_of_two_mb(section, "retransmit_mb", 256, 16'384);
+    config.spill_folder = section.text("spill_folder", "");
+    config.spill_bytes = static_cast<std::uint64_t>(section.integer("spill_mb", 0, 0, 100'000'000)) * 1'000'000;
     config.workers = static_cast<unsigned>(section.integer("workers", 1, 1, 64));
     config.kernels = section.choice("kernels", Kernels::simd, {{"simd", Kernels::simd}, {"scalar", Kernels::scalar}});
     config.drain_timeout_s = section.number("drain_timeout_s", 10, 0, 3'600);

@@ -19,6 +19,11 @@ std::optional<FramePosition> position_of(const std::optional<Durable>& durable) 
 
 }  // namespace
 
+std::optional<DurablePosition> last_on_disk(const std::optional<Durable>& durable) {
+    if (!durable) return std::nullopt;
+    return DurablePosition{{durable->run, durable->ordinal}, durable->sequence, durable->utc_ns};
+}
+
 int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
     using std::chrono::steady_clock;
     RunWriter writer{setup.store};
@@ -27,14 +32,13 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
                        .name = "",
                        .heartbeat = setup.wire.heartbeat,
                        .dead_after = setup.wire.dead_after},
-                      [&writer] { return position_of(writer.durable()); }};
+                      [&writer] { return last_on_disk(writer.durable()); }};
     log::store().info("writing into {}, data from {}", setup.store.folder.string(), setup.wire.data_endpoint);
 
-    bool connected = false;
+    bool connected = false, paused = false;
     std::string refused;
-    auto next_sync = steady_clock::now() + setup.store.sync_interval;
-    const auto sync = [&] {
-        const std::optional<FramePosition> durable = position_of(writer.sync());
+    auto next_sync = steady_clock::now();
+    const auto report = [&](const std::optional<FramePosition>& durable) {
         if (durable) {
             client.acknowledge(*durable, writer.status());
         } else {
@@ -42,14 +46,30 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
         }
         next_sync = steady_clock::now() + setup.store.sync_interval;
     };
+    // The disk refuses: the daemon keeps what is not acknowledged, and sends it again when the disk is there again.
+    const auto hold = [&] {
+        paused = true;
+        client.pause();
+        report(position_of(writer.durable()));
+    };
+    const auto store = [&](const std::optional<FrameView>& frame) {
+        if (frame) writer.append(*frame);
+        const bool run_ended = frame && frame->header.kind == FrameKind::run_end;
+        if (run_ended || steady_clock::now() >= next_sync) report(position_of(writer.sync()));
+    };
     while (!signals.stop().stop_requested()) {
-        const std::optional<FrameView> frame = client.receive(std::chrono::milliseconds{50});
-        bool run_ended = false;
-        if (frame) {
-            writer.append(*frame);
-            run_ended = frame->header.kind == FrameKind::run_end;
+        if (!writer.ready()) {
+            if (!paused || steady_clock::now() >= next_sync) hold();
+        } else if (paused) {
+            paused = false;
+            client.resume();
         }
-        if (run_ended || steady_clock::now() >= next_sync) sync();
+        const std::optional<FrameView> frame = client.receive(std::chrono::milliseconds{50});
+        try {
+            if (!paused) store(frame);
+        } catch (const DiskRefused&) {  // the store has said why
+            hold();
+        }
         if (client.connected() != connected) {
             connected = client.connected();
             log::store().info("{} {}", connected ? "connected to" : "lost", setup.wire.data_endpoint);
@@ -59,8 +79,13 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
             if (!refused.empty()) log::store().warn("the daemon refuses this writer: {}", refused);
         }
     }
-    sync();
-    writer.finish();
+    try {
+        if (!paused) report(position_of(writer.sync()));
+        writer.finish();
+    } catch (const DiskRefused&) {
+        paused = true;
+    }
+    if (paused) log::store().warn("ended while the disk refused: the daemon keeps what was not acknowledged");
     const DataClient::Counts& counts = client.counts();
     log::store().info("ended: {} frames taken, {} came twice and were dropped, {} were damaged on the way, {} missing",
                       counts.frames, counts.duplicates, counts.bad_frames, counts.missing);

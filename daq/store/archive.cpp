@@ -130,9 +130,10 @@ void copy_verified(const std::filesystem::path& part, const std::filesystem::pat
     }
     const std::filesystem::path unfinished = final_name.string() + ".new";
     std::filesystem::remove(unfinished);  // of a copy that was cut off
-    if (const std::uint64_t free = free_bytes(destination), bytes = std::filesystem::file_size(part); free < bytes) {
+    const std::uint64_t bytes = std::filesystem::file_size(part);
+    if (const std::optional<std::uint64_t> free = free_bytes(destination); free && *free < bytes) {
         throw Error{fmt::format("{}: {:.1f} MB are free, {} takes {:.1f} MB", destination.string(),
-                                static_cast<double>(free) / 1e6, part.filename().string(),
+                                static_cast<double>(*free) / 1e6, part.filename().string(),
                                 static_cast<double>(bytes) / 1e6)};
     }
     try {
@@ -202,7 +203,11 @@ struct Archive::Impl {
         round.hooked.push_back(part.file);
     }
 
-    [[nodiscard]] bool room_is_short() const { return free_bytes(folder) < config.keep_free_mb * 1'000'000; }
+    /// Where the system does not say how much is free, nothing is deleted.
+    [[nodiscard]] bool room_is_short() const {
+        const std::optional<std::uint64_t> free = free_bytes(folder);
+        return free && *free < config.keep_free_mb * 1'000'000;
+    }
 
     /// true: it may be deleted here.
     [[nodiscard]] bool safe_elsewhere(const Catalogue& catalogue, const CataloguePart& part) const {
@@ -234,7 +239,7 @@ struct Archive::Impl {
         if (room_is_short()) {
             round.problems.push_back(
                 fmt::format("{}: {} MB are free, {} should be, and no other part is verified elsewhere",
-                            folder.string(), free_bytes(folder) / 1'000'000, config.keep_free_mb));
+                            folder.string(), free_bytes(folder).value_or(0) / 1'000'000, config.keep_free_mb));
         }
     }
 };

@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <string_view>
 
-#include "daq/core/error.hpp"
+#include "daq/store/files.hpp"
 #include "daq/store/run_quality.hpp"
 
 namespace alleycat {
@@ -91,7 +92,17 @@ class Catalogue::Database {
             throw;
         }
     }
-    [[noreturn]] void fail() const { throw Error{fmt::format("{}: {}", path_.string(), sqlite3_errmsg(db_))}; }
+    [[noreturn]] void fail() const { fail(sqlite3_errmsg(db_)); }
+    /// What the disk refused is not what the file is wrong with.
+    [[noreturn]] void fail(const std::string& why) const {
+        const std::string sentence = fmt::format("{}: {}", path_.string(), why);
+        switch (sqlite3_errcode(db_)) {
+            case SQLITE_FULL: throw DiskError{sentence, ENOSPC};
+            case SQLITE_IOERR: throw DiskError{sentence, EIO};
+            case SQLITE_READONLY: throw DiskError{sentence, EROFS};
+            default: throw Error{sentence};
+        }
+    }
 
     /// A prepared statement; `?` are bound in order.
     class Statement {
@@ -312,6 +323,34 @@ std::optional<CatalogueHook> Catalogue::hook(const std::string& part) const {
     CatalogueHook h;
     s.get(h.part), s.get(h.command), s.get(h.utc_ns);
     return h;
+}
+
+std::vector<CatalogueRun> Catalogue::runs() const {
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs ORDER BY run", database_->run_columns())};
+    std::vector<CatalogueRun> rows;
+    while (s.step()) rows.push_back(Database::read_run(s));
+    return rows;
+}
+
+std::string Catalogue::damage_in(const std::filesystem::path& folder) {
+    const std::filesystem::path path = file_in(folder);
+    if (!std::filesystem::exists(path)) return "";
+    sqlite3* db = nullptr;
+    std::string first;
+    const auto keep_first = [](void* into, int, char** columns, char**) {
+        auto& text = *static_cast<std::string*>(into);
+        if (text.empty() && columns[0] != nullptr) text = columns[0];
+        return 0;
+    };
+    int status = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);
+    if (status == SQLITE_OK) {
+        sqlite3_busy_timeout(db, kBusyTimeoutMs);
+        status = sqlite3_exec(db, "PRAGMA quick_check", keep_first, &first, nullptr);
+    }
+    const bool broken = status == SQLITE_NOTADB || status == SQLITE_CORRUPT;  // a locked one is not damaged
+    const std::string why = broken ? sqlite3_errmsg(db) : status == SQLITE_OK && first != "ok" ? first : "";
+    sqlite3_close(db);
+    return why;
 }
 
 }  // namespace alleycat

@@ -17,12 +17,12 @@ struct CataloguePart {
     std::string file;  ///< name without folder
     std::uint64_t run = 0;
     std::uint32_t part = 0;
-    std::string sha256;  ///< of the closed file, lower-case hexadecimal
+    std::string sha256;  ///< of the closed file, lower-case hexadecimal; "": not known
     std::uint64_t bytes = 0;
     std::uint64_t first_sequence = 0, last_sequence = 0;  ///< refused triggers included; kNoSequence: none
     std::uint64_t triggers = 0;
     std::int64_t start_utc_ns = 0, end_utc_ns = 0;  ///< first and last trigger recorded
-    std::string state;                              ///< "closed", "repaired", "interrupted"
+    std::string state;  ///< "closed", "repaired", "interrupted", "salvaged"; "recomputed": made from the file
 
     friend bool operator==(const CataloguePart&, const CataloguePart&) = default;
 };
@@ -102,12 +102,15 @@ class Catalogue {
     [[nodiscard]] std::optional<CatalogueRun> run(std::uint64_t run) const;
     [[nodiscard]] std::vector<CataloguePart> parts() const;  ///< of all runs, oldest first
     [[nodiscard]] std::optional<CatalogueRun> newest_run() const;
+    [[nodiscard]] std::vector<CatalogueRun> runs() const;                           ///< oldest first
     [[nodiscard]] std::vector<CatalogueComment> comments(std::uint64_t run) const;  ///< oldest first
     [[nodiscard]] std::vector<OperatorNote> notes(std::uint64_t run) const;         ///< the same
     [[nodiscard]] std::vector<CatalogueCopy> copies(const std::string& part) const;
     [[nodiscard]] std::optional<CatalogueHook> hook(const std::string& part) const;
 
     [[nodiscard]] static std::filesystem::path file_in(const std::filesystem::path& folder);
+    /// Why a folder's catalogue can never be read again; "" when it is absent or nothing is wrong with it.
+    [[nodiscard]] static std::string damage_in(const std::filesystem::path& folder);
 
   private:
     class Database;

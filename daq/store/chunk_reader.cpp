@@ -1,11 +1,9 @@
 #include "daq/store/chunk_reader.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 #include "daq/core/error.hpp"
@@ -23,28 +21,6 @@ constexpr std::size_t kBytesPerThread = 16 << 20;  // at most, unless a single c
 constexpr std::uint64_t kMostToWalkOver = 1 << 15;
 
 constexpr std::size_t kPieceBytes = 64 << 10;
-
-void read_exactly(int descriptor, std::span<std::byte> into, std::uint64_t at) {
-    while (!into.empty()) {
-        const ssize_t n = ::pread(descriptor, into.data(), into.size(), static_cast<off_t>(at));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw Error{fmt::format("the file cannot be read: {}", std::strerror(errno))};
-        if (n == 0) throw Error{"the file ends before the chunk does"};
-        into = into.subspan(static_cast<std::size_t>(n));
-        at += static_cast<std::uint64_t>(n);
-    }
-}
-
-/// The descriptor HDF5 reads this file by, if places in it are the ones HDF5 names.
-std::optional<int> descriptor_of(hid_t file) {
-    const Handle creation{H5Fget_create_plist(file)}, access{H5Fget_access_plist(file)};
-    hsize_t user_block = 1;
-    void* handle = nullptr;
-    if (H5Pget_userblock(creation.get(), &user_block) < 0 || user_block != 0 ||
-        H5Pget_driver(access.get()) != H5FD_SEC2 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
-        return std::nullopt;
-    return *static_cast<int*>(handle);
-}
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include "daq/store/part_writer.hpp"
 #include "daq/store/raw_reader.hpp"
 #include "daq/store/summary_io.hpp"
+#include "daq/store/trial.hpp"
 
 namespace alleycat {
 namespace {
@@ -81,12 +82,17 @@ bool is_alleycat_file(const std::filesystem::path& path) {
     h5::prepare();
     std::error_code error;
     if (!std::filesystem::is_regular_file(path, error) || !has_hdf5_signature(path)) return false;
+    if (!h5::trial(path).empty()) return true;
     const h5::Handle access = h5::file_access();
     const h5::Handle file{H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get())};
     return !file || h5::get_text(file.get(), "format") == "alleycat";
 }
 
-AlleycatFile::AlleycatFile(const std::filesystem::path& path) : path_{path} {
+AlleycatFile::AlleycatFile(const std::filesystem::path& path) : AlleycatFile{path, Damage::none} {}
+
+AlleycatFile AlleycatFile::open_damaged(const std::filesystem::path& path) { return {path, Damage::expected}; }
+
+AlleycatFile::AlleycatFile(const std::filesystem::path& path, Damage damage) : path_{path} {
     h5::prepare();
     h5::Handle file = open_hdf5(path);
     if (h5::get_text(file.get(), "format") != "alleycat") refuse(path, "is an HDF5 file, but not one of Alleycat's");
@@ -96,12 +102,14 @@ AlleycatFile::AlleycatFile(const std::filesystem::path& path) : path_{path} {
         refuse(path, fmt::format("has format version {}, this program reads up to {}: use a newer Alleycat", version,
                                  kFormatVersion));
     }
+    id_ = file.get();
     try {
         run_ = read_run(file.get(), path);
         part_ = h5::get_number<std::uint32_t>(file.get(), "part").value_or(0);
         triggers_ = h5::rows(file.get(), "triggers/sequence").value_or(0);
-        summary_ = h5::read_summary(file.get(), run_);
+        read_summary(damage);
     } catch (const Error& e) {
+        id_ = -1;  // `file` closes it
         const std::string_view what{e.what()};
         if (what.starts_with(path.string())) throw;
         refuse(path, what);
@@ -119,6 +127,25 @@ AlleycatFile::AlleycatFile(const std::filesystem::path& path) : path_{path} {
         }
     }
     id_ = file.release();
+}
+
+/// A part that says it was closed has all its chunks. Where one is not found HDF5 would give zeros for data.
+void AlleycatFile::read_summary(Damage damage) {
+    if (damage == Damage::expected) {
+        try {
+            summary_ = h5::read_summary(id_, run_);
+        } catch (const Error&) {
+            summary_.reset();
+        }
+        return;
+    }
+    summary_ = h5::read_summary(id_, run_);
+    if (!summary_) return;
+    for (const std::string& dataset : h5::datasets(id_)) {
+        const h5::Handle opened{
+            h5::check(H5Dopen2(id_, dataset.c_str(), H5P_DEFAULT), "/" + dataset + " cannot be opened")};
+        h5::check_all_written(opened.get(), "/" + dataset);
+    }
 }
 
 AlleycatFile::~AlleycatFile() {
@@ -437,6 +464,7 @@ std::vector<FileInfo::DetectorHits> tally_detectors(const AlleycatFile& file) {
 }  // namespace
 
 FileInfo info(const std::filesystem::path& path) {
+    require_openable(path);
     const AlleycatFile file{path};
     FileInfo made;
     made.path = path;

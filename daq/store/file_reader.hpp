@@ -16,15 +16,19 @@
 
 namespace alleycat {
 
-/// Whether a file is ours, by content. Also true for an HDF5 file that is cut short: opening it says so.
+/// Whether a file is ours, by content. Also true for an HDF5 file that is cut short or of which HDF5 crashes: opening it
+/// says so.
 [[nodiscard]] bool is_alleycat_file(const std::filesystem::path& path);
 
 /// One part, open for reading; closed, still being written, or left behind by a crash. Used by one thread.
 class AlleycatFile {
   public:
     /// Throws Error "FILE: ..." when it is absent, empty, a folder, no HDF5, not ours, newer than this program, or
-    /// torn.
+    /// torn. Of some damage HDF5 crashes: info(), verify() and open_recorded_run() try that out in another process.
     explicit AlleycatFile(const std::filesystem::path& path);
+    /// One of which something is known to be wrong, to save what can be: a /summary that cannot be read counts as
+    /// absent, and chunks may be missing. Throws Error when HDF5 cannot open it or it does not say what run it is of.
+    [[nodiscard]] static AlleycatFile open_damaged(const std::filesystem::path& path);
     ~AlleycatFile();
     AlleycatFile(AlleycatFile&&) noexcept;
     AlleycatFile& operator=(AlleycatFile&&) noexcept;
@@ -61,6 +65,10 @@ class AlleycatFile {
     [[nodiscard]] std::int64_t hdf5_id() const noexcept { return id_; }
 
   private:
+    enum class Damage { none, expected };
+    AlleycatFile(const std::filesystem::path& path, Damage damage);
+    void read_summary(Damage damage);
+
     std::filesystem::path path_;
     std::int64_t id_ = -1;
     RunDescription run_;

@@ -97,6 +97,7 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
         case FrameKind::dead_time:
             into.dead_time = expect(frame, decode_dead_time(frame), "a dead-time interval");
             return;
+        case FrameKind::gap: into.gap = expect(frame, decode_gap(frame), "a gap"); return;
         case FrameKind::calibration:
             into.calibration = expect(frame, decode_calibration(frame), "a calibration");
             return;

@@ -19,6 +19,7 @@ struct FrameContent {
     std::vector<BeamResolution> beam_states;
     std::vector<TickRecord> ticks;
     DeadTime dead_time;
+    Gap gap;
     Calibration calibration;
     CounterSample counters;
     RunEnd run_end;

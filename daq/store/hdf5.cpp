@@ -2,9 +2,12 @@
 
 #include <blosc.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 
 #include "daq/core/error.hpp"
@@ -90,6 +93,27 @@ std::uint64_t file_bytes(hid_t file) noexcept {
     return H5Fget_filesize(file, &bytes) < 0 ? 0 : bytes;
 }
 
+std::optional<int> descriptor_of(hid_t file) {
+    const Handle creation{H5Fget_create_plist(file)}, access{H5Fget_access_plist(file)};
+    hsize_t user_block = 1;
+    void* handle = nullptr;
+    if (H5Pget_userblock(creation.get(), &user_block) < 0 || user_block != 0 ||
+        H5Pget_driver(access.get()) != H5FD_SEC2 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
+        return std::nullopt;
+    return *static_cast<int*>(handle);
+}
+
+void read_exactly(int descriptor, std::span<std::byte> into, std::uint64_t at) {
+    while (!into.empty()) {
+        const ssize_t n = ::pread(descriptor, into.data(), into.size(), static_cast<off_t>(at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw Error{fmt::format("the file cannot be read: {}", std::strerror(errno))};
+        if (n == 0) throw Error{"the file ends before the chunk does"};
+        into = into.subspan(static_cast<std::size_t>(n));
+        at += static_cast<std::uint64_t>(n);
+    }
+}
+
 Handle file_access() {
     Handle access{check(H5Pcreate(H5P_FILE_ACCESS), "HDF5 has no file access list")};
     check(H5Pset_file_locking(access.get(), false, true), "HDF5 cannot do without file locks");
@@ -126,6 +150,35 @@ std::vector<std::string> links(hid_t parent, const std::string& path) {
     };
     H5Literate(group.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names);
     return names;
+}
+
+std::vector<std::string> datasets(hid_t file) {
+    std::vector<std::string> paths;
+    const auto collect = [](hid_t, const char* name, const H5O_info_t* object, void* into) -> herr_t {
+        if (object->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(into)->emplace_back(name);
+        return 0;
+    };
+    check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, collect, &paths, H5O_INFO_BASIC),
+          "its groups cannot be walked through");
+    return paths;
+}
+
+void check_all_written(hid_t dataset, const std::string& path) {
+    const Handle creation{H5Dget_create_plist(dataset)}, space{H5Dget_space(dataset)};
+    if (H5Pget_layout(creation.get()) != H5D_CHUNKED) return;
+    std::array<hsize_t, H5S_MAX_RANK> size{}, chunk{};
+    const int rank = H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
+    if (rank < 1 || H5Pget_chunk(creation.get(), rank, chunk.data()) != rank)
+        throw Error{path + ": its chunks have no shape"};
+    hsize_t expected = 1, there = 0;
+    for (std::size_t d = 0; d < static_cast<std::size_t>(rank); ++d) {
+        const hsize_t along = size[d] / chunk[d] + (size[d] % chunk[d] != 0 ? 1 : 0);
+        if (along != 0 && expected > ~hsize_t{0} / along) throw Error{path + ": has an impossible size"};
+        expected *= along;
+    }
+    check(H5Dget_num_chunks(dataset, space.get(), &there), path + ": its chunks cannot be counted");
+    if (there != expected)
+        throw Error{fmt::format("{}: {} of {} chunks are there, HDF5 would make up the rest", path, there, expected)};
 }
 
 void put_text(hid_t object, const std::string& name, std::string_view text) {
@@ -181,6 +234,20 @@ std::size_t get_numbers(hid_t object, const std::string& name, hid_t type, void*
     const auto there = static_cast<std::size_t>(points);
     if (there > n) return there;
     return H5Aread(attribute.get(), type, values) < 0 ? 0 : there;
+}
+
+std::string read_text(hid_t parent, const std::string& path) {
+    const Handle dataset{
+        check(H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "cannot open dataset " + full_path(parent, path))};
+    const Handle stored{H5Dget_type(dataset.get())}, space{H5Dget_space(dataset.get())}, type = text_type(true);
+    char* text = nullptr;
+    if (H5Tis_variable_str(stored.get()) <= 0 || H5Sget_simple_extent_npoints(space.get()) != 1)
+        throw Error{fmt::format("{} is not a text", full_path(parent, path))};
+    check(H5Dread(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &text),
+          "cannot read " + full_path(parent, path));
+    std::string copy{text != nullptr ? text : ""};
+    H5free_memory(text);
+    return copy;
 }
 
 std::optional<std::uint64_t> rows(hid_t parent, const std::string& path) {

@@ -91,6 +91,11 @@ template <class T>
 /// Bytes the file takes, or 0 when HDF5 cannot say.
 [[nodiscard]] std::uint64_t file_bytes(hid_t file) noexcept;
 
+/// The descriptor HDF5 reads this file by, if places in it are the ones HDF5 names.
+[[nodiscard]] std::optional<int> descriptor_of(hid_t file);
+/// Reads all of `into` at a place of the file; leaves the descriptor's own position alone. Throws Error when it cannot.
+void read_exactly(int descriptor, std::span<std::byte> into, std::uint64_t at);
+
 /// Access without HDF5's own file locks: a part being written can be looked at, and one process writes it anyway.
 [[nodiscard]] Handle file_access();
 
@@ -99,6 +104,12 @@ template <class T>
 [[nodiscard]] Handle create_group(hid_t parent, const std::string& path);
 /// Names of the links in a group, sorted. Empty when the group is absent.
 [[nodiscard]] std::vector<std::string> links(hid_t parent, const std::string& path);
+
+/// Paths of all datasets, without the leading '/'. Throws Error when the file cannot be walked through.
+[[nodiscard]] std::vector<std::string> datasets(hid_t file);
+/// Throws Error unless every chunk of a chunked dataset was written: HDF5 reads zeros where one was not, and says
+/// nothing. `path` is for the sentence.
+void check_all_written(hid_t dataset, const std::string& path);
 
 void put_text(hid_t object, const std::string& name, std::string_view text);
 void put_numbers(hid_t object, const std::string& name, hid_t type, const void* values, std::size_t n);
@@ -115,6 +126,9 @@ template <class T>
     if (get_numbers(object, name, native_type<T>(), &value, 1) != 1) return std::nullopt;
     return value;
 }
+
+/// A dataset that is one text. Throws Error when it is not there or something else.
+[[nodiscard]] std::string read_text(hid_t parent, const std::string& path);
 
 /// Number of elements along the first dimension; nullopt when there is no such dataset.
 [[nodiscard]] std::optional<std::uint64_t> rows(hid_t parent, const std::string& path);

@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "daq/core/error.hpp"
@@ -37,8 +37,7 @@ JournalWriter JournalWriter::create(const std::filesystem::path& path, const Par
     header.utc_ns = utc_now().time_since_epoch().count();
     header.crc = header_crc(header);
     JournalWriter journal{path, open_file(path, O_WRONLY | O_CREAT | O_EXCL), 0};
-    write_at(journal.file_, std::as_bytes(std::span{&header, 1}), 0, path);
-    journal.written_ = sizeof header;
+    journal.append(std::as_bytes(std::span{&header, 1}));
     journal.sync();
     sync_folder(folder_of(path));
     return journal;
@@ -46,19 +45,30 @@ JournalWriter JournalWriter::create(const std::filesystem::path& path, const Par
 
 JournalWriter JournalWriter::reopen(const std::filesystem::path& path, std::uint64_t whole_bytes) {
     JournalWriter journal{path, open_file(path, O_WRONLY), whole_bytes};
-    if (::ftruncate(journal.file_.get(), static_cast<off_t>(whole_bytes)) != 0) {
-        throw Error{fmt::format("{}: its torn end cannot be cut off: {}", path.string(), std::strerror(errno))};
-    }
-    journal.sync();
+    truncate_at(journal.file_, whole_bytes, path);
+    sync_data(journal.file_, path);
+    journal.synced_bytes_ = whole_bytes;
     return journal;
+}
+
+/// After a failure never again.
+template <class Do>
+void JournalWriter::once(const Do& action) {
+    if (failed_) throw DiskError{fmt::format("{}: the disk has refused this journal before", path_.string()), EIO};
+    failed_ = true;
+    action();
+    failed_ = false;
+}
+
+void JournalWriter::write(std::span<const std::byte> bytes) {
+    once([&] { write_at(file_, bytes, written_, path_); });
+    written_ += bytes.size();
 }
 
 void JournalWriter::write_gathered() {
     if (gathered_.empty()) return;
-    write_at(file_, gathered_, written_, path_);
-    written_ += gathered_.size();
+    write(gathered_);
     gathered_.clear();
-    synced_ = false;
 }
 
 void JournalWriter::append(std::span<const std::byte> frame) {
@@ -68,20 +78,19 @@ void JournalWriter::append(std::span<const std::byte> frame) {
         return;
     }
     write_gathered();
-    write_at(file_, frame, written_, path_);
-    written_ += frame.size();
-    synced_ = false;
+    write(frame);
 }
 
 void JournalWriter::sync() {
     write_gathered();
-    if (synced_) return;
-    sync_data(file_, path_);
-    synced_ = true;
+    if (synced_bytes_ == written_) return;
+    once([&] { sync_data(file_, path_); });
+    synced_bytes_ = written_;
 }
 
-JournalReader::JournalReader(std::filesystem::path path) : path_{std::move(path)}, file_{open_file(path_, O_RDONLY)} {
-    file_bytes_ = std::filesystem::file_size(path_);
+JournalReader::JournalReader(std::filesystem::path path, std::uint64_t trusted_bytes)
+    : path_{std::move(path)}, file_{open_file(path_, O_RDONLY)} {
+    file_bytes_ = std::min<std::uint64_t>(std::filesystem::file_size(path_), trusted_bytes);
     const std::size_t got = read_at(file_, std::as_writable_bytes(std::span{&header_, 1}), 0, path_);
     if (got < sizeof header_)
         throw Error{fmt::format("{}: cut short within its header, it holds no frame", path_.string())};
@@ -93,6 +102,8 @@ JournalReader::JournalReader(std::filesystem::path path) : path_{std::move(path)
     }
     whole_bytes_ = sizeof header_;
 }
+
+void JournalReader::read_from_disk() { forget_cached(file_, path_); }
 
 std::span<const std::byte> JournalReader::look(std::size_t n) {
     const auto in_buffer = [&] {
@@ -143,15 +154,29 @@ bool JournalReader::next(FrameView& frame) {
 }
 
 bool JournalReader::frames_behind_the_tear() {
-    std::vector<std::uint64_t> rest((file_bytes_ - std::min(file_bytes_, whole_bytes_)) / sizeof(std::uint64_t));
-    const std::span<std::byte> bytes = std::as_writable_bytes(std::span{rest});
-    const std::size_t got = read_at(file_, bytes, whole_bytes_, path_) / 8 * 8;
-    FrameView frame;
-    for (std::size_t at = 8; at + sizeof(FrameHeader) <= got; at += 8) {
-        if (read_frame(bytes.first(got).subspan(at), frame) == FrameError::none && frame.header.run == header_.run)
-            return true;
+    std::vector<std::uint64_t> block(kReadAhead / sizeof(std::uint64_t)), whole;
+    const std::span<std::byte> bytes = std::as_writable_bytes(std::span{block});
+    for (std::uint64_t offset = whole_bytes_ + 8; offset + sizeof(FrameHeader) <= file_bytes_;) {
+        const std::size_t got = read_at(file_, bytes, offset, path_);
+        std::size_t at = 0;
+        for (; at + sizeof(FrameHeader) <= got; at += 8) {
+            FrameHeader head;
+            std::memcpy(&head, bytes.data() + at, sizeof head);
+            if (head.magic == kFrameMagic && head.run == header_.run && is_frame(offset + at, head, whole)) return true;
+        }
+        if (at == 0) return false;
+        offset += at;  // what is left is looked at again with what follows
     }
     return false;
+}
+
+bool JournalReader::is_frame(std::uint64_t offset, const FrameHeader& head, std::vector<std::uint64_t>& memory) const {
+    const std::uint64_t size = frame_bytes(head.body_bytes);
+    if (head.body_bytes > kMaxBodyBytes || size > file_bytes_ - offset) return false;
+    if (memory.size() < size / 8) memory.resize(static_cast<std::size_t>(size / 8));
+    const std::span<std::byte> bytes = std::as_writable_bytes(std::span{memory}).first(static_cast<std::size_t>(size));
+    FrameView frame;
+    return read_at(file_, bytes, offset, path_) == size && read_frame(bytes, frame) == FrameError::none;
 }
 
 }  // namespace alleycat

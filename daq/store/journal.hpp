@@ -43,7 +43,9 @@ struct JournalHeader {
 static_assert(sizeof(JournalHeader) == 64);
 
 /// Appends frames. Small frames are gathered and written together; a frame is in the file after sync() only.
-/// After an Error (a full disk) nothing was lost: the same call may be tried again.
+/// After a DiskError it takes nothing more: the kernel may take pages it could not write for clean, so that syncing
+/// once more would succeed and promise nothing. What stands up to synced_bytes() is on the disk; what is behind it is
+/// to be cut off (reopen) and written again.
 class JournalWriter {
   public:
     /// Makes a journal, durable in its folder. Throws Error when the file exists.
@@ -56,24 +58,35 @@ class JournalWriter {
     /// Everything appended so far is on the disk when this returns.
     void sync();
     [[nodiscard]] std::uint64_t bytes() const noexcept { return written_ + gathered_.size(); }
+    [[nodiscard]] std::uint64_t synced_bytes() const noexcept { return synced_bytes_; }
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   private:
     JournalWriter(std::filesystem::path path, FileDescriptor file, std::uint64_t written);
+    void write(std::span<const std::byte> bytes);
     void write_gathered();
+    template <class Do>
+    void once(const Do& action);
 
     std::filesystem::path path_;
     FileDescriptor file_;
-    std::uint64_t written_ = 0;        ///< bytes in the file
-    bool synced_ = false;              ///< nothing was written since the last sync
+    std::uint64_t written_ = 0;       ///< bytes in the file
+    std::uint64_t synced_bytes_ = 0;  ///< of them on the disk
+    bool failed_ = false;
     std::vector<std::byte> gathered_;  ///< frames that wait to be written together
 };
 
 /// Reads frames one after another and stops at the first that is not whole: the end, or the tear.
 class JournalReader {
   public:
-    /// Throws Error when the file is absent, is no journal or its header is damaged.
-    explicit JournalReader(std::filesystem::path path);
+    static constexpr std::uint64_t kWhole = ~std::uint64_t{0};
+
+    /// Throws Error when the file is absent, is no journal or its header is damaged. Bytes from `trusted_bytes` on are
+    /// taken as not there.
+    explicit JournalReader(std::filesystem::path path, std::uint64_t trusted_bytes = kWhole);
+    /// What next() gives from here on comes from the disk: what a failed sync left in memory only is not seen. Throws
+    /// DiskError when the disk does not take what is still to be written.
+    void read_from_disk();
 
     [[nodiscard]] const JournalHeader& header() const noexcept { return header_; }
     [[nodiscard]] PartName name() const noexcept { return {header_.run, header_.part}; }
@@ -85,13 +98,16 @@ class JournalReader {
     [[nodiscard]] std::uint64_t whole_bytes() const noexcept { return whole_bytes_; }
     /// After next() gave false: "run_..journal: cut short at byte 7128, behind frame 41"; "" when complete.
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
-    /// Whole frames that stand behind the tear, where only damage or an unsynced power cut leaves any.
+    /// Whole frames stand behind the tear, where only damage or an unsynced power cut leaves any. Looks at the rest of
+    /// the file in blocks.
     [[nodiscard]] bool frames_behind_the_tear();
 
   private:
     bool stop(std::string_view what);
     /// Makes `n` bytes from whole_bytes_ on available, fewer at the end of the file.
     [[nodiscard]] std::span<const std::byte> look(std::size_t n);
+    [[nodiscard]] bool is_frame(std::uint64_t offset, const FrameHeader& head,
+                                std::vector<std::uint64_t>& memory) const;
 
     std::filesystem::path path_;
     FileDescriptor file_;

@@ -12,8 +12,10 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
+#include "daq/store/content_digest.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/hdf5.hpp"
+#include "daq/store/part_file.hpp"
 #include "daq/store/part_summary.hpp"
 #include "daq/store/raw_writer.hpp"
 #include "daq/store/summary_io.hpp"
@@ -98,6 +100,7 @@ struct Contents {
           ticks{file, "ticks", "every recorded tick of the timing signal", compression},
           beam{file, "beam", "every beam frame as it came", compression},
           dead_time{file, "dead_time", "intervals of consecutive triggers that were refused", compression},
+          gaps{file, "gaps", "triggers that no file has, between a run that was cut off and this one", compression},
           calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force",
                       compression},
           counters{file, "counters", "every counter over time", compression},
@@ -190,10 +193,19 @@ struct Contents {
         dead_time.add_column<std::uint64_t>("first_sequence", "", "first trigger refused");
         dead_time.add_column<std::uint64_t>("last_sequence", "", "last trigger refused, inclusive");
         dead_time.add_column<std::int64_t>("begin_ps", "ps", "time of the first one since the run's first tick");
-        dead_time.add_column<std::int64_t>("end_ps", "ps", "time of the last one plus one nominal tick");
+        dead_time.add_column<std::int64_t>(
+            "end_ps", "ps", "time of the last one plus one nominal tick, or of the next trigger if sooner");
         h5::put_text(dead_time.add_column<std::uint8_t>("reason", "", "why").dataset(), "values",
                      join(kRefusalReasonNames));
         dead_time.describe();
+
+        gaps.add_column<std::uint64_t>("previous_run", "", "run that was cut off");
+        gaps.add_column<std::uint64_t>("last_sequence", "", "its last trigger on disk; 2^64-1: none");
+        gaps.add_column<std::int64_t>("from_utc_ns", "ns", "when the host observed that one, since 1970");
+        gaps.add_column<std::int64_t>("to_utc_ns", "ns", "when the host observed this run's first trigger, since 1970");
+        gaps.add_column<std::uint64_t>("lost_estimated", "", "triggers between them, by the nominal rate");
+        gaps.add_column<std::uint8_t>("told_by_writer", "", "1: from what is on disk; 0: from the daemon's own mark");
+        gaps.describe();
 
         calibration.add_column<std::uint64_t>("from_sequence", "", "first trigger it applies to");
         calibration.add_column<double>("spe_charge_adc", "adc*sample", "charge of one photoelectron");
@@ -229,7 +241,7 @@ struct Contents {
 
     template <class Each>
     void for_each_table(const Each& each) {
-        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &calibration, &counters, &comments, &truth})
+        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &comments, &truth})
             each(*table);
         for (Table& table : windows) each(table);
     }
@@ -237,7 +249,7 @@ struct Contents {
     h5::ChunkEncoder encoder;
     Table triggers;
     Column beam_power, beam_state;
-    Table ticks, beam, dead_time, calibration, counters, comments, truth;
+    Table ticks, beam, dead_time, gaps, calibration, counters, comments, truth;
     std::deque<Table> windows;
     std::deque<h5::BoardWriter> boards;
     std::map<std::string, std::pair<Column*, std::uint64_t>> counter_columns;  ///< last value of each
@@ -249,7 +261,7 @@ class PartWriter::File {
   public:
     File(std::filesystem::path final_name, const FrameView& run_start, std::uint32_t part, Compression compression,
          const RawSelection& raw, unsigned threads)
-        : final_{std::move(final_name)}, raw_{raw} {
+        : final_{std::move(final_name)}, raw_{raw}, disk_{unfinished()} {
         h5::prepare();
         FrameContent content;
         read_content(run_start, nullptr, content);
@@ -259,14 +271,13 @@ class PartWriter::File {
             if (std::filesystem::exists(name))
                 throw Error{fmt::format("{}: exists already and is not overwritten", name.string())};
         }
-        const Handle access = h5::file_access();
-        file_ = Handle{h5::check(H5Fcreate(unfinished().c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()),
-                                 unfinished().string() + ": cannot be made")};
+        file_ = disk_.create();
         try {
             put_root(part);
             put_string_dataset(file_.get(), "config", run_.config_text);
             put_bytes_dataset(file_.get(), "run_description", run_start.bytes);
             contents_ = std::make_unique<Contents>(file_.get(), run_, compression, raw, threads);
+            disk_.check();
         } catch (...) {
             contents_.reset();
             file_.reset();
@@ -276,8 +287,14 @@ class PartWriter::File {
         }
     }
 
+    ~File() { h5::prepare(); }  // in whatever thread: what is closed now must not print
+
+    /// Throws when the disk did not take what was written so far.
+    void check_disk() const { disk_.check(); }
+
     void add(const FrameContent& frame) {
         h5::prepare();
+        last_ordinal_ = std::max(last_ordinal_, frame.ordinal);
         switch (frame.kind) {
             case FrameKind::run_start: break;
             case FrameKind::trigger: add_trigger(frame.trigger); break;
@@ -301,6 +318,11 @@ class PartWriter::File {
                 contents_->dead_time.add_row(frame.dead_time.first_sequence, frame.dead_time.last_sequence,
                                              frame.dead_time.begin_ps, frame.dead_time.end_ps, frame.dead_time.reason);
                 summary_.add_dead_time(frame.dead_time);
+                break;
+            case FrameKind::gap:
+                contents_->gaps.add_row(frame.gap.previous_run, frame.gap.last_sequence, frame.gap.from_utc_ns,
+                                        frame.gap.to_utc_ns, frame.gap.lost_estimated,
+                                        static_cast<std::uint8_t>(frame.gap.told_by_writer));
                 break;
             case FrameKind::calibration:
                 contents_->calibration.add_row(frame.calibration.from_sequence, frame.calibration.spe_charge_adc,
@@ -349,12 +371,12 @@ class PartWriter::File {
         summary_.quality = quality(end);
         if (end_) h5::put_text(file_.get(), "end_time_utc", utc_text(end_->utc_ns));
         h5::write_summary(file_.get(), summary_, run_);
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "repaired",
-                       static_cast<std::uint8_t>(end.repaired));
-        h5::put_number(h5::open_group(file_.get(), "summary").get(), "beam_states_without_row", states_without_row_);
+        put_end(end);
         contents_.reset();
+        h5::put_content_digest(file_.get());
+        disk_.sync_when_closed();
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
-        sync_file(unfinished());
+        disk_.check();
         rename_new(unfinished(), final_);
         sync_folder(folder_of(final_));
     }
@@ -393,11 +415,18 @@ class PartWriter::File {
         h5::put_text(root, "config_name", run_.config_name);
         h5::put_number(root, "tick_rate_hz", run_.tick_rate_hz);
         h5::put_number(root, "rate_boost", run_.rate_boost);
-        h5::put_text(root, "raw",
-                     raw_.of == RawData::all        ? "all"
-                     : raw_.of == RawData::accepted ? "accepted"
-                                                    : "none");
+        h5::put_text(root, "raw", raw_.of == RawData::all ? "all" : raw_.of == RawData::accepted ? "accepted" : "none");
         h5::put_number(root, "raw_prescale", raw_.prescale);
+    }
+
+    /// What /summary says of the part itself.
+    void put_end(const PartEnd& end) {
+        const Handle summary = h5::open_group(file_.get(), "summary");
+        h5::put_number(summary.get(), "repaired", static_cast<std::uint8_t>(end.repaired));
+        h5::put_number(summary.get(), "salvaged", static_cast<std::uint8_t>(end.salvaged));
+        if (end.salvaged) h5::put_text(summary.get(), "lost", end.lost);
+        h5::put_number(summary.get(), "beam_states_without_row", states_without_row_);
+        h5::put_number(summary.get(), "last_ordinal", last_ordinal_);
     }
 
     void add_trigger(const TriggerFrame& frame) {
@@ -520,10 +549,11 @@ class PartWriter::File {
     RunDescription run_;
     PartSummary summary_;
     std::deque<PendingRow> pending_;
-    std::uint64_t states_without_row_ = 0;
+    std::uint64_t states_without_row_ = 0, last_ordinal_ = 0;
     CounterValues counters_;  ///< as the run counted last
     std::optional<RunEnd> end_;
     std::vector<OperatorNote> notes_;
+    h5::PartFile disk_;
     Handle file_;
     std::unique_ptr<Contents> contents_;
 };
@@ -532,8 +562,14 @@ PartWriter::PartWriter(std::filesystem::path file, const FrameView& run_start, s
                        Compression compression, const RawSelection& raw, unsigned threads)
     : file_{std::make_unique<File>(std::move(file), run_start, part, compression, raw, threads)} {}
 PartWriter::~PartWriter() = default;
-void PartWriter::add(const FrameContent& frame) { file_->add(frame); }
-void PartWriter::flush() { file_->flush(); }
+void PartWriter::add(const FrameContent& frame) {
+    file_->add(frame);
+    file_->check_disk();
+}
+void PartWriter::flush() {
+    file_->flush();
+    file_->check_disk();
+}
 void PartWriter::close(const PartEnd& end) { file_->close(end); }
 const RunDescription& PartWriter::run() const noexcept { return file_->run(); }
 const std::filesystem::path& PartWriter::file() const noexcept { return file_->final_name(); }

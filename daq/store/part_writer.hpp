@@ -20,7 +20,9 @@ struct PartEnd {
     bool run_ended = false;                   ///< it is the last of its run
     bool clean = false;                       ///< and the run ended without an error
     bool repaired = false;                    ///< rebuilt from its journal by hand
-    std::string reason;                       ///< "part full", the run's reason, "interrupted"
+    std::string reason{};                     ///< "part full", the run's reason, "interrupted"
+    bool salvaged = false;                    ///< made of what could still be read of a damaged part
+    std::string lost{};                       ///< of a salvaged part: what is missing, in plain words
     std::vector<OperatorNote> notes{};        ///< of the whole run; with none, those of this part
     std::vector<std::string> missing{};       ///< RunEvidence::missing
     std::vector<std::string> shortcomings{};  ///< RunEvidence::shortcomings

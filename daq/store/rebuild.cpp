@@ -9,12 +9,14 @@
 namespace alleycat {
 
 RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesystem::path& file,
-                         Compression compression, const RawSelection& raw, unsigned threads) {
-    JournalReader reader{journal};
+                         Compression compression, const RawSelection& raw, unsigned threads,
+                         std::uint64_t trusted_bytes) {
+    JournalReader reader{journal, trusted_bytes};
+    reader.read_from_disk();
     RebuiltPart part;
     part.header = reader.header();
     part.last_ordinal = part.header.first_ordinal - std::min<std::uint64_t>(part.header.first_ordinal, 1);
-    std::filesystem::remove(file.string() + ".part");
+    remove_file(file.string() + ".part");
     FrameContent content;
     part.whole_bytes = reader.whole_bytes();
     for (FrameView frame; reader.next(frame); part.whole_bytes = reader.whole_bytes()) {

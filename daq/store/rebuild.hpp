@@ -36,8 +36,10 @@ struct RebuiltPart {
 };
 
 /// Replays `journal` into a fresh part `file` (+ ".part"; what stands there under that name is removed, it was made
-/// from the same journal). Throws Error when the journal cannot be opened or the part cannot be written.
+/// from the same journal). Reads what stands on the disk, up to `trusted_bytes` of the journal. Throws Error when the
+/// journal cannot be opened or the part cannot be written.
 [[nodiscard]] RebuiltPart rebuild_part(const std::filesystem::path& journal, const std::filesystem::path& file,
-                                       Compression compression, const RawSelection& raw, unsigned threads = 1);
+                                       Compression compression, const RawSelection& raw, unsigned threads = 1,
+                                       std::uint64_t trusted_bytes = JournalReader::kWhole);
 
 }  // namespace alleycat

@@ -10,6 +10,7 @@
 #include "daq/core/error.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/raw_reader.hpp"
+#include "daq/store/trial.hpp"
 
 namespace alleycat {
 namespace {
@@ -286,6 +287,7 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
     std::map<std::uint32_t, std::filesystem::path> parts;
     std::optional<RunDescription> run;
     for (const std::filesystem::path& path : paths) {
+        require_openable(path);
         const AlleycatFile file{path};
         if (!file.has_raw())
             throw Error{fmt::format("{}: holds no samples (with raw = \"none\" none are kept), it cannot be replayed",

@@ -5,16 +5,19 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <deque>
 #include <map>
 
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
-#include "daq/store/catalogue.hpp"
+#include "daq/store/catalogue_rebuild.hpp"
+#include "daq/store/disk_room.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/rebuild.hpp"
+#include "daq/store/repair.hpp"
 
 namespace alleycat {
 namespace {
@@ -25,6 +28,9 @@ constexpr std::size_t kMostWaitingParts = 4;
 /// A journal this many times larger than a part may be starts a new part too: what a restart must replay stays bounded.
 constexpr std::uint64_t kJournalOverPart = 8;
 constexpr std::chrono::milliseconds kFlushInterval{900};
+/// The disk is looked at with every sync(), and after so much: at full speed a second is long.
+constexpr std::uint64_t kLookAfterBytes = 16'000'000;
+constexpr std::size_t kProbeBytes = 1 << 16;
 
 struct OpenPart {
     PartName name;
@@ -45,47 +51,25 @@ struct OpenRun {
     std::vector<std::string> gaps;  ///< between its journals, found at the start
 };
 
-CatalogueRun row_of(const RunDescription& run, const PartSummary& last) {
-    CatalogueRun row;
-    row.run = run.run;
-    row.profile = run.profile;
-    row.software = run.software;
-    row.host = run.host;
-    row.start_utc_ns = run.start_utc_ns;
-    row.end_utc_ns = last.end_utc_ns;
-    row.refused = std::max(last.ledger.refused, last.refused_total());
-    row.lost_estimated = last.ledger.lost_estimated;
-    row.quality = last.quality.flags;
-    row.quality_reasons = last.quality.reasons;
-    row.test_run = run.test_run;
-    return row;
-}
-
-CatalogueComment row_of(std::uint64_t run, const OperatorNote& note) {
-    return {run, note.utc_ns, note.author, std::string{to_text(note.kind)}, note.text};
-}
-
 }  // namespace
 
+/// What was synced of each journal when the disk refused: the rest is in memory at best.
+using TrustedBytes = std::map<std::filesystem::path, std::uint64_t>;
+
+/// The folder while the disk takes everything. After a DiskError it is of no use any more.
 class RunWriter::Folder {
   public:
-    explicit Folder(StoreConfig config) : config_{std::move(config)} {
-        std::error_code error;
-        std::filesystem::create_directories(config_.folder, error);
-        if (error) throw Error{fmt::format("{}: cannot be made: {}", config_.folder.string(), error.message())};
-        lock_ = open_file(config_.folder / "writer.lock", O_RDWR | O_CREAT);
-        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-            throw Error{fmt::format("{}: another writer uses this folder", config_.folder.string())};
-        }
-        catalogue_ = std::make_unique<Catalogue>(config_.folder, Catalogue::Open::write);
+    Folder(const StoreConfig& config, const TrustedBytes& trusted) : config_{config}, trusted_{trusted} {
+        open_catalogue();
+        name_orphans();
         recover();
     }
 
     [[nodiscard]] std::optional<Durable> durable() const { return durable_; }
+    [[nodiscard]] std::uint64_t durable_triggers() const noexcept { return durable_triggers_; }
     [[nodiscard]] std::uint64_t late() const noexcept { return late_states_; }
 
     void append(const FrameView& frame) {
-        if (!failure_.empty()) throw Error{failure_};
         if (!run_ || frame.header.run != run_->description.run) {
             if (taken_before(frame)) return;
             begin_run(frame);
@@ -95,75 +79,68 @@ class RunWriter::Folder {
         check_follows(frame, run_->appended.ordinal);
         read_content(frame, &run_->description, content_);
         check_order(content_, run_->appended.sequence);
+        on_disk([&] { store(frame); });
+    }
+
+    std::optional<Durable> sync() {
+        if (!run_) return durable_;
+        on_disk([&] {
+            sync_journals();
+            const auto now = std::chrono::steady_clock::now();
+            if (now - last_flush_ < kFlushInterval) return;
+            last_flush_ = now;
+            for (OpenPart& part : run_->parts) part.writer->flush();
+        });
+        return durable_;
+    }
+
+    [[nodiscard]] TrustedBytes synced_journals() const {
+        TrustedBytes bytes;
+        if (!run_) return bytes;
+        for (const OpenPart& part : run_->parts) bytes[part.journal.path()] = part.journal.synced_bytes();
+        return bytes;
+    }
+
+    void describe(WriterStatus& status) const {
+        if (!run_) return;
+        status.file = run_->parts.back().writer->unfinished_file().filename().string();
+        status.file_bytes = run_->parts.back().writer->bytes();
+        for (const OpenPart& part : run_->parts) status.journal_bytes += part.journal.bytes();
+    }
+
+  private:
+    /// Does what changes the disk. Whatever fails there is the disk's failure: journals hold what parts did not take.
+    template <class Do>
+    static void on_disk(const Do& action) {
+        try {
+            action();
+        } catch (const DiskError&) {
+            throw;
+        } catch (const std::exception& e) {
+            throw DiskError{e.what(), EIO};
+        }
+    }
+
+    /// A frame of the run that was checked; its content is in content_.
+    void store(const FrameView& frame) {
         if (content_.kind == FrameKind::trigger && rotation_due(content_.trigger.event)) rotate(frame.header.ordinal);
         OpenPart& part = run_->parts.back();
         part.journal.append(frame.bytes);
         part.last_ordinal = run_->appended.ordinal = frame.header.ordinal;
         if (content_.kind == FrameKind::trigger) {
             run_->appended.sequence = content_.trigger.event.sequence;
+            run_->appended.utc_ns = content_.trigger.event.utc_ns;
             ++run_->triggers;
         }
         if (content_.kind == FrameKind::calibration) {
             run_->calibrations.push_back({content_.calibration, {frame.bytes.begin(), frame.bytes.end()}});
         }
-        guarded([&] { part.writer->add(content_); });
+        part.writer->add(content_);
         if (content_.kind == FrameKind::beam_states) tell_waiting_parts(frame);
         if (content_.kind == FrameKind::note) catalogue_note(content_.note);
         if (content_.kind == FrameKind::run_end) {
             run_->end = content_.run_end;
-            guarded([&] { close_run(); });
-        }
-    }
-
-    std::optional<Durable> sync() {
-        if (!run_) return durable_;
-        sync_journals();
-        const auto now = std::chrono::steady_clock::now();
-        if (failure_.empty() && now - last_flush_ >= kFlushInterval) {
-            last_flush_ = now;
-            try {  // what is acknowledged stands in the journal, whatever becomes of the part
-                guarded([&] {
-                    for (OpenPart& part : run_->parts) part.writer->flush();
-                });
-            } catch (const Error& e) {
-                log::store().error("{}", e.what());
-            }
-        }
-        return durable_;
-    }
-
-    [[nodiscard]] WriterStatus status() const {
-        WriterStatus status;
-        status.connected = true;
-        status.durable_triggers = durable_triggers_;
-        status.disk_free_bytes = free_bytes(config_.folder);
-        if (run_) {
-            status.file = run_->parts.back().writer->unfinished_file().filename().string();
-            status.file_bytes = run_->parts.back().writer->bytes();
-        }
-        if (!failure_.empty())
-            status.problem = failure_;
-        else if (status.disk_free_bytes < config_.disk_warning_mb * 1'000'000) {
-            status.problem =
-                fmt::format("{}: {} MB are free", config_.folder.string(), status.disk_free_bytes / 1'000'000);
-        } else if (late_states_ > 0) {
-            status.problem = fmt::format("{} beam states came after their part was closed", late_states_);
-        }
-        return status;
-    }
-
-  private:
-    /// Does what touches parts. Where it fails the journal still holds everything: the next start makes the part from
-    /// it.
-    template <class Do>
-    void guarded(const Do& action) {
-        try {
-            action();
-        } catch (const Error& e) {
-            failure_ = fmt::format(
-                "{} (nothing is lost: the journal holds it, and the next start of the writer makes the part again)",
-                e.what());
-            throw Error{failure_};
+            close_run();
         }
     }
 
@@ -187,13 +164,15 @@ class RunWriter::Folder {
     void begin_run(const FrameView& frame) {
         check_follows(frame, std::nullopt);
         read_content(frame, nullptr, content_);
-        if (run_) guarded([&] { close_run(); });
-        OpenRun run;
-        run.description = *content_.description;
-        run.start_frame.assign(frame.bytes.begin(), frame.bytes.end());
-        run.appended = {frame.header.run, 0, kNoSequence};
-        run.parts.push_back(new_part(run, {frame.header.run, 1}, 0));
-        run_ = std::move(run);
+        on_disk([&] {
+            if (run_) close_run();
+            OpenRun run;
+            run.description = *content_.description;
+            run.start_frame.assign(frame.bytes.begin(), frame.bytes.end());
+            run.appended = {frame.header.run, 0, kNoSequence};
+            run.parts.push_back(new_part(run, {frame.header.run, 1}, 0));
+            run_ = std::move(run);
+        });
         late_states_ = 0;
     }
 
@@ -250,7 +229,7 @@ class RunWriter::Folder {
         prune_calibrations();
         run_->parts.push_back(
             new_part(*run_, {run_->description.run, run_->parts.back().name.part + 1}, first_ordinal));
-        guarded([&] { close_settled_parts(); });
+        close_settled_parts();
     }
 
     /// Of the calibrations only those in force (one per detector) and those announced are of use to the next part.
@@ -276,14 +255,14 @@ class RunWriter::Folder {
             if (!concerned || frame.header.ordinal <= part.last_ordinal) continue;
             part.journal.append(frame.bytes);
             part.last_ordinal = frame.header.ordinal;
-            guarded([&] { part.writer->add(content_); });
+            part.writer->add(content_);
         }
         const PartSummary& oldest = run_->parts.front().writer->summary();
         if (oldest.first_sequence != kNoSequence) {
             for (const BeamResolution& s : content_.beam_states)
                 late_states_ += s.sequence < oldest.first_sequence ? 1 : 0;
         }
-        guarded([&] { close_settled_parts(); });
+        close_settled_parts();
     }
 
     void close_settled_parts() {
@@ -328,7 +307,8 @@ class RunWriter::Folder {
     /// What operators said of the run so far: the catalogue has it from every part.
     [[nodiscard]] std::vector<OperatorNote> notes() const {
         for (const OpenPart& part : run_->parts) {
-            for (const OperatorNote& note : part.writer->notes()) catalogue_->put(row_of(run_->description.run, note));
+            for (const OperatorNote& note : part.writer->notes())
+                catalogue_->put(comment_row(run_->description.run, note));
         }
         return catalogue_->notes(run_->description.run);
     }
@@ -336,7 +316,7 @@ class RunWriter::Folder {
     /// At once, for those who look while the run goes on; again when a part is closed.
     void catalogue_note(const OperatorNote& note) {
         try {
-            catalogue_->put(row_of(run_->description.run, note));
+            catalogue_->put(comment_row(run_->description.run, note));
         } catch (const Error& e) {
             log::store().warn("{}: a comment is only in its part so far", e.what());
         }
@@ -374,15 +354,12 @@ class RunWriter::Folder {
     }
 
     void catalogue_part(const AlleycatFile& file, const std::string& state) {
-        const PartSummary& s = *file.summary();
-        catalogue_->put(CataloguePart{file.path().filename().string(), file.run().run, file.part(),
-                                      sha256_of(file.path()), std::filesystem::file_size(file.path()), s.first_sequence,
-                                      s.last_sequence, s.triggers, s.first_utc_ns, s.last_utc_ns, state});
+        catalogue_->put(part_row(file, sha256_of(file.path()), state));
     }
 
     /// `last` is of the part closed last.
     void put_run(const std::string& state, const std::string& reason, const PartSummary& last) {
-        CatalogueRun row = row_of(run_->description, last);
+        CatalogueRun row = run_row(run_->description, last);
         row.state = state;
         row.reason = reason;
         row.last_ordinal = run_->appended.ordinal;
@@ -393,11 +370,32 @@ class RunWriter::Folder {
     }
 
     void remove_journal(const PartName& name) {
-        std::filesystem::remove(in_folder(journal_name(name)));
+        remove_file(in_folder(journal_name(name)));
         sync_folder(config_.folder);
     }
 
     // ---- after a crash
+
+    /// A catalogue that is lost or damaged is made again from the parts, one that lacks some is completed.
+    void open_catalogue() {
+        CatalogueNews news;
+        catalogue_ = alleycat::open_catalogue(config_.folder, news);
+        complete_catalogue(config_.folder, *catalogue_, news);
+        for (const std::string& sentence : news) log::store().warn("{}", sentence);
+    }
+
+    /// Unfinished parts without a journal: nothing here can go on with them, and nobody else will say so.
+    void name_orphans() {
+        for (const auto& entry : std::filesystem::directory_iterator{config_.folder}) {
+            if (!entry.path().string().ends_with(".h5.part") || !parse_part_name(entry.path())) continue;
+            if (!has_journal(entry.path())) {
+                log::store().error(
+                    "{}: was cut short and its journal is gone: `alleycat verify --repair` saves what can "
+                    "be read",
+                    entry.path().string());
+            }
+        }
+    }
 
     void recover() {
         std::map<std::uint64_t, std::map<std::uint32_t, std::filesystem::path>> journals;
@@ -433,10 +431,12 @@ class RunWriter::Folder {
             }
             try {
                 recover_part(path, run);
+            } catch (const DiskError&) {
+                throw;
             } catch (const Error& e) {
                 if (std::filesystem::file_size(path) <=
                     sizeof(JournalHeader)) {  // killed while it was made: nothing was acknowledged
-                    std::filesystem::remove(path);
+                    remove_file(path);
                 } else {
                     throw Error{fmt::format("{}; move this journal away to start without it", e.what())};
                 }
@@ -452,7 +452,7 @@ class RunWriter::Folder {
     void recover_part(const std::filesystem::path& path, OpenRun& run) {
         const PartName name = *parse_part_name(path);
         RebuiltPart rebuilt = rebuild_part(path, in_folder(closed_name(name)), config_.compression, config_.raw,
-                                               config_.compression_threads);
+                                           config_.compression_threads, trusted_bytes(path));
         if (PartName{rebuilt.header.run, rebuilt.header.part} != name) {
             throw Error{fmt::format("{}: says it is of run {}, part {}", path.string(), rebuilt.header.run,
                                     rebuilt.header.part)};
@@ -460,7 +460,7 @@ class RunWriter::Folder {
         if (!rebuilt.tear.empty()) log::store().warn("{}; what is before it is used", rebuilt.tear);
         if (rebuilt.frames_behind_the_tear) set_aside_copy(path);
         if (!rebuilt.writer) {
-            std::filesystem::remove(path);
+            remove_file(path);
             return;
         }
         if (!run.parts.empty() && rebuilt.header.first_ordinal > run.appended.ordinal + 1) {
@@ -482,7 +482,10 @@ class RunWriter::Folder {
         }
         // An older part's journal may hold beam states that its run's newest journal lost: the newest decides.
         run.appended.ordinal = rebuilt.last_ordinal;
-        if (rebuilt.last_sequence != kNoSequence) run.appended.sequence = rebuilt.last_sequence;
+        if (rebuilt.last_sequence != kNoSequence) {
+            run.appended.sequence = rebuilt.last_sequence;
+            run.appended.utc_ns = rebuilt.writer->summary().last_utc_ns;
+        }
         run.triggers += rebuilt.writer->triggers();
         run.end = rebuilt.end;
         run.parts.push_back(
@@ -523,12 +526,12 @@ class RunWriter::Folder {
             catalogue_part(file, file.summary()->run_ended || file.summary()->clean ? "closed" : "interrupted");
         }
         JournalReader reader{journal};
-        Durable last{reader.header().run, 0, file.summary()->last_sequence};
+        Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
         for (FrameView frame; reader.next(frame);) last.ordinal = frame.header.ordinal;
         if (const auto known = catalogue_->run(last.run); !known || known->last_ordinal < last.ordinal) {
             const bool ended = file.summary()->run_ended, full = file.summary()->clean;
-            for (const OperatorNote& note : file.notes()) catalogue_->put(row_of(last.run, note));
-            CatalogueRun row = row_of(file.run(), *file.summary());
+            for (const OperatorNote& note : file.notes()) catalogue_->put(comment_row(last.run, note));
+            CatalogueRun row = run_row(file.run(), *file.summary());
             row.state = ended ? "ended" : full ? "running" : "interrupted";
             row.reason = file.summary()->end_reason;
             row.last_ordinal = last.ordinal;
@@ -538,8 +541,13 @@ class RunWriter::Folder {
             catalogue_->judge_anew(row.run);
             if (!durable_ || durable_->run <= last.run) durable_ = last;
         }
-        std::filesystem::remove(journal);
+        remove_file(journal);
         sync_folder(config_.folder);
+    }
+
+    [[nodiscard]] std::uint64_t trusted_bytes(const std::filesystem::path& journal) const {
+        const auto known = trusted_.find(journal);
+        return known == trusted_.end() ? JournalReader::kWhole : known->second;
     }
 
     void set_aside_copy(const std::filesystem::path& journal) {
@@ -551,23 +559,212 @@ class RunWriter::Folder {
     }
 
     StoreConfig config_;
-    FileDescriptor lock_;
+    TrustedBytes trusted_;
     std::unique_ptr<Catalogue> catalogue_;
     std::optional<OpenRun> run_;
     std::optional<Durable> durable_;
     std::uint64_t durable_triggers_ = 0, late_states_ = 0;
-    std::string failure_;
     std::chrono::steady_clock::time_point last_flush_{};
     FrameContent content_;
 };
 
-RunWriter::RunWriter(StoreConfig config) : folder_{std::make_unique<Folder>(std::move(config))} {}
+/// The folder while the disk takes what it is given; while it does not, why, and when it is tried again.
+class RunWriter::Session {
+  public:
+    explicit Session(StoreConfig config) : config_{std::move(config)}, room_{config_} {
+        std::error_code error;
+        std::filesystem::create_directories(config_.folder, error);
+        if (error) throw Error{fmt::format("{}: cannot be made: {}", config_.folder.string(), error.message())};
+        take_folder(O_CREAT);
+        try {
+            if (has_room())
+                open_folder();
+            else
+                stop_for_space();
+        } catch (const DiskError& e) {
+            give_up(e);
+        }
+    }
+
+    [[nodiscard]] bool ready() {
+        if (problem_.empty()) return true;
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_try_) return false;
+        next_try_ = now + config_.retry_interval;
+        if (!has_room()) {
+            stop_for_space();
+            return false;
+        }
+        try {
+            if (!folder_) {
+                take_folder(0);
+                try_disk();
+                open_folder();
+            }
+        } catch (const DiskError& e) {
+            give_up(e);
+            return false;
+        } catch (const std::exception& e) {  // it was readable when this writer started
+            give_up(DiskError{e.what(), EIO});
+            return false;
+        }
+        log::store().info("{}: is written again", config_.folder.string());
+        state_ = WriterState::writing;
+        problem_.clear();
+        return true;
+    }
+
+    void append(const FrameView& frame) {
+        must_be_open();
+        refusable([&] { folder_->append(frame); });
+        since_look_ += frame.bytes.size();
+        if (since_look_ >= kLookAfterBytes) (void)look_at_room();
+    }
+
+    std::optional<Durable> sync() {
+        must_be_open();
+        refusable([&] { durable_ = folder_->sync(); });
+        (void)look_at_room();
+        return durable_;
+    }
+
+    void finish() {
+        if (problem_.empty()) (void)sync();
+    }
+
+    [[nodiscard]] std::optional<Durable> durable() const { return folder_ ? folder_->durable() : durable_; }
+    [[nodiscard]] std::uint64_t late() const noexcept { return folder_ ? folder_->late() : 0; }
+
+    [[nodiscard]] WriterStatus status() const {
+        WriterStatus status;
+        status.connected = true;
+        status.state = state_;
+        status.durable_triggers = folder_ ? folder_->durable_triggers() : durable_triggers_;
+        status.disk_free_bytes = free_bytes(config_.folder).value_or(0);
+        status.disk_stop_bytes = room_.stop_bytes();
+        if (folder_) folder_->describe(status);
+        if (!problem_.empty()) {
+            status.problem = problem_;
+        } else if (room_.verdict() == DiskRoom::Verdict::low) {
+            status.state = WriterState::disk_low;
+            status.problem = fmt::format("{}: {} MB are free, a warning is due below {} MB", config_.folder.string(),
+                                         status.disk_free_bytes / 1'000'000, config_.disk_warning_mb);
+        } else if (late() > 0) {
+            status.problem = fmt::format("{} beam states came after their part was closed", late());
+        }
+        return status;
+    }
+
+  private:
+    void open_folder() {
+        folder_ = std::make_unique<Folder>(config_, trusted_);
+        trusted_.clear();
+        durable_ = folder_->durable();
+    }
+
+    /// Of an old folder the lock must be there: else this is the empty place where a disk was mounted.
+    void take_folder(int create) {
+        const std::filesystem::path file = config_.folder / "writer.lock";
+        try {
+            lock_ = open_file(file, O_RDWR | create);
+        } catch (const DiskError& e) {
+            if (e.system_error() != ENOENT) throw;
+            throw DiskError{fmt::format("{}: is not there any more: is the disk mounted?", file.string()), ENOENT};
+        }
+        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+            lock_ = FileDescriptor{};
+            throw Error{fmt::format("{}: another writer uses this folder", config_.folder.string())};
+        }
+    }
+
+    /// A recovery takes long and writes much: not before the disk has taken a little.
+    void try_disk() const {
+        const std::filesystem::path file = config_.folder / "writer.probe";
+        const std::vector<std::byte> zeros(kProbeBytes);
+        {
+            const FileDescriptor probe = open_file(file, O_WRONLY | O_CREAT | O_TRUNC);
+            write_at(probe, zeros, 0, file);
+            sync_data(probe, file);
+        }
+        remove_file(file);
+    }
+
+    void must_be_open() const {
+        if (!problem_.empty()) throw DiskRefused{problem_};
+    }
+
+    template <class Do>
+    void refusable(const Do& action) {
+        try {
+            action();
+        } catch (const DiskError& e) {
+            give_up(e);
+            throw DiskRefused{problem_};
+        }
+    }
+
+    /// Nothing that stands open is trusted any more, but what was synced. Nothing stays open, not even the lock: the
+    /// disk can be unmounted, mended and mounted again meanwhile.
+    void give_up(const DiskError& e) {
+        if (folder_) {
+            durable_ = folder_->durable();
+            durable_triggers_ = folder_->durable_triggers();
+            trusted_ = folder_->synced_journals();
+            folder_.reset();
+        }
+        lock_ = FileDescriptor{};
+        if (e.disk_full()) room_.refused();
+        hold(e.disk_full() ? WriterState::stopped_disk_full : WriterState::failed,
+             fmt::format("{} (what was acknowledged is safe; the disk is tried again every {:g} s)", e.what(),
+                         std::chrono::duration<double>{config_.retry_interval}.count()));
+    }
+
+    [[nodiscard]] bool has_room() {
+        since_look_ = 0;
+        return room_.look(free_bytes(config_.folder)) != DiskRoom::Verdict::full;
+    }
+
+    /// Before the disk is full: everything is synced and stays as it is, open, until there is room again.
+    bool look_at_room() {
+        if (has_room()) return true;
+        refusable([&] { durable_ = folder_->sync(); });
+        stop_for_space();
+        return false;
+    }
+
+    void stop_for_space() {
+        hold(WriterState::stopped_disk_full,
+             fmt::format("{}: fewer than {} MB are free (disk_stop_mb): nothing is written until {} MB are",
+                         config_.folder.string(), config_.disk_stop_mb, room_.resume_bytes() / 1'000'000));
+    }
+
+    void hold(WriterState state, std::string problem) {
+        next_try_ = std::chrono::steady_clock::now() + config_.retry_interval;
+        if (problem != problem_) log::store().error("{}", problem);  // said once, not at every try
+        state_ = state;
+        problem_ = std::move(problem);
+    }
+
+    StoreConfig config_;
+    DiskRoom room_;
+    FileDescriptor lock_;
+    std::unique_ptr<Folder> folder_;  ///< nullptr: after a failure, until the next try
+    TrustedBytes trusted_;
+    std::optional<Durable> durable_;
+    std::uint64_t durable_triggers_ = 0, since_look_ = 0;
+    WriterState state_ = WriterState::writing;
+    std::string problem_;  ///< why nothing is taken; "": it is
+    std::chrono::steady_clock::time_point next_try_{};
+};
+
+RunWriter::RunWriter(StoreConfig config) : session_{std::make_unique<Session>(std::move(config))} {}
 RunWriter::~RunWriter() = default;
-std::optional<Durable> RunWriter::durable() const { return folder_->durable(); }
-void RunWriter::append(const FrameView& frame) { folder_->append(frame); }
-std::optional<Durable> RunWriter::sync() { return folder_->sync(); }
-void RunWriter::finish() { (void)folder_->sync(); }
-WriterStatus RunWriter::status() const { return folder_->status(); }
-std::uint64_t RunWriter::late_beam_states() const noexcept { return folder_->late(); }
+bool RunWriter::ready() { return session_->ready(); }
+std::optional<Durable> RunWriter::durable() const { return session_->durable(); }
+void RunWriter::append(const FrameView& frame) { session_->append(frame); }
+std::optional<Durable> RunWriter::sync() { return session_->sync(); }
+void RunWriter::finish() { session_->finish(); }
+WriterStatus RunWriter::status() const { return session_->status(); }
+std::uint64_t RunWriter::late_beam_states() const noexcept { return session_->late(); }
 
 }  // namespace alleycat

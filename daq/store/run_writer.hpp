@@ -12,17 +12,23 @@ namespace alleycat {
 /// Owns the folder of a station's data: one at a time, one thread.
 ///
 /// Making one recovers what a crash left: unfinished parts are rebuilt from their journals; the newest run, if it has
-/// no end, is kept open so that its stream can go on behind durable(). Older ones are closed as interrupted. After an
-/// Error from append() nothing is half done: either the frame was not taken, or (status().problem says so) it stands in
-/// the journal and the next start makes the part from it.
+/// no end, is kept open so that its stream can go on behind durable(). Older ones are closed as interrupted. An Error
+/// from append() is about the frame, which was not taken.
+///
+/// A disk that is full or fails does not end it. Below disk_stop_mb it syncs what it has and takes no more until there
+/// is room; after an error it throws away what it holds open, tries the disk every retry_interval, and then recovers as
+/// after a crash: from the journals, and of those only what was synced without an error. Both throw DiskRefused.
 class RunWriter final : public FrameSink {
   public:
-    /// Throws Error when the folder cannot be used or another writer uses it.
+    /// Throws Error when the folder cannot be used or another writer uses it. A disk that is full or fails while a
+    /// crash is recovered from only makes it not ready().
     explicit RunWriter(StoreConfig config);
     /// Without finish() as after a kill: what sync() did not return is not promised.
     ~RunWriter() override;
 
-    /// Where the stream resumes: the newest run and its last durable frame; nullopt: nothing was ever written here.
+    [[nodiscard]] bool ready() override;
+    /// Where the stream resumes: the newest run and its last durable frame; nullopt: nothing was ever written here, or
+    /// it was not ready() yet.
     [[nodiscard]] std::optional<Durable> durable() const;
 
     /// The first frame of another run closes the one before as interrupted; a run_end closes its run's parts.
@@ -38,7 +44,8 @@ class RunWriter final : public FrameSink {
 
   private:
     class Folder;
-    std::unique_ptr<Folder> folder_;
+    class Session;
+    std::unique_ptr<Session> session_;
 };
 
 }  // namespace alleycat

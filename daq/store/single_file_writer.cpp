@@ -64,7 +64,7 @@ WriterStatus SingleFileWriter::status() const {
     status.file = part_ ? part_->unfinished_file().filename().string() : file_.filename().string();
     status.file_bytes = part_ ? part_->bytes() : 0;
     status.durable_triggers = part_ ? part_->triggers() : 0;
-    status.disk_free_bytes = free_bytes(folder_of(file_));
+    status.disk_free_bytes = free_bytes(folder_of(file_)).value_or(0);
     return status;
 }
 

@@ -1,5 +1,7 @@
 #include "daq/store/store_config.hpp"
 
+#include <fmt/format.h>
+
 namespace alleycat {
 
 StoreConfig parse_store(ConfigSection& root) {
@@ -25,6 +27,14 @@ StoreConfig parse_store(ConfigSection& root) {
     config.sync_interval = std::chrono::milliseconds{count("sync_interval_ms", config.sync_interval.count(), 10, 1000)};
     config.disk_warning_mb =
         static_cast<std::uint64_t>(count("disk_warning_mb", config.disk_warning_mb, 0, 100'000'000));
+    config.disk_stop_mb = static_cast<std::uint64_t>(count("disk_stop_mb", config.disk_stop_mb, 0, 100'000'000));
+    if (config.disk_warning_mb != 0 && config.disk_warning_mb <= config.disk_stop_mb) {
+        section.problem("disk_stop_mb",
+                        fmt::format("{} MB are not below disk_warning_mb, {} MB: nobody would be warned",
+                                    config.disk_stop_mb, config.disk_warning_mb));
+    }
+    config.retry_interval =
+        std::chrono::milliseconds{count("retry_interval_ms", config.retry_interval.count(), 10, 600'000)};
     section.finish();
     return config;
 }

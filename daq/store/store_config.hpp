@@ -37,6 +37,8 @@ struct StoreConfig {
     std::chrono::minutes part_minutes{60};         ///< of data time
     std::chrono::milliseconds sync_interval{500};  ///< the owner calls sync() this often
     std::uint64_t disk_warning_mb = 50'000;        ///< free space below this is a problem in the status
+    std::uint64_t disk_stop_mb = 1000;             ///< below this writing stops, until there is a tenth more; 0: never
+    std::chrono::milliseconds retry_interval{3000};  ///< after the disk refused
 };
 
 /// Reads [store]; an absent section gives the defaults. Problems are reported, not thrown.

@@ -20,18 +20,20 @@ struct VerifyReport {
     };
     std::vector<File> files;
     std::vector<std::string> problems;  ///< between files: a part or sequence numbers between parts are missing
+    std::vector<std::string> notes;     ///< between files: what was lost between runs
 
     /// No problem anywhere.
     [[nodiscard]] bool ok() const noexcept;
 };
 
 /// Checks a part, or all parts of a folder and how they follow each other: every sequence number is a row or refused
-/// and none is both, columns are of one length and aligned, samples belong to triggers, time grows, /summary and the
-/// ledger agree with the rows, the digest with the catalogue; every stored byte is read against its checksum.
+/// and none is both, columns are of one length and aligned, each trigger has the records it should have, time grows,
+/// dead times are disjoint, /summary and the ledgers agree with the rows, the part's own digest with its content, the
+/// catalogue with parts and digests; every stored byte is read against its checksum.
 ///
-/// `repair`: a part that is not closed or cannot be read is made again from its journal where that stands beside it.
-/// What it replaces is kept as FILE.damaged. Without a journal nothing is changed and a problem says so. Throws Error
-/// when `path` is absent, or a folder without parts.
+/// `repair`: a part that is not closed or cannot be read is made again from the journals of its run where its own
+/// stands beside it; else what of it is provably right becomes a new part, and what is lost is named. What it replaces
+/// is kept as FILE.damaged. Throws Error when `path` is absent, or a folder without parts.
 [[nodiscard]] VerifyReport verify(const std::filesystem::path& path, bool repair = false);
 
 }  // namespace alleycat

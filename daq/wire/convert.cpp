@@ -392,12 +392,23 @@ void to_proto(const WriterStatus& from, v1::WriterStatus& to) {
     to.set_file_bytes(from.file_bytes);
     to.set_disk_free_bytes(from.disk_free_bytes);
     to.set_problem(valid_utf8(from.problem));
+    to.set_state(static_cast<v1::WriterState>(from.state));
+    to.set_disk_stop_bytes(from.disk_stop_bytes);
+    to.set_journal_bytes(from.journal_bytes);
 }
 
 bool from_proto(const v1::WriterStatus& from, WriterStatus& to) {
-    to = {from.connected(),       from.durable_triggers(), from.unacknowledged_bytes(), from.file(), from.file_bytes(),
-          from.disk_free_bytes(), from.problem()};
-    return true;
+    to = {.connected = from.connected(),
+          .state = WriterState::writing,
+          .durable_triggers = from.durable_triggers(),
+          .unacknowledged_bytes = from.unacknowledged_bytes(),
+          .file = from.file(),
+          .file_bytes = from.file_bytes(),
+          .disk_free_bytes = from.disk_free_bytes(),
+          .disk_stop_bytes = from.disk_stop_bytes(),
+          .journal_bytes = from.journal_bytes(),
+          .problem = from.problem()};
+    return enum_from(from.state(), v1::WriterState_IsValid, to.state);
 }
 
 void to_proto(const Status& from, v1::Status& to) {
@@ -427,6 +438,19 @@ void to_proto(const Status& from, v1::Status& to) {
         b.set_capacity_bytes(buffer.capacity_bytes);
         b.set_used_bytes(buffer.used_bytes);
         b.set_high_water_bytes(buffer.high_water_bytes);
+        b.set_data_bytes_per_s(buffer.data_bytes_per_s);
+    }
+    to.set_in_hand(from.in_hand);
+    to.set_backed_up(from.backed_up);
+    to.set_dead_s(from.dead_s);
+    if (from.gap) {
+        v1::Gap& gap = *to.mutable_gap();
+        gap.set_previous_run(from.gap->previous_run);
+        gap.set_last_sequence(from.gap->last_sequence);
+        gap.set_from_utc_ns(from.gap->from_utc_ns);
+        gap.set_to_utc_ns(from.gap->to_utc_ns);
+        gap.set_lost_estimated(from.gap->lost_estimated);
+        gap.set_told_by_writer(from.gap->told_by_writer);
     }
     to_proto(from.writer, *to.mutable_writer());
     for (const auto& [name, value] : from.counters) {
@@ -452,7 +476,16 @@ bool from_proto(const v1::Status& from, Status& to) {
     to.index_check = {IndexVerdict::none, check.configured(), check.best(), check.evidence(), check.ticks()};
     to.ledger = ledger_from(from.ledger());
     for (const v1::BufferStatus& b : from.buffers()) {
-        to.buffers.push_back({b.name(), b.capacity_bytes(), b.used_bytes(), b.high_water_bytes()});
+        to.buffers.push_back(
+            {b.name(), b.capacity_bytes(), b.used_bytes(), b.high_water_bytes(), b.data_bytes_per_s()});
+    }
+    to.in_hand = from.in_hand();
+    to.backed_up = from.backed_up();
+    to.dead_s = from.dead_s();
+    if (from.has_gap()) {
+        const v1::Gap& gap = from.gap();
+        to.gap = {gap.previous_run(), gap.last_sequence(),  gap.from_utc_ns(),
+                  gap.to_utc_ns(),    gap.lost_estimated(), gap.told_by_writer()};
     }
     for (const v1::CounterValue& c : from.counters()) to.counters.emplace_back(c.name(), c.value());
     return from_proto(from.writer(), to.writer) && enum_from(from.state(), v1::RunState_IsValid, to.state) &&

@@ -37,6 +37,7 @@ struct DataClient::Impl {
 
     const std::uint64_t identity = wire::draw_identity();
     std::uint64_t session = 0;  ///< 0: not accepted (any more)
+    bool paused = false;
     Clock::time_point last_heard{};
     Clock::time_point next_hello{};
     Clock::time_point last_progress{};
@@ -81,7 +82,7 @@ struct DataClient::Impl {
 
     void say_hello(Clock::time_point now) {
         session = 0;
-        const std::optional<FramePosition> on_disk = last_durable();
+        const std::optional<DurablePosition> on_disk = last_durable();
         v1::Hello& hello = *request.mutable_hello();
         hello.set_version(wire::kDataStreamVersion);
         hello.set_identity(identity);
@@ -89,9 +90,12 @@ struct DataClient::Impl {
         hello.set_credit_bytes(config.credit_bytes);
         hello.clear_durable();
         if (on_disk) {
-            wire::to_proto(*on_disk, *hello.mutable_durable());
-            std::uint64_t& last = given.try_emplace(on_disk->run, on_disk->ordinal).first->second;
-            last = std::max(last, on_disk->ordinal);
+            const FramePosition& frame = on_disk->frame;
+            wire::to_proto(frame, *hello.mutable_durable());
+            hello.set_last_trigger(on_disk->sequence + 1);
+            hello.set_last_trigger_utc_ns(on_disk->utc_ns);
+            std::uint64_t& last = given.try_emplace(frame.run, frame.ordinal).first->second;
+            last = std::max(last, frame.ordinal);
         }
         (void)send();  // not taken: earlier hellos still wait for the connection
         next_hello = now + config.heartbeat;
@@ -190,6 +194,7 @@ struct DataClient::Impl {
                                    Clock::time_point now) {
         if (session == 0 || envelope.session() != session) return std::nullopt;  // of an earlier session
         last_heard = now;
+        if (paused) return std::nullopt;
         consumed_cost += wire::credit_cost(bytes.size());
         const FramePosition position{envelope.run(), envelope.ordinal()};
         current = std::move(parts[0]);  // its memory stays where it is, unless it is a few bytes only
@@ -280,6 +285,21 @@ std::optional<FrameView> DataClient::receive(std::chrono::milliseconds timeout) 
         const Clock::time_point next = me.session != 0 ? me.next_progress() : me.next_hello;
         me.socket.wait(std::chrono::ceil<Milliseconds>(std::min(deadline, next) - now));
     }
+}
+
+void DataClient::pause() noexcept { impl_->paused = true; }
+
+void DataClient::resume() {
+    Impl& me = *impl_;
+    me.paused = false;
+    const std::optional<DurablePosition> on_disk = me.last_durable();
+    if (on_disk) {
+        me.given.erase(me.given.upper_bound(on_disk->frame.run), me.given.end());
+        me.given[on_disk->frame.run] = on_disk->frame.ordinal;
+    } else {
+        me.given.clear();
+    }
+    me.hello_now(Clock::now());
 }
 
 void DataClient::acknowledge(FramePosition durable, const WriterStatus& status) {

@@ -32,7 +32,7 @@ class DataClient {
         std::uint64_t credit_bytes = 16u << 20;      ///< most that may be under way [bytes]; one frame always may
     };
     /// Last frame on disk; nullopt: none. Asked at every hello, on the thread that calls receive().
-    using LastDurable = std::function<std::optional<FramePosition>()>;
+    using LastDurable = std::function<std::optional<DurablePosition>()>;
 
     struct Counts {
         std::uint64_t frames = 0;        ///< given
@@ -52,6 +52,12 @@ class DataClient {
 
     /// The next frame, or nullopt when none came in time. Its bytes are 8-byte aligned and hold until the next call.
     [[nodiscard]] std::optional<FrameView> receive(std::chrono::milliseconds timeout);
+
+    /// Takes no frames until resume(): receive() keeps the connection alive and gives nothing. What comes is dropped
+    /// and earns no credit, so that the daemon stops sending and keeps it.
+    void pause() noexcept;
+    /// The daemon goes on behind `last_durable`: frames that were given and did not get to disk are given again.
+    void resume();
 
     /// All frames up to and including this one are on disk. The status goes along and is repeated as heartbeat.
     void acknowledge(FramePosition durable, const WriterStatus& status);

@@ -64,7 +64,7 @@ FrameHeader header_of(std::span<const std::byte> record) {
 
 struct DataServer::Impl {
     Config config;
-    Ring& ring;
+    FrameQueue& frames;
     wire::Socket socket;
     std::string endpoint;
     Counter& frames_sent;
@@ -87,11 +87,13 @@ struct DataServer::Impl {
     std::string reply_bytes;
 
     std::atomic<bool> connected{false};
+    std::atomic<bool> came{false};       ///< a writer was accepted
+    SnapshotBox<DurablePosition> found;  ///< on its disk, set before
     SnapshotBox<Report> published;
 
-    Impl(Config c, Ring& frames, CounterRegistry& counters)
+    Impl(Config c, FrameQueue& queue, CounterRegistry& counters)
         : config{std::move(c)},
-          ring{frames},
+          frames{queue},
           // No high-water mark in messages: what is under way is limited in bytes, by credit.
           socket{wire::Socket::listen(zmq::socket_type::router, config.endpoint, config.security,
                                       {.send_high_water = 0,
@@ -124,7 +126,7 @@ struct DataServer::Impl {
     }
     void end_session(std::string_view why) {
         log::wire().warn("writer {} is gone ({}): {} bytes wait for the next", session->name, why,
-                         ring.stats().used_bytes);
+                         frames.waiting_bytes());
         session.reset();
         connected.store(false, std::memory_order_relaxed);
     }
@@ -132,7 +134,7 @@ struct DataServer::Impl {
     /// Sends what is there and what the credit allows; true when anything was sent.
     bool send_frames() {
         for (int i = 0; i < kFramesPerTurn; ++i) {
-            const std::span<const std::byte> frame = session ? ring.peek() : std::span<const std::byte>{};
+            const std::span<const std::byte> frame = session ? frames.peek() : std::span<const std::byte>{};
             if (frame.data() == nullptr) return i > 0;
             const std::uint64_t cost = wire::credit_cost(frame.size());
             const std::uint64_t under_way = session->sent_cost - session->consumed_cost;
@@ -148,7 +150,7 @@ struct DataServer::Impl {
                 end_session("its connection is closed");
                 return true;
             }
-            (void)ring.next();
+            (void)frames.next();
             session->sent_cost += cost;
             note_sent({header.run, header.ordinal}, header.kind);
         }
@@ -168,7 +170,7 @@ struct DataServer::Impl {
     // ---- releasing
 
     void release(const Sent& frame) {
-        ring.release();
+        frames.release();
         ++released;
         if (!report.durable || report.durable->run != frame.position.run) report.durable_triggers = 0;
         if (frame.kind == FrameKind::trigger) ++report.durable_triggers;
@@ -200,31 +202,31 @@ struct DataServer::Impl {
 
     /// Makes the ring stand behind the last frame this writer has on disk. Returns why that cannot be, or "".
     std::string settle(const std::optional<FramePosition>& durable) {
-        ring.rewind();
+        frames.rewind();
         sent.clear();
         if (!durable) return "";
         std::vector<Sent> covered;  // looked at up to here
         std::size_t on_disk = 0;
         std::optional<std::uint64_t> newest;  // ordinal of that run in the ring
-        for (auto record = ring.next(); record.data() != nullptr; record = ring.next()) {
+        for (auto record = frames.next(); record.data() != nullptr; record = frames.next()) {
             const FrameHeader header = header_of(record);
             if (header.run == durable->run) {
                 newest = header.ordinal;
                 if (header.ordinal > durable->ordinal) break;
                 on_disk = covered.size() + 1;
-            } else if (newest) {
-                break;
+            } else if (newest || header.run > durable->run) {
+                break;  // runs count upwards: what waits behind is not looked through in vain
             }
             covered.push_back({{header.run, header.ordinal}, header.kind});
         }
-        ring.rewind();
+        frames.rewind();
         if (newest && *newest < durable->ordinal) {
             return fmt::format(
                 "the writer has frame {} of run {} on disk, which has {} frames only: another run of the same number?",
                 durable->ordinal, durable->run, *newest + 1);
         }
         for (std::size_t i = 0; i < on_disk; ++i) {
-            (void)ring.next();
+            (void)frames.next();
             release(covered[i]);
         }
         return "";
@@ -288,6 +290,13 @@ struct DataServer::Impl {
             return;
         }
         publish();
+        if (!came.load(std::memory_order_relaxed)) {
+            if (durable) {
+                found.put(std::make_shared<const DurablePosition>(*durable, said.last_trigger() - 1,
+                                                                  said.last_trigger_utc_ns()));
+            }
+            came.store(true, std::memory_order_release);
+        }
         session = Session{.peer = peer,
                           .name = writer,
                           .identity = said.identity(),
@@ -344,7 +353,8 @@ struct DataServer::Impl {
     void run(const std::stop_token& stop) {
         std::vector<zmq::message_t> parts;
         while (!stop.stop_requested()) {
-            const bool busy = send_frames();
+            const bool makes_room = frames.keep_room();
+            const bool busy = send_frames() || makes_room;
             socket.wait(busy ? Milliseconds{0} : session ? kIdleWait : kNobodyWait);
             const Clock::time_point now = Clock::now();
             for (int i = 0; i < kFramesPerTurn && socket.receive(parts); ++i) handle(parts, now);
@@ -359,8 +369,10 @@ struct DataServer::Impl {
     }
 };
 
-DataServer::DataServer(Config config, Ring& frames, CounterRegistry& counters)
+DataServer::DataServer(Config config, FrameQueue& frames, CounterRegistry& counters)
     : impl_{std::make_unique<Impl>(std::move(config), frames, counters)} {}
+DataServer::DataServer(Config config, Ring& frames, CounterRegistry& counters)
+    : ring_{std::make_unique<RingQueue>(frames)}, impl_{std::make_unique<Impl>(std::move(config), *ring_, counters)} {}
 DataServer::~DataServer() = default;
 
 void DataServer::run(std::stop_token stop) { impl_->run(stop); }
@@ -372,6 +384,12 @@ std::optional<FramePosition> DataServer::durable() const {
     const auto report = impl_->published.get();
     return report ? report->durable : std::nullopt;
 }
+std::optional<DurablePosition> DataServer::found_on_disk() const {
+    if (!writer_came()) return std::nullopt;
+    const auto found = impl_->found.get();
+    return found ? std::optional{*found} : std::nullopt;
+}
+bool DataServer::writer_came() const noexcept { return impl_->came.load(std::memory_order_acquire); }
 std::uint64_t DataServer::durable_ordinal() const { return durable().value_or(FramePosition{}).ordinal; }
 
 WriterStatus DataServer::status() const {
@@ -382,6 +400,6 @@ WriterStatus DataServer::status() const {
     status.unacknowledged_bytes = unacknowledged_bytes();
     return status;
 }
-std::uint64_t DataServer::unacknowledged_bytes() const noexcept { return impl_->ring.stats().used_bytes; }
+std::uint64_t DataServer::unacknowledged_bytes() const noexcept { return impl_->frames.waiting_bytes(); }
 
 }  // namespace alleycat

@@ -135,7 +135,12 @@ RunDescription test_run() {
 Ledger test_ledger() { return {true, 100, 99, 1, 99, 90, 9, 4}; }
 
 std::vector<TickRecord> test_ticks() {
-    return {{.tick = 41, .time_ps = -5, .utc_ns = 77, .flags = trigger_flag::after_missing_tick, .power_w = 1.4e6F, .state = BeamState::on},
+    return {{.tick = 41,
+             .time_ps = -5,
+             .utc_ns = 77,
+             .flags = trigger_flag::after_missing_tick,
+             .power_w = 1.4e6F,
+             .state = BeamState::on},
             {.tick = 42, .time_ps = 16'666'200'000, .state = BeamState::no_beam_cycle},
             {}};
 }
@@ -158,7 +163,8 @@ std::vector<Bytes> one_of_each() {
             encode_counters(12, 5, {77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}}),
             encode_run_end(12, 6, {99, false, "disk full", test_ledger()}),
             encode_ticks(12, 7, test_ticks()),
-            encode_note(12, 8, test_note())};
+            encode_gap(12, 8, {4, 1201, 1'000, 2'500'000'000, 150, true}),
+            encode_note(12, 9, test_note())};
 }
 
 FrameView read(const Bytes& bytes) {
@@ -250,6 +256,7 @@ int decode_as_anything(const FrameView& view, std::uint64_t& touched) {
         ++taken;
         touched += end->reason.size();
     }
+    if (decode_gap(view)) ++taken;
     if (const auto note = decode_note(view)) {
         ++taken;
         touched += note->author.size() + note->text.size() + to_text(note->kind).size();
@@ -403,12 +410,13 @@ TEST_CASE("every other kind comes back as it was written", "[core][unit]") {
                                                                                {2, -1, BeamState::unknown},
                                                                                {3, 0, BeamState::no_beam_cycle}});
     REQUIRE(decode_dead_time(read(frames[4])) == DeadTime{5, 9, 10, 20, 1});
-    REQUIRE(decode_calibration(read(frames[5])) == Calibration{1000, 70.5, 0.3, 1.1, 7, 90'000, CalibrationOrigin::kept, 1});
+    REQUIRE(decode_calibration(read(frames[5])) ==
+            Calibration{1000, 70.5, 0.3, 1.1, 7, 90'000, CalibrationOrigin::kept, 1});
     REQUIRE(decode_counters(read(frames[6])) ==
             CounterSample{77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}});
     REQUIRE(decode_run_end(read(frames[7])) == RunEnd{99, false, "disk full", test_ledger()});
     REQUIRE(decode_ticks(read(frames[8])) == test_ticks());
-    REQUIRE(decode_note(read(frames[9])) == test_note());
+    REQUIRE(decode_note(read(frames[10])) == test_note());
 
     // In place the frame is the same, and fits the room that is asked for; a byte less does not do.
     Bytes room(ticks_frame_bytes(test_ticks().size()));
@@ -486,9 +494,11 @@ TEST_CASE("a frame of version 1 is read: what it did not know has its default", 
     Bytes before(now.begin(), now.begin() + sizeof(FrameHeader) + 32);
     before = with(with(before, offsetof(FrameHeader, body_bytes), std::uint32_t{32}), offsetof(FrameHeader, version),
                   std::uint16_t{1});
-    REQUIRE(decode_calibration(read(before)) ==
-            Calibration{.from_sequence = 1000, .spe_charge_adc = 70.5, .spe_charge_error_adc = 0.3, .fit_quality = 1.1,
-                        .origin = CalibrationOrigin::fitted});
+    REQUIRE(decode_calibration(read(before)) == Calibration{.from_sequence = 1000,
+                                                            .spe_charge_adc = 70.5,
+                                                            .spe_charge_error_adc = 0.3,
+                                                            .fit_quality = 1.1,
+                                                            .origin = CalibrationOrigin::fitted});
 
     // It ended the fixed part of an event after the SPE charge: tick, time since it and detector (24 bytes) follow now.
     const TestTrigger original;
@@ -547,7 +557,7 @@ TEST_CASE("what is no frame of this version is refused by its reason", "[core][h
     REQUIRE(read_frame(with(frame, 0, std::uint32_t{0x46594C42}), view) == FrameError::bad_magic);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{4}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{0}), view) == FrameError::bad_version);
-    REQUIRE(read_frame(with(frame, 4, std::uint16_t{10}), view) == FrameError::bad_kind);
+    REQUIRE(read_frame(with(frame, 4, std::uint16_t{11}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{0xFFFF}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 8, (std::uint32_t{1} << 30) + 1), view) == FrameError::bad_length);
     REQUIRE(read_frame(with(frame, 8, std::uint32_t{0xFFFF'FFFF}), view) == FrameError::bad_length);
@@ -621,6 +631,11 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     const Bytes dead = encode_dead_time(1, 2, {5, 9, 10, 20, 1});
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody + offsetof(DeadTime, reason), std::uint8_t{4}))));
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody, std::uint64_t{10}))));  // first after last
+    const Gap before{4, 1201, 1'000, 2'500'000'000, 150, true};
+    const Bytes gap = encode_gap(5, 1, before);
+    REQUIRE(decode_gap(read(gap)) == before);
+    REQUIRE_FALSE(decode_gap(read(with(gap, kBody + 40, std::uint8_t{2}))));  // told by the writer: neither yes nor no
+    REQUIRE_FALSE(decode_gap(read(dead)));
     const Bytes end = encode_run_end(1, 2, {5, true, "", {}});
     REQUIRE_FALSE(decode_run_end(read(with(end, kBody + 8, std::uint8_t{2}))));
     REQUIRE_FALSE(decode_run_end(read(with(end, kBody + 13, std::uint8_t{2}))));  // Ledger::has_ticks

@@ -64,8 +64,9 @@ TEST_CASE("the strip says what the snapshot holds", "[gui][unit]") {
     CHECK(tile(feed, "LIVE").value == "99.99 %");
     CHECK(tile(feed, "REFUSED / LOST").value == "225 / 0");
     CHECK(tile(feed, "BEAM ENERGY").value == "7.476 GWh");
-    CHECK(tile(feed, "RING").value == "3.13 %");  // 2.1 of 67.108864 MB
-    CHECK(tile(feed, "RETRANSMIT").value == "2.40 %");
+    CHECK(tile(feed, "RING").value == "3.13 %");      // 2.1 of 67.108864 MB
+    CHECK(tile(feed, "RETRANSMIT").value == "23 s");  // 96 MB at 4.2 MB/s; 3904 MB are left
+    CHECK(tile(feed, "RETRANSMIT").detail == "full in 15 min 30 s · 2.40 % used");
     CHECK(tile(feed, "WRITER").value == "812 MB");
     CHECK(tile(feed, "WRITER").detail == "run004711_part0007.h5.part");
     CHECK(tile(feed, "DISK FREE").value == "2.31 TB");
@@ -132,6 +133,16 @@ TEST_CASE("a run in error shows its reason", "[gui][unit]") {
     CHECK(tile(feed, "STATE").tone == Tone::alarm);
     CHECK(tile(feed, "STATE").detail.startsWith("board pci5153: no trigger"));
     CHECK(status_banner(feed).text.contains("board pci5153: no trigger within 5 s"));
+}
+
+TEST_CASE("a full buffer says that triggers are refused, and since when", "[gui][unit]") {
+    auto snapshot = fake::snapshot(1, 100);
+    snapshot->status->backed_up = true;
+    snapshot->status->dead_s = 75;
+    const FeedState feed = fake::live(snapshot);
+    CHECK(tile(feed, "RETRANSMIT").detail == "FULL: triggers are refused");
+    CHECK(tile(feed, "RETRANSMIT").tone == Tone::alarm);
+    CHECK(tile(feed, "REFUSED / LOST").detail == "REFUSING for 1 min 15 s");
 }
 
 TEST_CASE("an alarm colours the number it is about, and a silent run is red without one", "[gui][unit]") {

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "monitor/alarms.hpp"
 #include "synthetic.hpp"
@@ -226,6 +228,83 @@ TEST_CASE("refused triggers stay on the screen for a minute", "[monitor][alarms]
     CHECK_FALSE(shift.last.at(0).active);
 }
 
+TEST_CASE("a full buffer without a writer is told as such, and neither as silence nor as an open ledger",
+          "[monitor][alarms]") {
+    // Ten minutes in, the writer goes away; 5 s later its buffer is full. 60 triggers a second are refused at the
+    // board: no tick and no event gets on.
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.counters = {{"readout.pci5153.ticks", shift.status.ledger.ticks_seen}};
+    shift.status.writer.connected = false;
+    shift.status.backed_up = true;
+    shift.status.in_hand = 14;
+    shift.status.buffers[1] = {"retransmit", 42'000'000, 42'000'000, 42'000'000, 4.2e6};
+    const auto stalled_second = [&] {
+        shift.now += kSecond;
+        shift.status.utc_ns = shift.status.last_trigger_utc_ns = shift.now;
+        shift.status.ledger.triggers += 60;
+        shift.status.ledger.refused += 60;
+        shift.status.counters[0].second += 60;
+        shift.status.dead_s += 1;
+        return shift.watch.update(
+            {shift.status, shift.conditions, 60, true, UtcTime{std::chrono::nanoseconds{shift.now}}});
+    };
+    for (int s = 0; s < 120; ++s) (void)stalled_second();
+    std::map<std::string, std::string> texts;
+    for (const Alarm& alarm : shift.watch.active()) texts[alarm.name] = alarm.text;
+    CHECK(texts.size() == 4);
+    CHECK(texts["refused_triggers"] ==
+          "7200 triggers of this run were refused, without a break for 120 s: the retransmit buffer is full, and no "
+          "writer "
+          "is connected");
+    CHECK(texts["retransmit_buffer"] ==
+          "retransmit buffer 100 % full: 10 s of data, triggers are refused; no writer is connected");
+    CHECK(texts.count("writer_away") == 1);
+    CHECK_THAT(texts["stale_data"], Catch::Contains("no writer is connected"));
+    // A writer that is there and does not get on is another cause, a troubled one a third.
+    shift.status.writer.connected = true;
+    (void)stalled_second();
+    for (const Alarm& alarm : shift.watch.active()) texts[alarm.name] = alarm.text;
+    CHECK_THAT(texts["refused_triggers"], Catch::EndsWith("the writer is connected and behind"));
+    shift.status.writer.problem = "disk full";
+    (void)stalled_second();
+    for (const Alarm& alarm : shift.watch.active()) texts[alarm.name] = alarm.text;
+    CHECK_THAT(texts["refused_triggers"], Catch::EndsWith("the writer has a problem: disk full"));
+}
+
+TEST_CASE("a board that falls silent while the buffer is full is still an alarm", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.backed_up = true;
+    CHECK(shift.seconds_until_change(10, 0) <= 3);
+    CHECK(shift.last.at(0).name == "trigger_rate");
+}
+
+TEST_CASE("what waits for the writer is told in seconds of data at the present rate", "[monitor][alarms]") {
+    // 60 triggers of 70 kB a second are 4.2 MB/s; 256 MB, of which 126 MB are used, hold 30 s; 130 MB are left
+    // for 30.95 s.
+    const std::vector<BufferStatus> memory{{"ring pci5153", 64'000'000, 1, 1, 0},
+                                           {"retransmit", 256'000'000, 126'000'000, 126'000'000, 4.2e6}};
+    REQUIRE(waiting_for_writer(memory));
+    CHECK(waiting_for_writer(memory)->held_s == Approx(30));
+    CHECK(waiting_for_writer(memory)->left_s == Approx(130.0 / 4.2));
+    // With 1 GB on the disk beside it, of which 84 MB are used: 50 s, and 1046 MB are left.
+    std::vector<BufferStatus> with_spill = memory;
+    with_spill.push_back({"spill", 1'000'000'000, 84'000'000, 84'000'000, 4.2e6});
+    CHECK(waiting_for_writer(with_spill)->held_s == Approx(50));
+    CHECK(waiting_for_writer(with_spill)->left_s == Approx(1046.0 / 4.2));
+    CHECK_FALSE(waiting_for_writer(std::vector<BufferStatus>{{"retransmit", 100, 10, 10, 0}}));  // no rate, no seconds
+
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.buffers = memory;
+    shift.status.buffers[1].used_bytes = 147'000'000;  // 35 s; 109 MB are left
+    const auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].text ==
+          "retransmit buffer 57 % full: 35 s of data, triggers are refused in 26 s if the writer takes nothing");
+}
+
 TEST_CASE("a ledger that does not close for five seconds is an alarm", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
@@ -274,6 +353,62 @@ TEST_CASE("the disk warns a day ahead and alarms two hours ahead", "[monitor][al
     CHECK(changed[0].level == AlarmLevel::alarm);
     free_hours(100);
     CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("the hours left are those of what the disk really loses: parts and strangers, not journals",
+          "[monitor][alarms]") {
+    Shift shift;
+    WriterStatus& writer = shift.status.writer;
+    writer.disk_free_bytes = 101'000'000'000;
+    writer.disk_stop_bytes = 1'000'000'000;
+    // 1.5 MB/s of parts and 4.2 MB/s of journal, which is given back every 300 s: 100 GB last 18.5 h, not 6.6.
+    const auto pass = [&] {
+        writer.disk_free_bytes -= 1'500'000 + 4'200'000;
+        writer.journal_bytes += 4'200'000;
+        if (writer.journal_bytes >= 300 * 4'200'000) {
+            writer.disk_free_bytes += writer.journal_bytes;
+            writer.journal_bytes = 0;
+        }
+        return shift.second();
+    };
+    std::vector<Alarm> changed;
+    int seconds = 0;
+    for (; seconds < 900 && changed.empty(); ++seconds) changed = pass();
+    // At first by the rate of the samples, 4.2 MB/s: 100 GB are 6.6 h.
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].text == "6.6 h until writing stops for want of space, at 4.2 MB/s");
+    for (; seconds < 900; ++seconds) REQUIRE(pass().empty());
+    // Then 18.3 h: still below the day of the warning. A stranger takes 12 MB/s more: 2 h are left soon.
+    for (changed.clear(); seconds < 4000 && changed.empty(); ++seconds) {
+        writer.disk_free_bytes -= 12'000'000;
+        changed = pass();
+    }
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    CHECK_THAT(changed[0].text, Catch::StartsWith("2.0 h until writing stops") && Catch::Contains("MB/s"));
+}
+
+TEST_CASE("a writer that stopped for want of space is one alarm, with its reason", "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    shift.status.writer.state = WriterState::stopped_disk_full;
+    shift.status.writer.problem = "/data: fewer than 1000 MB are free";
+    auto changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "disk_full");
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    CHECK(changed[0].text == "nothing is written: /data: fewer than 1000 MB are free");
+    shift.status.writer.state = WriterState::failed;
+    shift.status.writer.problem = "/data/x.journal: cannot be written: Read-only file system";
+    changed = shift.second();
+    REQUIRE(changed.size() == 1);
+    CHECK(changed[0].name == "writer");
+    CHECK(changed[0].level == AlarmLevel::alarm);
+    shift.status.writer.state = WriterState::writing;
+    shift.status.writer.problem.clear();
+    CHECK(shift.seconds_until_change(20) == 4);
+    CHECK(shift.last.at(0).name == "disk_full");
     CHECK_FALSE(shift.last.at(0).active);
 }
 

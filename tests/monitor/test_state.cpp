@@ -60,7 +60,10 @@ class Story {
             status.state = RunState::running;
             status.reason = "none";
             status.trigger_rate_hz = uniform(59, 61);
-            status.buffers = {{"retransmit", 100, static_cast<std::uint64_t>(pick(100)), 50}};
+            status.buffers = {{"retransmit", 100, static_cast<std::uint64_t>(pick(100)), 50, uniform(0, 9)}};
+            status.in_hand = static_cast<std::uint64_t>(pick(9));
+            status.dead_s = uniform(0, 9);
+            if (pick(2) == 0) status.gap = Gap{run_ - 1, 12, 1, 2, 60, true};
             status.counters = {{"readout.pci5153.refused", static_cast<std::uint64_t>(pick(9))}};
             status.writer.file = "run1.h5.part";
             sink.on_status(status);

@@ -109,6 +109,31 @@ def check_run_killed(folder):
     alleycat("verify", station.folder)
 
 
+def check_run_killed_at_its_start(folder):
+    """A run is killed, and the next one before anything of it is on disk: the third counts from where the first ended"""
+    station = Station(folder, store__sync_interval_ms=1000)
+    with Process("run", "--config", station.path) as run:
+        station.wait("triggers on disk", lambda s: s["writer"]["durable_triggers"] >= 60)
+        run.kill()
+    with Process("run", "--config", station.path) as run:
+        second = station.wait("triggers of the next run", lambda s: s["run"] == 2 and s["ledger"]["triggers"] > 0)
+        run.kill()
+    with Process("run", "--config", station.path) as run:
+        third = station.wait("the third run", lambda s: s["run"] == 3 and s["ledger"]["recorded"] > 0)
+        run.end()
+    names = [path.name[:10] for path in station.files()]
+    with h5py.File(station.files()[0]) as file:
+        ended_utc_ns = int(file["triggers/utc_ns"][-1])
+    if "run_000002" in names:  # killed so late that some of it was synced: then its own file says what was lost before
+        with h5py.File(station.files()[1]) as file:
+            if len(file["triggers/utc_ns"]):
+                assert file["summary/ledger"].attrs["lost_estimated"] == second["ledger"]["lost_estimated"] > 0
+                ended_utc_ns = int(file["triggers/utc_ns"][-1])
+    gap_s = (third["run_start_utc_ns"] - ended_utc_ns) / 1e9
+    assert 60 * gap_s - 1 <= third["ledger"]["lost_estimated"] <= 60 * (gap_s + 4), (gap_s, third["ledger"], names)
+    alleycat("verify", station.folder)
+
+
 def check_stop_without_writer(folder):
     """control stop is answered without a writer, and the daemon lives on: a writer that comes late gets every trigger"""
     station = Station(folder, drain_timeout_s=1)
@@ -222,6 +247,11 @@ def check_what_operators_say(folder):
     with h5py.File(second) as file:
         assert file.attrs["test_run"] == 1 and len(file["comments/text"]) == 0
     assert "TEST run 2" in alleycat("info", second).stdout and "TEST" not in alleycat("info", first).stdout
+    # A catalogue made again from the files knows what was said while they were written.
+    (station.folder / "catalogue.sqlite").unlink()
+    alleycat("verify", "--catalogue", station.folder)
+    quality, reasons, notes = said(first)
+    assert quality == "tainted" and [text for _, _, text in notes] == ["cart under the hall", "the cart"], (quality, notes)
     # A replay of a test is a test.
     alleycat("replay", second, "--config", station.path, "--output", folder / "again.h5")
     with h5py.File(folder / "again.h5") as file:

@@ -158,6 +158,12 @@ def check_copy_that_went(folder):
     done = alleycat("archive", "--config", station.path, "--once", status=1)
     assert f"{destination / parts[0].name}: was verified there and is not any more" in done.stderr, done.stderr
     assert station.files() == parts[:1]
+    # What was moved is not missing; what is nowhere is.
+    said = alleycat("verify", station.folder).stdout
+    assert all(f"{part.name} was moved to {destination}" in said for part in parts[1:]), said
+    with sqlite3.connect(station.folder / "catalogue.sqlite") as catalogue:
+        catalogue.execute("DELETE FROM copies WHERE part = ?", (parts[-1].name,))
+    assert f"{parts[-1].name} is in the catalogue and not in the folder" in alleycat("verify", station.folder, status=1).stdout
 
 
 def check_beside_a_run(folder):

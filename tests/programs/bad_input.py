@@ -20,7 +20,7 @@ COMMANDS = {  # every command and every option its help has to mention
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
     "check": ["STATION"],
     "info": ["FILE", "--json"],
-    "verify": ["FILE", "--repair", "--json"],
+    "verify": ["FILE", "--repair", "--catalogue", "--json"],
     "control": ["COMMAND", "TEXT", "--reason", "--author", "--test", "--connect", "--config", "--json"],
     "excess": ["--on", "--off", "--alpha", "--json"],
     "keygen": ["FILE"],

@@ -147,6 +147,11 @@ TEST_CASE("a gap after a run that was cut off is counted as lost, estimated", "[
     const RunResult result = daemon.serve(signals);
     CHECK(result.status.ledger.lost_estimated >= 600);  // 10 s at 60 Hz; the first ticks may be missed ones
     CHECK(result.status.ledger.lost_estimated < 610);
+    REQUIRE(result.status.gap);
+    CHECK(result.status.gap->previous_run == 4);
+    CHECK(result.status.gap->last_sequence == kNoSequence);  // the folder holds nothing of run 4
+    CHECK(result.status.gap->from_utc_ns == start_ns - 10'000'000'000);
+    CHECK(result.status.gap->lost_estimated == result.status.ledger.lost_estimated);
 }
 
 TEST_CASE("a writer that fails puts the daemon into error, says why, and the program fails", "[run][daemon]") {

@@ -200,6 +200,46 @@ TEST_CASE("live, a reader that stalls costs triggers, and each of them stands as
     CHECK(std::count(times_seen.begin(), times_seen.end(), 1) == static_cast<std::ptrdiff_t>(kTriggers));
 }
 
+TEST_CASE("while a reader stalls the books close at every look, and refusals and dead time grow", "[run][pipeline]") {
+    StationSetup setup = csi_station();
+    setup.run.ring_bytes = 1u << 20;
+    RunBuffers buffers{1u << 20, 1u << 20};
+    CounterRegistry registry;
+    auto pipeline = make_pipeline(setup, 0, WhenFull::refuse, make_live_sources(setup, 0), buffers, registry);
+    pipeline->start();
+    Progress before;
+    int grown = 0;
+    while (grown < 3) {  // nobody reads the frames
+        const Progress now = pipeline->progress();
+        REQUIRE(now.ledger.closes());
+        if (!now.backed_up || now.ledger.refused == 0 || now.made_at == before.made_at) continue;
+        CHECK(now.ledger.triggers == now.ledger.recorded + now.ledger.refused);
+        CHECK(now.in_hand > 0);  // in the board's ring, and one that waits for room
+        if (before.backed_up) {
+            CHECK(now.ledger.refused > before.ledger.refused);
+            CHECK(now.ledger.recorded == before.ledger.recorded);
+            CHECK(now.in_hand == before.in_hand);
+            CHECK(now.dead_s > before.dead_s);
+            CHECK(now.last_trigger_utc_ns > before.last_trigger_utc_ns);
+            CHECK(now.last_published_utc_ns == before.last_published_utc_ns);
+            ++grown;
+        }
+        before = now;
+    }
+    // What was seen is what the board's reader counts: records it took, and those it refused.
+    const std::uint64_t counted = registry.get("readout.pci5153.refused").value();
+    CHECK(before.ledger.refused <= counted);
+    CHECK(before.ledger.recorded + before.in_hand == registry.get("readout.pci5153.records").value());
+    pipeline->request_stop();
+    Taken taken;
+    taken.take_all(buffers);
+    pipeline->finish();
+    taken.check_order();
+    CHECK(pipeline->progress().in_hand == 0);
+    CHECK(pipeline->progress().ledger == taken.end->ledger);
+    CHECK(taken.end->ledger.refused == registry.get("readout.pci5153.refused").value());
+}
+
 TEST_CASE("what is given up while draining is counted and stands as dead time before the run's end",
           "[run][pipeline]") {
     constexpr std::uint64_t kTriggers = 200;

@@ -120,7 +120,11 @@ RunFrames::Frame RunFrames::start() { return encode_run_start(run_, ordinal_++);
 RunFrames::Frame RunFrames::trigger_of(const Event& event, const std::vector<RecordView>& records) {
     Trigger trigger;
     trigger.sequence = event.sequence;
-    for (const RecordView& record : records) trigger.add(record);
+    trigger.missing_boards = (std::uint64_t{1} << run_.boards.size()) - 1;
+    for (const RecordView& record : records) {
+        trigger.add(record);
+        trigger.missing_boards &= ~(std::uint64_t{1} << record.header().board);
+    }
     Frame frame(trigger_frame_bytes(trigger, event));
     const std::size_t n = encode_trigger(frame, run_.run, ordinal_++, trigger, event);
     REQUIRE(n > 0);

@@ -27,6 +27,7 @@ StoreConfig config_in(const std::filesystem::path& folder) {
     config.folder = folder;
     config.compression = Compression::blosc;
     config.disk_warning_mb = 0;
+    config.disk_stop_mb = 0;
     config.part_minutes = std::chrono::minutes{1};  // 60 triggers, one a second
     return config;
 }

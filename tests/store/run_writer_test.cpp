@@ -20,6 +20,8 @@ StoreConfig config_in(const TemporaryFolder& folder) {
     config.folder = folder.path();
     config.compression = Compression::none;
     config.disk_warning_mb = 0;
+    config.disk_stop_mb = 0;
+    config.retry_interval = std::chrono::milliseconds{0};
     config.part_minutes = std::chrono::minutes{1};
     return config;
 }
@@ -31,6 +33,7 @@ RunFrames::Frame trigger_at(RunFrames& frames, std::uint64_t sequence, std::int6
     Trigger trigger;
     const OwnedRecord record = digitizer_record(sequence);
     trigger.add(record.view());
+    trigger.missing_boards = 0b10;  // panels
     const std::uint64_t ordinal = frames.next_ordinal();
     (void)frames.trigger(sequence);  // takes the ordinal
     RunFrames::Frame frame(trigger_frame_bytes(trigger, event));
@@ -257,7 +260,13 @@ TEST_CASE("a final name that appears meanwhile is not overwritten, and the journ
     REQUIRE(std::filesystem::file_size(folder / "run_000004_part_0001.h5") == 8);
     REQUIRE(std::filesystem::exists(folder / "run_000004_part_0001.journal"));
     REQUIRE_THAT(writer.status().problem, Catch::Contains("exists already"));
-    REQUIRE(writer.sync() == Durable{4, 2, 0});
+    REQUIRE(writer.status().state == WriterState::failed);
+    REQUIRE(writer.durable() == Durable{4, 2, 0});
+    REQUIRE_THROWS_AS(writer.sync(), DiskRefused);
+    std::filesystem::remove(folder / "run_000004_part_0001.h5");
+    REQUIRE(writer.ready());
+    REQUIRE(writer.status().state == WriterState::writing);
+    REQUIRE(sequences_of(folder / "run_000004_part_0001.h5") == std::vector<std::uint64_t>{0});
 }
 
 TEST_CASE("a damaged journal is cut at the damage and a copy of it is kept", "[store][run_writer]") {

@@ -17,7 +17,8 @@ TEST_CASE("an absent [store] gives the defaults", "[store][config]") {
 TEST_CASE("[store] is read, and every problem has its place", "[store][config]") {
     const ConfigFile good = ConfigFile::parse(
         "[store]\nfolder = \"/data\"\nraw = \"accepted\"\nraw_prescale = 100\ncompression_threads = 3\ncompression = \"deflate\"\npart_size_mb = 5\n"
-        "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n",
+        "part_minutes = 2\nsync_interval_ms = 100\ndisk_warning_mb = 7\n"
+        "disk_stop_mb = 6\nretry_interval_ms = 50\n",
         "s.toml");
     ConfigProblems none;
     ConfigSection good_root{good, none};
@@ -31,6 +32,8 @@ TEST_CASE("[store] is read, and every problem has its place", "[store][config]")
     REQUIRE(config.part_minutes == std::chrono::minutes{2});
     REQUIRE(config.sync_interval == std::chrono::milliseconds{100});
     REQUIRE(config.disk_warning_mb == 7);
+    REQUIRE(config.disk_stop_mb == 6);
+    REQUIRE(config.retry_interval == std::chrono::milliseconds{50});
 
     const ConfigFile pointless = ConfigFile::parse("[store]\nraw_prescale = 10\n", "s.toml");
     ConfigProblems why;
@@ -40,14 +43,17 @@ TEST_CASE("[store] is read, and every problem has its place", "[store][config]")
     REQUIRE_THAT(why.lines()[0], Catch::StartsWith("s.toml:2:") && Catch::Contains("raw must be \"accepted\""));
 
     const ConfigFile bad = ConfigFile::parse(
-        "[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n", "s.toml");
+        "[store]\nraw = \"some\"\npart_minutes = 0\nsync_interval_ms = 5000\nflolder = \"x\"\n"
+        "disk_warning_mb = 300\ndisk_stop_mb = 300\n",
+        "s.toml");
     ConfigProblems problems;
     ConfigSection root{bad, problems};
     (void)parse_store(root);
     const std::vector<std::string> lines = problems.lines();
-    REQUIRE(lines.size() == 4);
+    REQUIRE(lines.size() == 5);
     REQUIRE_THAT(lines[0], Catch::StartsWith("s.toml:2:") && Catch::Contains("store.raw"));
     REQUIRE_THAT(lines[1], Catch::StartsWith("s.toml:3:") && Catch::Contains("store.part_minutes"));
     REQUIRE_THAT(lines[2], Catch::StartsWith("s.toml:4:") && Catch::Contains("store.sync_interval_ms"));
     REQUIRE_THAT(lines[3], Catch::StartsWith("s.toml:5:") && Catch::Contains("unknown key"));
+    REQUIRE_THAT(lines[4], Catch::StartsWith("s.toml:7:") && Catch::Contains("disk_stop_mb: 300 MB are not below"));
 }

@@ -7,7 +7,9 @@
 
 #include "builders.hpp"
 #include "daq/core/error.hpp"
+#include "daq/store/catalogue.hpp"
 #include "daq/store/file_reader.hpp"
+#include "daq/store/journal.hpp"
 #include "daq/store/run_writer.hpp"
 #include "daq/store/single_file_writer.hpp"
 
@@ -37,6 +39,7 @@ StoreConfig config_in(const TemporaryFolder& folder) {
     config.folder = folder.path();
     config.compression = Compression::none;
     config.disk_warning_mb = 0;
+    config.disk_stop_mb = 0;
     return config;
 }
 
@@ -131,7 +134,8 @@ TEST_CASE("columns of different length, time running backwards and a wrong summa
     REQUIRE_THAT(said, Catch::Contains("the cut flow of coincident does not close: 20 rows, 26 accepted or rejected"));
 }
 
-TEST_CASE("time that runs backwards at a tick flagged for it is the run's finding, not a fault of the file", "[store][verify]") {
+TEST_CASE("time that runs backwards at a tick flagged for it is the run's finding, not a fault of the file",
+          "[store][verify]") {
     const TemporaryFolder folder;
     const std::filesystem::path file = closed_run(folder);
     change(file, "/triggers/time_ps", 3, 1);
@@ -200,7 +204,7 @@ TEST_CASE("a part cut in half is rebuilt from its journal, or refused without on
     const TemporaryFolder without_journal;
     std::filesystem::copy_file(part, without_journal / "run_000002_part_0001.h5.part");
     const VerifyReport refused = verify(without_journal.path(), true);
-    REQUIRE_THAT(all_problems(refused), Catch::Contains("cannot be repaired: its journal is not beside it"));
+    REQUIRE_THAT(all_problems(refused), Catch::Contains("cannot be salvaged: no trigger in it is provably right"));
     REQUIRE(std::filesystem::exists(without_journal / "run_000002_part_0001.h5.part"));
 
     const VerifyReport repaired = verify(folder.path(), true);
@@ -231,4 +235,180 @@ TEST_CASE("verify refuses a path that is not there and a folder without parts", 
     const TemporaryFolder folder;
     REQUIRE_THROWS_WITH(verify(folder / "absent"), Catch::Contains("no such file or folder"));
     REQUIRE_THROWS_WITH(verify(folder.path()), Catch::Contains("holds no .h5 file"));
+}
+
+// ---- what once passed as whole
+
+namespace {
+
+/// Three parts of a run that ended, in the folder.
+void three_parts(const TemporaryFolder& folder, std::uint64_t run = 2) {
+    StoreConfig config = config_in(folder);
+    config.part_minutes = std::chrono::minutes{1};  // 60 triggers
+    RunWriter writer{config};
+    RunFrames frames{make_run(run)};
+    writer.append(view(frames.start()));
+    for (std::uint64_t s = 0; s < 150; ++s) {
+        writer.append(view(frames.trigger(s)));
+        writer.append(view(frames.beam_states(s, s, BeamState::on, 1)));
+    }
+    writer.append(view(frames.end(150)));
+}
+
+/// Runs h5py on the file, opened for writing as `f`.
+void edit(const std::filesystem::path& file, const std::string& script) {
+    int status = 0;
+    (void)run_python("import sys, h5py, numpy as np\nwith h5py.File(sys.argv[1], 'r+') as f:\n    " + script + "\n",
+                     {file.string()}, status);
+    REQUIRE(status == 0);
+}
+
+std::string problems_of(const std::filesystem::path& path) { return all_problems(verify(path)); }
+
+}  // namespace
+
+TEST_CASE("the last part of a run that was deleted is named, by the catalogue and without it", "[store][verify]") {
+    const TemporaryFolder folder;
+    three_parts(folder);
+    REQUIRE(problems_of(folder.path()).empty());
+    std::filesystem::remove(folder / "run_000002_part_0003.h5");
+    REQUIRE_THAT(
+        problems_of(folder.path()),
+        Catch::Contains("run_000002_part_0003.h5 is in the catalogue and not in the folder: triggers 120 to 149"));
+    std::filesystem::remove(folder / "catalogue.sqlite");
+    REQUIRE_THAT(problems_of(folder.path()),
+                 Catch::Contains("run 2: part 3 is not in the folder: part 2 was closed because it was full"));
+}
+
+TEST_CASE("a whole run that was deleted is named", "[store][verify]") {
+    const TemporaryFolder folder;
+    three_parts(folder, 2);
+    three_parts(folder, 3);
+    for (const char* part : {"run_000003_part_0001.h5", "run_000003_part_0002.h5", "run_000003_part_0003.h5"})
+        std::filesystem::remove(folder / part);
+    const std::string said = problems_of(folder.path());
+    REQUIRE_THAT(said, Catch::Contains("run_000003_part_0001.h5 is in the catalogue and not in the folder"));
+    REQUIRE_THAT(said, Catch::Contains("run_000003_part_0003.h5 is in the catalogue and not in the folder"));
+}
+
+TEST_CASE("records that were taken out of /raw are named", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    edit(file, "for c in f['raw/digitizer'].values(): c[5:15] = c[10:20]; c.resize(15, 0)");
+    REQUIRE_THAT(problems_of(file), Catch::Contains("/raw/digitizer has no record of triggers 5 to 9"));
+}
+
+TEST_CASE("what has no checksum is covered by the part's own digest, without any catalogue", "[store][verify]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = closed_run(folder);
+    std::filesystem::remove(folder / "catalogue.sqlite");
+    REQUIRE(problems_of(file).empty());
+    const auto [change, named] = GENERATE(table<std::string, std::string>({
+        {"del f['config']", "/config is missing"},
+        {"del f['config']; f['config'] = 'other'", "/config is not the station file"},
+        {"f.attrs['run'] = np.uint64(3)", "its attribute run is not 2"},
+        {"f.attrs['host'] = 'elsewhere'", "its attribute host is not 'somewhere'"},
+        {"f['triggers/time_ps'].attrs['units'] = 'ns'", "content_sha256"},
+        {"f['triggers/flags'].attrs['bits'] = 'muon_veto'", "content_sha256"},
+        {"f['raw/digitizer'].attrs['sample_period_ps'] = np.int64(4000)", "content_sha256"},
+        {"f['summary/exposure'].attrs['beam_energy_gwh'] = 1.0", "content_sha256"},
+        {"f['triggers/baseline_mean_adc'][3] = 95.5", "content_sha256"},
+        {"del f['summary'].attrs['content_sha256']", "is missing"},
+        {"f.attrs['tick_rate_hz'] = 61.0", "content_sha256"},
+    }));
+    edit(file, change);
+    INFO(change);
+    REQUIRE_THAT(problems_of(file), Catch::Contains(named));
+}
+
+TEST_CASE("a part under another part's name is named", "[store][verify]") {
+    const TemporaryFolder folder;
+    three_parts(folder);
+    std::filesystem::remove(folder / "catalogue.sqlite");
+    std::filesystem::rename(folder / "run_000002_part_0003.h5", folder / "run_000002_part_0004.h5");
+    REQUIRE_THAT(problems_of(folder / "run_000002_part_0004.h5"),
+                 Catch::Contains("its name says part 4 of run 2, its content part 3 of run 2"));
+}
+
+TEST_CASE("dead time that is negative or overlaps is named", "[store][verify]") {
+    const TemporaryFolder folder;
+    SingleFileWriter writer{folder / "a.h5", Compression::deflate, RawData::all};
+    RunFrames frames{make_run(2)};
+    writer.append(view(frames.start()));
+    writer.append(view(frames.trigger(0)));
+    writer.append(view(frames.dead_time(1, 2)));  // 1 s to 3 s
+    writer.append(view(frames.trigger(3)));
+    writer.append(view(frames.dead_time(4, 5)));  // 4 s to 6 s
+    writer.append(view(frames.end(6, 4)));
+    writer.finish();
+    REQUIRE(problems_of(folder / "a.h5").empty());
+    edit(folder / "a.h5", "f['dead_time/begin_ps'][1] = 2 * 10**12");
+    REQUIRE_THAT(problems_of(folder / "a.h5"),
+                 Catch::Contains("the dead times of triggers 1 to 2 and of triggers 4 to 5 "
+                                 "overlap: until 3000000000000 ps and from 2000000000000"));
+    edit(folder / "a.h5", "f['dead_time/end_ps'][1] = 10**12");
+    REQUIRE_THAT(problems_of(folder / "a.h5"), Catch::Contains("ends at 1000000000000 ps, before it begins"));
+}
+
+TEST_CASE("the ledger of a part is held against the rows up to the moment it speaks of, ended or not",
+          "[store][verify]") {
+    const TemporaryFolder folder;
+    const auto part_with = [&](const std::string& name, std::uint64_t said) {
+        SingleFileWriter writer{folder / name, Compression::deflate, RawData::all};
+        RunFrames frames{make_run(2)};
+        writer.append(view(frames.start()));
+        for (const std::uint64_t s : {0, 1, 4, 5}) writer.append(view(frames.trigger(s)));
+        writer.append(view(frames.dead_time(2, 3)));
+        CounterSample sample;
+        sample.sequence = 5;
+        sample.ledger = {.ticks_expected = 5, .ticks_seen = 5, .triggers = 5, .recorded = said, .refused = 5 - said};
+        writer.append(view(encode_counters(2, frames.next_ordinal(), sample)));
+        writer.finish();  // no run_end: interrupted
+        return problems_of(folder / name);
+    };
+    REQUIRE(part_with("right.h5", 3).empty());  // triggers 0, 1 and 4; 5 came behind the report
+    REQUIRE_THAT(part_with("wrong.h5", 4),
+                 Catch::Contains("run 2, part 1: its ledger says 4 triggers were recorded, the "
+                                 "files hold 3"));
+}
+
+// ---- repair
+
+TEST_CASE("a repaired part keeps the station's compression and raw, and gets the beam states of newer journals",
+          "[store][verify]") {
+    const TemporaryFolder folder;
+    RunDescription run = make_run(2);
+    run.config_text = "[store]\ncompression = \"none\"\nraw = \"accepted\"\n";
+    {
+        StoreConfig config = config_in(folder);
+        config.raw = RawData::accepted;
+        config.part_minutes = std::chrono::minutes{1};
+        RunWriter writer{config};
+        RunFrames frames{run};
+        writer.append(view(frames.start()));
+        for (std::uint64_t s = 0; s < 70; ++s) writer.append(view(frames.trigger(s)));
+        writer.append(view(frames.beam_states(0, 39, BeamState::on, 1)));  // both journals get these
+        (void)writer.sync();
+    }
+    {  // beam states that only the newer journal holds, as after a crash between the two
+        const RunFrames frames{run};
+        const std::filesystem::path newer = folder / "run_000002_part_0002.journal";
+        JournalWriter journal = JournalWriter::reopen(newer, std::filesystem::file_size(newer));
+        std::vector<BeamResolution> states;
+        for (std::uint64_t s = 40; s < 60; ++s) states.push_back({s, 1, BeamState::off});
+        journal.append(encode_beam_states(2, 72, states));
+        journal.sync();
+    }
+    (void)verify(folder / "run_000002_part_0001.h5.part", true);
+    const std::filesystem::path repaired = folder / "run_000002_part_0001.h5";
+    const AlleycatFile file{repaired};
+    REQUIRE(file.summary()->ticks[index_of(BeamState::on)] == 40);
+    REQUIRE(file.summary()->ticks[index_of(BeamState::off)] == 20);
+    int status = 0;
+    REQUIRE(
+        run_python("import sys, h5py\nwith h5py.File(sys.argv[1]) as f:\n"
+                   "    print(f.attrs['raw'], f['raw/digitizer/samples'].compression, len(f['raw/digitizer/samples']))",
+                   {repaired.string()}, status) == "accepted None 40\n");  // two of three are accepted
+    const Catalogue catalogue{folder.path(), Catalogue::Open::read_only};
+    REQUIRE(catalogue.run(2).value().state == "running");
 }

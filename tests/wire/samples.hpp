@@ -121,7 +121,11 @@ inline Status sample_status() {
     status.beam_lag_s = 1.5;
     status.index_check = {IndexVerdict::contradicted, -1, 0, -12.5, kBig};
     status.ledger = {false, 1, 2, 3, 4, 5, 6, kBig};
-    status.buffers = {{"retransmit", 1, 2, 3}, {"ring", kBig, kBig, kBig}};
+    status.buffers = {{"retransmit", 1, 2, 3, 4.25e6}, {"ring", kBig, kBig, kBig}};
+    status.in_hand = kBig;
+    status.backed_up = true;
+    status.dead_s = 12.5;
+    status.gap = Gap{3, kBig, kLow, kHigh, 77, true};
     status.writer = {true, 10, 20, "run_7.part", 30, kBig, "slow disk"};
     status.counters = {{"a.b", kBig}, {"c", 0}};
     return status;
