@@ -199,8 +199,11 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
     status.ledger.ticks_expected = status.ledger.ticks_seen = 1'728'431;
     status.buffers = {{"ring pci5153", 67'108'864, 2'100'000, 8'400'000},
                       {"retransmit", 4'000'000'000, 96'000'000, 410'000'000, 4.2e6}};
-    status.writer = {true,        1'728'100,         0, "/data/run004711/run004711_part0007.h5.part",
-                     812'000'000, 2'310'000'000'000, ""};
+    status.writer.connected = true;
+    status.writer.durable_triggers = 1'728'100;
+    status.writer.file = "/data/run004711/run004711_part0007.h5.part";
+    status.writer.file_bytes = 812'000'000;
+    status.writer.disk_free_bytes = 2'310'000'000'000;
     s->status = status;
 
     const double fill = gwh / 7.476;

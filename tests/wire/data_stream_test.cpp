@@ -273,7 +273,11 @@ TEST_CASE("frames wait for a writer that comes late, and a full ring takes more 
     CHECK_FALSE(frames.push({1, pushed}, 1000));  // received is not on disk
     CHECK(served.server.writer_connected());
 
-    const WriterStatus status{false, 0, 0, "run_1.part", 123, 456, "slow disk"};
+    const WriterStatus status{.state = WriterState::disk_low,
+                              .file = "run_1.part",
+                              .file_bytes = 123,
+                              .disk_free_bytes = 456,
+                              .problem = "slow disk"};
     writer.acknowledge({1, pushed - 1}, status);
     REQUIRE(eventually([&] { return frames.ring.stats().used_bytes == 0; }, [&] { (void)writer.receive(5ms); }));
     CHECK(frames.push({1, pushed}, 1000));
@@ -281,6 +285,7 @@ TEST_CASE("frames wait for a writer that comes late, and a full ring takes more 
         eventually([&] { return served.server.durable_ordinal() == pushed - 1; }, [&] { (void)writer.receive(5ms); }));
     const WriterStatus seen = served.server.status();
     CHECK(seen.connected);
+    CHECK(seen.state == WriterState::disk_low);
     CHECK(seen.durable_triggers == pushed - 1);  // the first frame is the run's start
     CHECK(seen.file == "run_1.part");
     CHECK(seen.file_bytes == 123);

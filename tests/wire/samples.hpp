@@ -126,7 +126,7 @@ inline Status sample_status() {
     status.backed_up = true;
     status.dead_s = 12.5;
     status.gap = Gap{3, kBig, kLow, kHigh, 77, true};
-    status.writer = {true, 10, 20, "run_7.part", 30, kBig, "slow disk"};
+    status.writer = {true, WriterState::failed, 10, 20, "run_7.part", 30, kBig, 77, 88, "slow disk"};
     status.counters = {{"a.b", kBig}, {"c", 0}};
     return status;
 }
