@@ -57,6 +57,10 @@ Tile run_tile(const FeedState& feed, UtcTime now) {
         tile.detail += feed.live ? QStringLiteral(" · for ") + duration_text(seconds)
                                  : QStringLiteral(" · ") + utc_text(run.start_utc_ns);
     }
+    if (run.test_run) {
+        tile.value += QStringLiteral(" TEST");
+        tile.tone = Tone::warning;
+    }
     if (run.rate_boost != 1) tile.detail += QStringLiteral(" · rates × ") + plain_text(run.rate_boost);
     return tile;
 }

@@ -91,6 +91,7 @@ std::string_view difference(const RunDescription& a, const RunDescription& b) {
     if (a.box != b.box) return "analysis box";
     if (a.tick_rate_hz != b.tick_rate_hz) return "tick rate";
     if (a.rate_boost != b.rate_boost) return "rate boost";
+    if (a.test_run != b.test_run) return "purpose (test or data)";
     if (simulated(a) != simulated(b)) return "kind of source (simulated or real)";
     return {};
 }
@@ -627,6 +628,15 @@ bool Accumulator::restore(std::span<const std::byte> bytes) {
     auto restored = std::make_unique<Impl>(config);
     if (!restored->get(in)) return false;
     impl_ = std::move(restored);
+    return true;
+}
+
+bool Accumulator::resume(std::span<const std::byte> bytes) {
+    std::vector<Alarm> alarms = impl_->alarms;
+    std::deque<Alarm> alarm_log = impl_->alarm_log;
+    if (!restore(bytes)) return false;
+    impl_->alarms = std::move(alarms);
+    impl_->alarm_log = std::move(alarm_log);
     return true;
 }
 

@@ -65,6 +65,8 @@ class Accumulator final : public EventSink {
     /// Becomes what state() was taken from, its configuration included: compare config() where that matters. False, and
     /// nothing is changed, when the bytes are damaged, hostile or of a newer version.
     [[nodiscard]] bool restore(std::span<const std::byte> bytes);
+    /// The same for a campaign that was put aside: alarms are those of now.
+    [[nodiscard]] bool resume(std::span<const std::byte> bytes);
 
   private:
     struct Impl;

@@ -1,12 +1,16 @@
-// run, daq, write: the commands that take data.
+// run, daq, write, archive: the commands that take data and move them away.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <condition_variable>
 #include <iostream>
 #include <memory>
+#include <mutex>
 
+#include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "daq/run/daemon.hpp"
 #include "daq/run/writer_process.hpp"
@@ -35,6 +39,8 @@ struct AcquisitionOptions {
     std::filesystem::path folder;
     double seconds = 0;
     double rate_boost = 0;
+    bool test_run = false;
+    bool once = false;
 };
 
 StationSetup load(const AcquisitionOptions& options) {
@@ -45,6 +51,10 @@ StationSetup load(const AcquisitionOptions& options) {
         note_override(setup, "simulator.rate_boost", options.rate_boost);
     }
     return setup;
+}
+
+void add_test_option(CLI::App& command, AcquisitionOptions& options, const char* what) {
+    command.add_flag("--test", options.test_run, what);
 }
 
 void add_folder_option(CLI::App& command, AcquisitionOptions& options) {
@@ -59,9 +69,12 @@ int run(const AcquisitionOptions& options, CommandContext& context) {
     const bool simulated = std::all_of(setup.station.boards.begin(), setup.station.boards.end(),
                                        [](const BoardInfo& board) { return board.source == "simulator"; });
     const WhenFull mode = simulated && setup.simulator.pacing == Pacing::fast ? WhenFull::wait : WhenFull::refuse;
-    Daemon daemon{
-        std::move(setup),
-        {.writer = DaemonOptions::Writer::embedded, .end_with_run = true, .seconds = options.seconds, .mode = mode}};
+    Daemon daemon{std::move(setup),
+                  {.writer = DaemonOptions::Writer::embedded,
+                   .end_with_run = true,
+                   .seconds = options.seconds,
+                   .mode = mode,
+                   .test_run = options.test_run}};
     const RunResult result = daemon.serve(context.signals);
     print_run_report(result);
     require_closed_ledger(result);
@@ -69,8 +82,42 @@ int run(const AcquisitionOptions& options, CommandContext& context) {
 }
 
 int daq(const AcquisitionOptions& options, CommandContext& context) {
-    Daemon daemon{load(options), {.writer = DaemonOptions::Writer::stream}};
+    Daemon daemon{load(options), {.writer = DaemonOptions::Writer::stream, .test_run = options.test_run}};
     daemon.serve(context.signals);
+    return 0;
+}
+
+/// Until `stop`, or so much later.
+void wait_for(std::chrono::seconds time, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock{mutex};
+    never.wait_for(lock, stop, time, [] { return false; });
+}
+
+/// Rounds until told to end; a problem is told when it comes, not in every round.
+int archive(const AcquisitionOptions& options, CommandContext& context) {
+    const StationSetup setup = load(options);
+    if (setup.archive.destination.empty() && setup.archive.hook.empty())
+        throw UsageError{fmt::format("{}: [archive] names neither a destination nor a hook", options.config.string())};
+    Archive archive{setup.store.folder, setup.archive};
+    const std::stop_token stop = context.signals.stop();
+    std::vector<std::string> told;
+    do {
+        const ArchiveRound round = archive.work(stop);
+        if (options.once) {
+            fmt::print("{} copied and verified, {} hooks run, {} deleted here\n", round.copied.size(),
+                       round.hooked.size(), round.deleted.size());
+            if (!round.problems.empty()) throw Error{fmt::format("{}", fmt::join(round.problems, "; "))};
+            return 0;
+        }
+        for (const std::string& problem : round.problems) {
+            if (std::ranges::find(told, problem) == told.end()) log::store().error("{}", problem);
+        }
+        if (!told.empty() && round.problems.empty()) log::store().info("the archive has caught up");
+        told = round.problems;
+        wait_for(setup.archive.look_every, stop);
+    } while (!stop.stop_requested());
     return 0;
 }
 
@@ -82,6 +129,7 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
     CLI::App* const run_command = app.add_subcommand("run", "Take data: daemon and writer in one process");
     add_config_option(*run_command, options->config);
     add_folder_option(*run_command, *options);
+    add_test_option(*run_command, *options, "A test run, marked so in file and catalogue: not for physics");
     run_command
         ->add_option("--seconds", options->seconds,
                      "Length of the run [s of the timing signal]; until Ctrl-C when absent")
@@ -98,6 +146,7 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
         app.add_subcommand("daq", "Acquisition daemon; 'alleycat write' stores what it takes");
     add_config_option(*daq_command, options->config);
     add_folder_option(*daq_command, *options);
+    add_test_option(*daq_command, *options, "The run it starts by itself is a test run");
     daq_command->footer(
         "Runs for months. Triggers stay in its buffer until the writer has them on disk.\n"
         "Starts a run by itself unless [run] autostart = false; 'alleycat control' starts and stops runs.");
@@ -111,6 +160,18 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
     write_command->callback([&action, options] {
         action = [options](CommandContext& c) { return serve_writer(load(*options), c.signals); };
     });
+
+    CLI::App* const archive_command =
+        app.add_subcommand("archive", "Move closed files away: verified copies, a hook per file, room on the disk");
+    add_config_option(*archive_command, options->config);
+    add_folder_option(*archive_command, *options);
+    archive_command->add_flag("--once", options->once,
+                              "One round over all closed files; exit status 1 when any is left");
+    archive_command->footer(
+        "Reads [archive] of the station file. A process of its own: a target that hangs does not touch the writer.\n"
+        "Only what was read back from the target and has the catalogue's SHA-256 is ever deleted here.");
+    archive_command->callback(
+        [&action, options] { action = [options](CommandContext& c) { return archive(*options, c); }; });
 }
 
 }  // namespace alleycat

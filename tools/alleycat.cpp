@@ -10,6 +10,7 @@
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "daq/core/station.hpp"
+#include "daq/run/revision.hpp"
 #include "daq/run/station_setup.hpp"
 #include "tools/commands.hpp"
 
@@ -32,8 +33,9 @@ int main(int argc, char** argv) {
     CLI::App app{"Data acquisition and online monitor for the detectors in Neutrino Alley."};
     app.name("alleycat");
     app.footer(kFooter);
-    app.set_version_flag(
-        "--version", alleycat::software_version() + "\ntrigger stage: " + alleycat::to_text(alleycat::Kernels::simd));
+    app.set_version_flag("--version", alleycat::software_version() + " (revision " + alleycat::source_revision() +
+                                          ", " + alleycat::compiler_version() +
+                                          ")\ntrigger stage: " + alleycat::to_text(alleycat::Kernels::simd));
     app.require_subcommand(0, 1);  // none is answered below: CLI11 would not name the word it did not understand
     const char* const from_environment = std::getenv("ALLEYCAT_LOG");
     std::string log_level = from_environment != nullptr ? from_environment : "info";

@@ -6,11 +6,15 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "daq/core/error.hpp"
+#include "daq/core/log.hpp"
 #include "daq/core/time.hpp"
+#include "daq/store/catalogue.hpp"
 #include "daq/store/catalogue_rebuild.hpp"
 #include "daq/store/file_reader.hpp"
+#include "daq/store/files.hpp"
 #include "daq/store/truth.hpp"
 #include "daq/store/verify.hpp"
 #include "monitor/excess.hpp"
@@ -45,6 +49,37 @@ struct Sums {
     bool one_alpha = true;
     bool truth = false;
 };
+
+std::string utc_text(std::int64_t utc_ns) { return to_iso8601(UtcTime{std::chrono::nanoseconds{utc_ns}}); }
+
+/// What a run is worth and what operators said of it.
+struct RunSaid {
+    RunQuality quality;
+    std::vector<OperatorNote> notes;
+};
+
+/// The catalogue beside a part knows what was said after the part was closed; without it the part speaks for itself.
+RunSaid said_of(const FileInfo& file) {
+    const std::filesystem::path folder = folder_of(file.path);
+    if (std::filesystem::exists(Catalogue::file_in(folder))) {
+        try {
+            const Catalogue catalogue{folder, Catalogue::Open::read_only};
+            const std::optional<CatalogueRun> run = catalogue.run(file.run.run);
+            if (run && !run->quality.empty() && catalogue.part(file.path.filename().string()))
+                return {{run->quality, run->quality_reasons}, catalogue.notes(file.run.run)};
+        } catch (const Error& e) {
+            log::store().warn("{}", e.what());
+        }
+    }
+    return {file.summary.quality, file.notes};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream from{text};
+    for (std::string line; std::getline(from, line);) lines.push_back(line);
+    return lines;
+}
 
 /// The SPE charges in force in a file, of all its detectors.
 struct Calibrations {
@@ -95,8 +130,16 @@ std::string words_of(const Calibrations& c) {
     return words + fmt::format(", {} without a good fit", c.kept);
 }
 
-nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& truth, const Calibrations& calibrations) {
+nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::optional<TruthTally>& truth,
+                       const Calibrations& calibrations) {
     const PartSummary& s = file.summary;
+    nlohmann::json comments = nlohmann::json::array();
+    for (const OperatorNote& note : said.notes) {
+        comments.push_back({{"time_utc", utc_text(note.utc_ns)},
+                            {"kind", to_text(note.kind)},
+                            {"author", note.author},
+                            {"text", note.text}});
+    }
     nlohmann::json boards = nlohmann::json::object();
     for (const FileInfo::Board& b : file.boards) boards[b.name] = {{"records", b.records}, {"irregular", b.irregular}};
     nlohmann::json ticks = nlohmann::json::object();
@@ -123,8 +166,14 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
         {"closed", file.closed},
         {"profile", file.run.profile},
         {"software", file.run.software},
-        {"start_time_utc", to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}})},
+        {"revision", file.run.revision},
+        {"test_run", file.run.test_run},
+        {"start_time_utc", utc_text(file.run.start_utc_ns)},
+        {"end_time_utc", s.end_utc_ns == 0 ? nlohmann::json{} : nlohmann::json(utc_text(s.end_utc_ns))},
         {"end_reason", s.end_reason},
+        {"quality", said.quality.flags},
+        {"quality_reasons", lines_of(said.quality.reasons)},
+        {"comments", comments},
         {"triggers", s.triggers},
         {"refused", s.refused_total()},
         {"first_sequence", s.first_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.first_sequence)},
@@ -155,12 +204,20 @@ nlohmann::json to_json(const FileInfo& file, const std::optional<TruthTally>& tr
     return json;
 }
 
-void print(const FileInfo& file, const std::optional<TruthTally>& truth, const Calibrations& calibrations) {
+void print(const FileInfo& file, const RunSaid& said, const std::optional<TruthTally>& truth,
+           const Calibrations& calibrations) {
     const PartSummary& s = file.summary;
     fmt::print("{}\n", file.path.string());
-    fmt::print("  run {}, part {}, profile {}, {}; started {}; {}\n", file.run.run, file.part, file.run.profile,
-               file.run.software, to_iso8601(UtcTime{std::chrono::nanoseconds{file.run.start_utc_ns}}),
+    fmt::print("  {}run {}, part {}, profile {}, {}; started {}{}; {}\n", file.run.test_run ? "TEST " : "",
+               file.run.run, file.part, file.run.profile, file.run.software, utc_text(file.run.start_utc_ns),
+               s.end_utc_ns == 0 ? "" : ", ended " + utc_text(s.end_utc_ns),
                file.closed ? fmt::format("closed: {}", s.end_reason) : "NOT CLOSED: being written, or cut short");
+    if (!said.quality.flags.empty()) fmt::print("  quality: {}\n", said.quality.flags);
+    for (const std::string& line : lines_of(said.quality.reasons)) fmt::print("    {}\n", line);
+    for (const OperatorNote& note : said.notes) {
+        if (note.kind == NoteKind::comment)
+            fmt::print("  comment, {}, {}: {}\n", utc_text(note.utc_ns), note.author, note.text);
+    }
     fmt::print("  {:.1f} MB, {} triggers", static_cast<double>(file.bytes) / 1e6, s.triggers);
     if (s.first_sequence != kNoSequence)
         fmt::print(" (sequence {} to {}, {} refused)", s.first_sequence, s.last_sequence, s.refused_total());
@@ -200,6 +257,7 @@ int print_info(const InfoOptions& options) {
     for (const std::filesystem::path& path : options.files) {
         const FileInfo file = info(path);
         const AlleycatFile opened{path};
+        const RunSaid said = said_of(file);
         const std::optional<TruthTally> truth = tally_truth(opened);
         const Calibrations calibrations = calibrations_of(opened);
         const double alpha = alpha_of(file);
@@ -217,9 +275,9 @@ int print_info(const InfoOptions& options) {
             sums.signal_injected += truth->signal_injected;
         }
         if (options.json) {
-            files.push_back(to_json(file, truth, calibrations));
+            files.push_back(to_json(file, said, truth, calibrations));
         } else {
-            print(file, truth, calibrations);
+            print(file, said, truth, calibrations);
         }
     }
     const Excess all = compared(sums.n_on, sums.n_off, sums.alpha.value_or(1));
@@ -231,7 +289,7 @@ int print_info(const InfoOptions& options) {
             {"excess", sums.one_alpha ? to_json(all) : nlohmann::json{}}};
         if (sums.truth)
             json["truth"] = {{"signal_injected", sums.signal_injected}, {"signal_in_box", sums.signal_in_box}};
-        fmt::print("{}\n", json.dump(2));
+        fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     } else if (options.files.size() > 1) {
         fmt::print("all: {} triggers, {:.4g} GWh, excess {}\n", sums.triggers, sums.beam_energy_gwh,
                    sums.one_alpha ? to_text(all) : "not summed: the files' exposure ratios differ");

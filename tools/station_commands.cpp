@@ -1,6 +1,8 @@
 // check, control, excess, keygen.
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daq/core/error.hpp"
+#include "daq/core/operator_note.hpp"
 #include "daq/core/record.hpp"
 #include "daq/core/time.hpp"
 #include "daq/run/station_setup.hpp"
@@ -19,6 +22,12 @@
 
 namespace alleycat {
 namespace {
+
+/// Whom a comment is from unless it says so.
+std::string user_name() {
+    const passwd* const user = ::getpwuid(::geteuid());
+    return user != nullptr ? user->pw_name : fmt::format("user {}", ::geteuid());
+}
 
 int check(const std::filesystem::path& config) {
     const StationSetup setup = load_station(config);
@@ -131,12 +140,46 @@ void print_status(const Status& status) {
 
 struct ControlOptions {
     std::string command;
+    std::string text;  // of comment; of mark: good or tainted
+    std::string reason;
+    std::string author = user_name();
+    bool test_run = false;
     std::string endpoint = "tcp://127.0.0.1:5557";
     std::filesystem::path config;
     bool json = false;
 };
 
+/// Throws UsageError when the options are not those of the command.
+ControlRequest request_of(const ControlOptions& options) {
+    const ControlCommand command = *control_command(options.command);
+    ControlRequest request{.command = command, .author = options.author};
+    const auto only_of = [&](bool given, std::string_view option, ControlCommand its) {
+        if (given && command != its)
+            throw UsageError{
+                fmt::format("{} belongs to 'control {}', not to '{}'", option, to_text(its), options.command)};
+    };
+    only_of(options.test_run, "--test", ControlCommand::start);
+    only_of(!options.reason.empty(), "--reason", ControlCommand::mark);
+    if (options.test_run) request.argument = "test";
+    OperatorNote note{.kind = NoteKind::comment, .author = options.author, .text = options.text};
+    if (command == ControlCommand::mark) {
+        if (options.text != "good" && options.text != "tainted")
+            throw UsageError{fmt::format("a run is marked good or tainted, not '{}'", options.text)};
+        request.argument = options.text;
+        note.kind = NoteKind::tainted;
+        note.text = options.reason;
+    } else if (command != ControlCommand::comment) {
+        if (!options.text.empty())
+            throw UsageError{fmt::format("'{}' takes no text: '{}'", options.command, options.text)};
+        return request;
+    }
+    if (const std::string problem = note_problem(note); !problem.empty()) throw UsageError{problem};
+    request.text = note.text;
+    return request;
+}
+
 int control(const ControlOptions& options) {
+    const ControlRequest request = request_of(options);
     std::string endpoint = options.endpoint;
     Security security;
     if (!options.config.empty()) {
@@ -145,10 +188,9 @@ int control(const ControlOptions& options) {
         security = setup.wire.load_security();
     }
     ControlClient client{endpoint, security};
-    const ControlCommand command = *control_command(options.command);
     // Status never waits for anything: no answer means no daemon. Only then is there a reason to be patient.
     ControlReply reply = client.request({ControlCommand::status, ""}, std::chrono::seconds{5});
-    if (command != ControlCommand::status) reply = client.request({command, ""}, std::chrono::seconds{15});
+    if (request.command != ControlCommand::status) reply = client.request(request, std::chrono::seconds{15});
     if (reply.status) {
         if (options.json) {
             fmt::print("{}\n", to_json(*reply.status).dump(2));
@@ -193,10 +235,16 @@ void add_station_commands(CLI::App& app, Action& action) {
 
     const auto control_options = std::make_shared<ControlOptions>();
     CLI::App* const control_command_ =
-        app.add_subcommand("control", "Ask a running daemon, or tell it to start, stop, quit");
-    control_command_->add_option("COMMAND", control_options->command, "status, start, stop or quit")
+        app.add_subcommand("control", "Ask a running daemon, tell it to start, stop, quit, or something about its run");
+    control_command_
+        ->add_option("COMMAND", control_options->command, "status, start, stop, quit, comment TEXT, mark good|tainted")
         ->required()
-        ->check(CLI::IsMember({"status", "start", "stop", "quit"}));
+        ->check(CLI::IsMember({"status", "start", "stop", "quit", "comment", "mark"}));
+    control_command_->add_option("TEXT", control_options->text, "The comment, or what the run is marked as");
+    control_command_->add_option("--reason", control_options->reason, "Of mark: why");
+    control_command_->add_option("--author", control_options->author, "Of comment and mark: who says it")
+        ->capture_default_str();
+    control_command_->add_flag("--test", control_options->test_run, "Of start: a test run, not for physics");
     control_command_->add_option("--connect", control_options->endpoint, "Control socket of the daemon")
         ->capture_default_str();
     control_command_->add_option("--config,-c", control_options->config,
@@ -204,6 +252,7 @@ void add_station_commands(CLI::App& app, Action& action) {
     control_command_->add_flag("--json", control_options->json, "One JSON object on stdout");
     control_command_->footer(
         "stop is answered when acquisition has ended; what was taken is then still being written.\n"
+        "comment and mark stand in the file of the run that goes on; of one that has ended, in the catalogue.\n"
         "Exit status 1 when nobody answers or the daemon refuses.");
     control_command_->callback([&action, control_options] {
         action = [control_options](CommandContext&) { return control(*control_options); };

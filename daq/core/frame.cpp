@@ -196,6 +196,9 @@ void put_run(ByteWriter& out, const RunDescription& r) noexcept {
         out.put_text(c.meaning);
     }
     out.put(r.box);
+    out.put(static_cast<std::uint8_t>(r.test_run));
+    out.put_text(r.revision);
+    out.put_text(r.compiler);
 }
 
 RunDescription get_run(ByteReader& in, std::uint16_t version) {
@@ -232,6 +235,11 @@ RunDescription get_run(ByteReader& in, std::uint16_t version) {
         c.meaning = in.get_text();
     }
     r.box = in.get<AnalysisBox>();
+    if (version >= 3) {
+        r.test_run = in.get_bool();
+        r.revision = in.get_text();
+        r.compiler = in.get_text();
+    }
     return r;
 }
 
@@ -359,13 +367,22 @@ std::vector<std::byte> encode_run_end(std::uint64_t run, std::uint64_t ordinal, 
     });
 }
 
+std::vector<std::byte> encode_note(std::uint64_t run, std::uint64_t ordinal, const OperatorNote& note) {
+    return encode(FrameKind::note, run, ordinal, [&](ByteWriter& out) {
+        out.put(note.utc_ns);
+        out.put(note.kind);
+        out.put_text(note.author);
+        out.put_text(note.text);
+    });
+}
+
 FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexcept {
     if (bytes.size() < sizeof(FrameHeader)) return FrameError::cut_short;
     FrameHeader header;
     std::memcpy(&header, bytes.data(), sizeof header);
     if (header.magic != kFrameMagic) return FrameError::bad_magic;
     if (header.version == 0 || header.version > kFrameVersion) return FrameError::bad_version;
-    if (header.kind > FrameKind::gap) return FrameError::bad_kind;
+    if (header.kind > FrameKind::note) return FrameError::bad_kind;
     if (header.body_bytes > kMaxBodyBytes) return FrameError::bad_length;
     const std::size_t size = frame_bytes(header.body_bytes);
     if (bytes.size() < size) return FrameError::cut_short;
@@ -492,6 +509,16 @@ std::optional<RunEnd> decode_run_end(const FrameView& frame) {
     end.reason = in.get_text();
     end.ledger = get_ledger(in);
     return whole(in, std::move(end));
+}
+std::optional<OperatorNote> decode_note(const FrameView& frame) {
+    ByteReader in = body_of(frame, FrameKind::note);
+    OperatorNote note;
+    note.utc_ns = in.get<std::int64_t>();
+    note.kind = in.get_enum(NoteKind::tainted);
+    note.author = in.get_text();
+    note.text = in.get_text();
+    if (!note_problem(note).empty()) return std::nullopt;
+    return whole(in, std::move(note));
 }
 
 }  // namespace alleycat

@@ -25,6 +25,7 @@
 #include "daq/core/beam.hpp"
 #include "daq/core/event.hpp"
 #include "daq/core/event_sink.hpp"
+#include "daq/core/operator_note.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/core/status.hpp"
 #include "daq/core/trigger.hpp"
@@ -41,10 +42,12 @@ enum class FrameKind : std::uint16_t {
     counters = 6,     ///< CounterSample
     run_end = 7,      ///< RunEnd
     ticks = 8,        ///< TickRecord list
-    gap = 9,          ///< Gap before this run; read_frame() refuses kinds beyond
+    gap = 9,          ///< Gap before this run
+    note = 10,        ///< OperatorNote; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
-inline constexpr std::uint16_t kFrameVersion = 2;         ///< 1 knew no ticks apart from triggers, and is read as well
+/// Older ones are read as well: 1 knew no ticks apart from triggers, 2 no notes, test runs and origin of the software.
+inline constexpr std::uint16_t kFrameVersion = 3;
 inline constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 30;  ///< a longer one is damage, not data
 
 struct FrameHeader {
@@ -114,6 +117,7 @@ struct RunEnd {
 [[nodiscard]] std::vector<std::byte> encode_calibration(std::uint64_t run, std::uint64_t ordinal, const Calibration& c);
 [[nodiscard]] std::vector<std::byte> encode_counters(std::uint64_t run, std::uint64_t ordinal, const CounterSample& c);
 [[nodiscard]] std::vector<std::byte> encode_run_end(std::uint64_t run, std::uint64_t ordinal, const RunEnd& end);
+[[nodiscard]] std::vector<std::byte> encode_note(std::uint64_t run, std::uint64_t ordinal, const OperatorNote& note);
 
 // ---- reading
 
@@ -148,6 +152,7 @@ struct TriggerFrame {
 [[nodiscard]] std::optional<Calibration> decode_calibration(const FrameView& frame);
 [[nodiscard]] std::optional<CounterSample> decode_counters(const FrameView& frame);
 [[nodiscard]] std::optional<RunEnd> decode_run_end(const FrameView& frame);
+[[nodiscard]] std::optional<OperatorNote> decode_note(const FrameView& frame);
 
 /// CRC-32 as gzip computes it.
 [[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t seed = 0) noexcept;

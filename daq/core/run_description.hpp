@@ -99,6 +99,9 @@ struct RunDescription {
     std::vector<FeatureInfo> features;
     std::vector<CutInfo> cuts;
     AnalysisBox box;
+    bool test_run = false;  ///< taken to try something: not for physics
+    std::string revision;   ///< of the source it was built from, "unknown" where the build could not tell
+    std::string compiler;   ///< "GCC 12.2.0"
 
     friend bool operator==(const RunDescription&, const RunDescription&) = default;
 };

@@ -14,6 +14,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/core/event.hpp"
+#include "daq/core/operator_note.hpp"
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/core/status.hpp"
@@ -68,6 +69,19 @@ std::string to_text(const IndexCheck& check) {
         "a "
         "pulse: correct beam.charge_index",
         check.configured, check.best, check.evidence, check.ticks);
+}
+
+std::string note_problem(const OperatorNote& note) {
+    const auto problem = [](std::string_view what, const std::string& text, std::size_t most) -> std::string {
+        if (text.empty()) return fmt::format("{} is empty", what);
+        if (text.size() > most) return fmt::format("{} has {} bytes, {} are allowed", what, text.size(), most);
+        const auto unprintable = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+        if (std::ranges::any_of(text, unprintable)) return fmt::format("{} is more than one line of plain text", what);
+        return "";
+    };
+    const std::string of_author = problem("the author", note.author, kMaxNoteAuthor);
+    if (!of_author.empty()) return of_author;
+    return problem(note.kind == NoteKind::comment ? "the comment" : "the reason", note.text, kMaxNoteText);
 }
 
 UtcTime utc_now() noexcept {

@@ -10,6 +10,7 @@
 #include "daq/run/frame_writer.hpp"
 #include "daq/run/ticker.hpp"
 #include "daq/run/writer_process.hpp"
+#include "daq/store/catalogue.hpp"
 #include "daq/store/part_name.hpp"
 #include "daq/store/run_number.hpp"
 #include "daq/store/run_writer.hpp"
@@ -123,7 +124,7 @@ RunResult Daemon::serve(ShutdownSignals& signals) {
     std::exception_ptr failed_to_serve;
     std::stop_callback wake{signals.stop(), [this] { bell_.ring(); }};
     try {
-        if (setup_.run.autostart || options_.end_with_run) start_run();
+        if (setup_.run.autostart || options_.end_with_run) start_run(options_.test_run);
         Ticker ticker{bell_, kTick};
         for (;;) {
             const std::uint32_t seen = bell_.value();
@@ -259,7 +260,7 @@ std::uint64_t Daemon::count_what_is_left() {
 
 // ---- the state machine
 
-void Daemon::start_run() {
+void Daemon::start_run(bool test_run) {
     reason_.clear();
     failure_ = nullptr;
     registry_.start_anew();  // every counter is of one run
@@ -294,6 +295,7 @@ void Daemon::start_run() {
         config.builder.tick_board = 0;  // the first board's source tells them
     }
     RunDescription description = describe_run(setup_, run, sources);
+    description.test_run = live ? test_run : options_.input->test_run;
     result_.run = description;
     pipeline_ = std::make_unique<Pipeline>(std::move(config), std::move(description), setup_.trigger,
                                            make_beam_join(setup_, registry_), std::move(sources), buffers_, registry_);
@@ -470,30 +472,77 @@ void Daemon::execute_commands() {
     }
 }
 
+namespace {
+ControlReply accept(std::string message) {
+    return {.ok = true, .message = std::move(message), .status = {}, .snapshot = {}};
+}
+ControlReply refuse(std::string why) { return {.ok = false, .message = std::move(why), .status = {}, .snapshot = {}}; }
+}  // namespace
+
 ControlReply Daemon::execute(const ControlRequest& request) {
-    const auto refuse = [](std::string why) {
-        return ControlReply{.ok = false, .message = std::move(why), .status = {}, .snapshot = {}};
-    };
     switch (request.command) {
-        case ControlCommand::start:
-            if (pipeline_) return refuse("a run is going on");
-            if (writer_failure_) return refuse("the writer of this process has failed: start the program again");
-            try {
-                start_run();
-            } catch (const std::exception& e) {
-                fail(e.what(), "mend it, then 'alleycat control start'");
-                return refuse(e.what());
-            }
-            return {.ok = true,
-                    .message = fmt::format("run {} started", pipeline_->run().run),
-                    .status = {},
-                    .snapshot = {}};
+        case ControlCommand::start: return start_by(request);
+        case ControlCommand::comment:
+        case ControlCommand::mark: return note_by(request);
         case ControlCommand::stop: return refuse(pipeline_ ? "the run is ending" : "no run is going on");
         case ControlCommand::quit: quit_ = true; return {.ok = true, .message = "ending", .status = {}, .snapshot = {}};
         case ControlCommand::status:
         case ControlCommand::snapshot: break;
     }
     return refuse("not a command for the daemon");
+}
+
+ControlReply Daemon::start_by(const ControlRequest& request) {
+    if (!request.argument.empty() && request.argument != "test")
+        return refuse(fmt::format("start takes 'test' or nothing, not '{}'", request.argument));
+    if (pipeline_) return refuse("a run is going on");
+    if (writer_failure_) return refuse("the writer of this process has failed: start the program again");
+    try {
+        start_run(request.argument == "test");
+    } catch (const std::exception& e) {
+        fail(e.what(), "mend it, then 'alleycat control start'");
+        return refuse(e.what());
+    }
+    return accept(fmt::format("{} {} started", request.argument.empty() ? "run" : "test run", pipeline_->run().run));
+}
+
+/// Into the data stream of the run that goes on. A file that is closed is never changed: what is said of a run that has
+/// ended stands in the catalogue.
+ControlReply Daemon::note_by(const ControlRequest& request) {
+    OperatorNote note{.utc_ns = utc_now().time_since_epoch().count(),
+                      .kind = NoteKind::comment,
+                      .author = request.author,
+                      .text = request.text};
+    if (request.command == ControlCommand::mark) {
+        if (request.argument != "good" && request.argument != "tainted")
+            return refuse(fmt::format("a run is marked good or tainted, not '{}'", request.argument));
+        note.kind = request.argument == "good" ? NoteKind::good : NoteKind::tainted;
+    }
+    if (std::string problem = note_problem(note); !problem.empty()) return refuse(std::move(problem));
+    if (pipeline_ && pipeline_->add_note(note)) return accept(fmt::format("noted in run {}", pipeline_->run().run));
+    if (!keeps_runs()) return refuse("no run is going on, and none of this program stands in a catalogue");
+    if (!std::filesystem::exists(Catalogue::file_in(state_folder()))) {
+        return refuse(fmt::format("no run is going on, and {} is not here: say it where the data are written",
+                                  Catalogue::file_in(state_folder()).string()));
+    }
+    try {
+        return note_in_catalogue(note);
+    } catch (const Error& e) {
+        return refuse(e.what());
+    }
+}
+
+ControlReply Daemon::note_in_catalogue(const OperatorNote& note) const {
+    Catalogue catalogue{state_folder(), Catalogue::Open::write};
+    std::uint64_t run = result_.run.run;
+    if (run == 0) {
+        const std::optional<CatalogueRun> newest = catalogue.newest_run();
+        if (!newest) return refuse("there is no run yet");
+        run = newest->run;
+    }
+    catalogue.put(CatalogueComment{run, note.utc_ns, note.author, std::string{to_text(note.kind)}, note.text});
+    catalogue.judge_anew(run);
+    return accept(fmt::format("noted in the catalogue: run {} has ended", run));
 }
 
 // ---- status

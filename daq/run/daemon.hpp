@@ -42,6 +42,7 @@ struct DaemonOptions {
     std::uint64_t triggers = 0;      ///< length of a run in triggers; 0: endless
     WhenFull mode = WhenFull::refuse;
     std::optional<RecordedInput> input{};  ///< recorded input instead of the station's boards (one run)
+    bool test_run = false;                 ///< of the (first) run: not for physics
     bool keep_campaign = true;             ///< the monitor's state lives on in the store's folder
     std::function<void(const Status&, std::optional<double> fraction_done)> on_progress{};  ///< ten times a second
 };
@@ -84,7 +85,7 @@ class Daemon {
     void stop_threads();
     void answer_the_rest();
     std::uint64_t count_what_is_left();
-    void start_run();
+    void start_run(bool test_run);
     void stop_run();
     void step(const ShutdownSignals& signals);
     void end_run();
@@ -96,6 +97,9 @@ class Daemon {
     [[nodiscard]] ControlReply handle_control(const ControlRequest& request);
     void execute_commands();
     ControlReply execute(const ControlRequest& request);
+    ControlReply start_by(const ControlRequest& request);
+    ControlReply note_by(const ControlRequest& request);
+    [[nodiscard]] ControlReply note_in_catalogue(const OperatorNote& note) const;
 
     void update_status();
     void update_rates(Status& status);

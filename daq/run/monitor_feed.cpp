@@ -113,6 +113,7 @@ void MonitorFeed::handle(std::span<const std::byte> bytes) {
             run_ = decode_run_start(frame);
             if (!run_) break;
             stage_.emplace(config_.trigger, run_->boards);
+            choose_campaign(run_->test_run);
             tell(&EventSink::on_run, *run_);
             return;
         case FrameKind::trigger:
@@ -149,8 +150,9 @@ void MonitorFeed::handle(std::span<const std::byte> bytes) {
             break;
         case FrameKind::run_end: save_campaign(); return;
         case FrameKind::beam_frames:
-        case FrameKind::gap:               // stands in the status
-        case FrameKind::counters: return;  // not for the screen
+        case FrameKind::gap:  // stands in the status
+        case FrameKind::counters:
+        case FrameKind::note: return;  // not for the screen
     }
     damaged_.add();
 }
@@ -199,6 +201,19 @@ std::shared_ptr<const MonitorSnapshot> MonitorFeed::snapshot(const std::stop_tok
     return nullptr;
 }
 
+/// A test run adds nothing to the station's campaign, which waits, and is a campaign of its own that nobody keeps.
+void MonitorFeed::choose_campaign(bool test_run) {
+    if (!campaign_keeper_ || test_run == put_aside_.has_value()) return;
+    if (test_run) {
+        save_campaign();
+        put_aside_ = accumulator_.state();
+        return;
+    }
+    (void)accumulator_.resume(*put_aside_);  // our own bytes
+    put_aside_.reset();
+    if (publisher_) publisher_->leave_hole();
+}
+
 void MonitorFeed::load_campaign() {
     if (!std::filesystem::exists(config_.campaign_file)) return;
     const std::vector<std::byte> state = read_state_file(config_.campaign_file);
@@ -213,7 +228,7 @@ void MonitorFeed::load_campaign() {
 
 void MonitorFeed::save_campaign() {
     seconds_since_saved_ = 0;
-    if (campaign_keeper_) campaign_keeper_->put(accumulator_.state());
+    if (campaign_keeper_ && !put_aside_) campaign_keeper_->put(accumulator_.state());
 }
 
 }  // namespace alleycat

@@ -56,6 +56,7 @@ class MonitorFeed {
     void handle_trigger(const FrameView& frame);
     void every_second();
     void answer_snapshot();
+    void choose_campaign(bool test_run);
     void load_campaign();
     void save_campaign();
 
@@ -70,6 +71,7 @@ class MonitorFeed {
     std::optional<TriggerStage> stage_;
     TriggerFrame trigger_;
     int seconds_since_saved_ = 0;
+    std::optional<std::vector<std::byte>> put_aside_;  ///< the station's campaign, during a test run
 
     std::atomic<std::uint64_t> asked_{0};
     std::atomic<std::uint64_t> answered_{0};

@@ -452,6 +452,7 @@ void Pipeline::housekeeping() {
     write_ticks();
     write_beam_states();
     write_beam_frames();
+    write_notes();
     waveform_credit_ = std::min(1.0, waveform_credit_ + config_.run.waveforms_per_s * 0.1);
     if (waveform_credit_ >= 1.0 && !waveform_due_) {
         waveform_due_ = true;
@@ -538,6 +539,36 @@ void Pipeline::write_counters() {
     if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
 }
 
+bool Pipeline::add_note(OperatorNote note) {
+    const std::lock_guard lock{note_mutex_};
+    if (takes_notes_) notes_.push_back(std::move(note));
+    return takes_notes_;
+}
+
+void Pipeline::write_notes() {
+    std::vector<OperatorNote> notes;
+    {
+        const std::lock_guard lock{note_mutex_};
+        notes.swap(notes_);
+    }
+    for (const OperatorNote& note : notes) {
+        if (put_closing_frame(encode_note(run_.run, next_ordinal_, note))) {
+            ++next_ordinal_;
+        } else {
+            log::run().error("run {}: given up for want of room: {} by {}: {}", run_.run, to_text(note.kind),
+                             note.author, note.text);
+        }
+    }
+}
+
+void Pipeline::take_last_notes() {
+    {
+        const std::lock_guard lock{note_mutex_};
+        takes_notes_ = false;
+    }
+    write_notes();
+}
+
 void Pipeline::begin_run(std::int64_t start_utc_ns) {
     begun_ = true;
     run_.start_utc_ns = start_utc_ns;
@@ -588,6 +619,7 @@ void Pipeline::end_run() {
     write_ticks();
     write_beam_states();
     write_beam_frames();
+    take_last_notes();
     write_counters();
     RunEnd end;
     end.utc_ns = utc_now().time_since_epoch().count();

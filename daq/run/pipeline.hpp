@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -79,6 +80,9 @@ class Pipeline {
     /// Stops waiting for room in the frame buffer: triggers that do not fit are given up, counted, and stand as dead
     /// time before the run's end, for which the buffer keeps room.
     void give_up() noexcept;
+    /// What an operator said goes into the data stream, within a tenth of a second or when there is room. false: the
+    /// run's last frames are on their way, and nothing can be added.
+    [[nodiscard]] bool add_note(OperatorNote note);
     /// Stands behind the reason in the run's last frame. Any thread.
     void note(std::string what) { note_.put(std::make_shared<const std::string>(std::move(what))); }
     /// What the writer's side knows of the gap before this run: goes into the file instead of the estimate.
@@ -130,6 +134,8 @@ class Pipeline {
     void write_ticks();
     void write_beam_frames();
     void write_counters();
+    void write_notes();
+    void take_last_notes();
     void housekeeping();
     void make_progress();
     void tell_index_verdict();
@@ -195,6 +201,11 @@ class Pipeline {
     bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;
     bool waits_for_room_ = false;
+
+    // Notes come from the thread that answers operators, now and then: a short list under a mutex hands them over.
+    std::mutex note_mutex_;
+    std::vector<OperatorNote> notes_;
+    bool takes_notes_ = true;
 
     std::atomic<bool> give_up_{false};
     std::atomic<bool> stop_requested_{false};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daq/core/error.hpp"
+#include "daq/run/revision.hpp"
 #include "daq/run/tick_channel_source.hpp"
 #include "daq/store/file_reader.hpp"
 #include "readout/hit_simulator.hpp"
@@ -82,6 +83,7 @@ StationSetup read_station(const std::filesystem::path& path) {
     apply_tick(setup);
     setup.analysis = parse_analysis(root);
     setup.store = parse_store(root);
+    setup.archive = parse_archive(root);
     setup.wire = parse_wire(root);
     setup.monitor = parse_monitor(root);
     check_features(root, setup.monitor, feature_infos(setup.trigger));
@@ -167,6 +169,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
         const AlleycatFile first{inputs.front()};
         input.run = first.run().run;
         input.rate_boost = first.run().rate_boost;
+        input.test_run = first.run().test_run;
         input.sources = open_recorded_run(inputs, decode_threads);
         input.calibration = recorded_calibrations(inputs);
     } else if (alleycat_files > 0) {
@@ -188,6 +191,8 @@ RunDescription describe_run(const StationSetup& setup, std::uint64_t run,
     description.run = run;
     description.profile = setup.station.profile;
     description.software = software_version();
+    description.revision = source_revision();
+    description.compiler = compiler_version();
     description.host = host_name();
     description.config_name = setup.path.filename().string();
     description.config_text = setup.text;

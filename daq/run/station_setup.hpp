@@ -12,6 +12,7 @@
 #include "daq/core/station.hpp"
 #include "daq/run/beam_join.hpp"
 #include "daq/run/run_config.hpp"
+#include "daq/store/archive.hpp"
 #include "daq/store/store_config.hpp"
 #include "daq/wire/wire_config.hpp"
 #include "monitor/monitor_config.hpp"
@@ -36,6 +37,7 @@ struct StationSetup {
     RunConfig run;
     AnalysisBox analysis;
     StoreConfig store;
+    ArchiveConfig archive;
     WireConfig wire;
     MonitorConfig monitor;
 };
@@ -61,6 +63,7 @@ struct RecordedInput {
     bool is_alleycat = false;
     std::uint64_t run = 0;  ///< of an Alleycat file; else 0
     double rate_boost = 1;  ///< of an Alleycat file: what its simulator was told
+    bool test_run = false;  ///< the same
     /// Of an Alleycat file: the SPE charges it was recorded with. With these a station that fits them makes none anew.
     std::optional<std::vector<Calibration>> calibration{};
 };

@@ -3,26 +3,49 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <string_view>
 
 #include "daq/store/files.hpp"
+#include "daq/store/run_quality.hpp"
 
 namespace alleycat {
 namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
+/// `PRAGMA user_version`. 0 was before there were versions: no comments, no copies, and of `runs` the first nine
+/// columns.
+constexpr int kVersion = 1;
 constexpr const char* kSchema = R"(
     CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, profile TEXT, software TEXT, host TEXT, start_utc_ns INTEGER,
         state TEXT, reason TEXT, last_ordinal INTEGER, last_sequence INTEGER);
     CREATE TABLE IF NOT EXISTS parts (file TEXT PRIMARY KEY, run INTEGER, part INTEGER, sha256 TEXT, bytes INTEGER,
         first_sequence INTEGER, last_sequence INTEGER, triggers INTEGER, start_utc_ns INTEGER, end_utc_ns INTEGER,
-        state TEXT);)";
+        state TEXT);
+    ALTER TABLE runs ADD COLUMN end_utc_ns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN lost_estimated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN quality TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN quality_reasons TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN test_run INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE comments (run INTEGER, utc_ns INTEGER, author TEXT, kind TEXT, text TEXT,
+        UNIQUE (run, utc_ns, author, kind, text));
+    CREATE TABLE copies (part TEXT, destination TEXT, sha256 TEXT, utc_ns INTEGER, state TEXT,
+        PRIMARY KEY (part, destination));
+    CREATE TABLE hooks (part TEXT PRIMARY KEY, command TEXT, utc_ns INTEGER);
+    PRAGMA user_version = 1;)";
 constexpr std::string_view kRunColumns =
-    "run, profile, software, host, start_utc_ns, state, reason, last_ordinal, last_sequence";
+    "run, profile, software, host, start_utc_ns, state, reason, last_ordinal, last_sequence, end_utc_ns, recorded, "
+    "refused, lost_estimated, quality, quality_reasons, test_run";
+constexpr std::string_view kOldRunColumns =
+    "run, profile, software, host, start_utc_ns, state, reason, last_ordinal, last_sequence, 0, 0, 0, 0, '', '', 0";
 constexpr std::string_view kPartColumns =
     "file, run, part, sha256, bytes, first_sequence, last_sequence, triggers, start_utc_ns, end_utc_ns, state";
+constexpr std::string_view kCommentColumns = "run, utc_ns, author, kind, text";
+constexpr std::string_view kCopyColumns = "part, destination, sha256, utc_ns, state";
 
 }  // namespace
 
@@ -37,17 +60,38 @@ class Catalogue::Database {
             throw Error{fmt::format("{}: cannot be opened: {}", path_.string(), why)};
         }
         sqlite3_busy_timeout(db_, kBusyTimeoutMs);
-        if (how == Open::write &&
-            (sqlite3_exec(db_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr) != SQLITE_OK ||
-             sqlite3_exec(db_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)) {
-            const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closing{db_, sqlite3_close};
-            fail(fmt::format("cannot be used as a catalogue: {}", sqlite3_errmsg(db_)));
+        try {
+            if (how == Open::write) execute("PRAGMA synchronous = FULL");
+            version_ = read_version();
+            if (how == Open::write && version_ < kVersion) bring_up_to_date();
+            if (version_ > kVersion)
+                throw Error{fmt::format("{}: a newer Alleycat wrote it (version {}, this one knows {})", path_.string(),
+                                        version_, kVersion)};
+        } catch (...) {
+            sqlite3_close(db_);
+            throw;
         }
     }
     ~Database() { sqlite3_close(db_); }
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
+    [[nodiscard]] int version() const noexcept { return version_; }
+    void execute(const char* sql) const {
+        if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+    }
+    /// Does `action` as one change: all of it or nothing, and nobody else writes meanwhile.
+    template <class Do>
+    void as_one(const Do& action) const {
+        execute("BEGIN IMMEDIATE");
+        try {
+            action();
+            execute("COMMIT");
+        } catch (...) {
+            sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+            throw;
+        }
+    }
     [[noreturn]] void fail() const { fail(sqlite3_errmsg(db_)); }
     /// What the disk refused is not what the file is wrong with.
     [[noreturn]] void fail(const std::string& why) const {
@@ -100,6 +144,7 @@ class Catalogue::Database {
         void get(std::uint32_t& value) {
             value = static_cast<std::uint32_t>(sqlite3_column_int64(statement_, read_++));
         }
+        void get(bool& value) { value = sqlite3_column_int64(statement_, read_++) != 0; }
 
       private:
         const Database* database_;
@@ -116,13 +161,31 @@ class Catalogue::Database {
     static CatalogueRun read_run(Statement& s) {
         CatalogueRun r;
         s.get(r.run), s.get(r.profile), s.get(r.software), s.get(r.host), s.get(r.start_utc_ns), s.get(r.state);
-        s.get(r.reason), s.get(r.last_ordinal), s.get(r.last_sequence);
+        s.get(r.reason), s.get(r.last_ordinal), s.get(r.last_sequence), s.get(r.end_utc_ns), s.get(r.recorded);
+        s.get(r.refused), s.get(r.lost_estimated), s.get(r.quality), s.get(r.quality_reasons), s.get(r.test_run);
         return r;
     }
+    [[nodiscard]] std::string_view run_columns() const { return version_ >= 1 ? kRunColumns : kOldRunColumns; }
 
   private:
+    int read_version() {
+        Statement s{*this, "PRAGMA user_version"};
+        std::uint32_t version = 0;
+        if (s.step()) s.get(version);
+        return static_cast<int>(version);
+    }
+    /// Another process may do it at the same moment.
+    void bring_up_to_date() {
+        as_one([&] {
+            version_ = read_version();
+            if (version_ < kVersion) execute(kSchema);
+        });
+        version_ = std::max(version_, kVersion);
+    }
+
     std::filesystem::path path_;
     sqlite3* db_ = nullptr;
+    int version_ = 0;
 };
 
 Catalogue::Catalogue(const std::filesystem::path& folder, Open how)
@@ -140,10 +203,32 @@ void Catalogue::put(const CataloguePart& p) {
 }
 
 void Catalogue::put(const CatalogueRun& r) {
-    Database::Statement s{*database_,
-                          fmt::format("INSERT OR REPLACE INTO runs ({}) VALUES (?,?,?,?,?,?,?,?,?)", kRunColumns)};
+    Database::Statement s{
+        *database_,
+        fmt::format("INSERT OR REPLACE INTO runs ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kRunColumns)};
     s.bind(r.run).bind(r.profile).bind(r.software).bind(r.host).bind(r.start_utc_ns).bind(r.state).bind(r.reason);
-    s.bind(r.last_ordinal).bind(r.last_sequence);
+    s.bind(r.last_ordinal).bind(r.last_sequence).bind(r.end_utc_ns).bind(r.recorded).bind(r.refused);
+    s.bind(r.lost_estimated).bind(r.quality).bind(r.quality_reasons).bind(std::uint64_t{r.test_run});
+    (void)s.step();
+}
+
+void Catalogue::put(const CatalogueCopy& c) {
+    Database::Statement s{*database_,
+                          fmt::format("INSERT OR REPLACE INTO copies ({}) VALUES (?,?,?,?,?)", kCopyColumns)};
+    s.bind(c.part).bind(c.destination).bind(c.sha256).bind(c.utc_ns).bind(c.state);
+    (void)s.step();
+}
+
+void Catalogue::put(const CatalogueHook& h) {
+    Database::Statement s{*database_, "INSERT OR REPLACE INTO hooks (part, command, utc_ns) VALUES (?,?,?)"};
+    s.bind(h.part).bind(h.command).bind(h.utc_ns);
+    (void)s.step();
+}
+
+void Catalogue::put(const CatalogueComment& c) {
+    Database::Statement s{*database_,
+                          fmt::format("INSERT OR IGNORE INTO comments ({}) VALUES (?,?,?,?,?)", kCommentColumns)};
+    s.bind(c.run).bind(c.utc_ns).bind(c.author).bind(c.kind).bind(c.text);
     (void)s.step();
 }
 
@@ -162,21 +247,86 @@ std::vector<CataloguePart> Catalogue::parts(std::uint64_t run) const {
     return rows;
 }
 
+std::vector<CataloguePart> Catalogue::parts() const {
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM parts ORDER BY run, part", kPartColumns)};
+    std::vector<CataloguePart> rows;
+    while (s.step()) rows.push_back(Database::read_part(s));
+    return rows;
+}
+
 std::optional<CatalogueRun> Catalogue::run(std::uint64_t run) const {
-    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs WHERE run = ?", kRunColumns)};
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs WHERE run = ?", database_->run_columns())};
     s.bind(run);
     if (!s.step()) return std::nullopt;
     return Database::read_run(s);
 }
 
 std::optional<CatalogueRun> Catalogue::newest_run() const {
-    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs ORDER BY run DESC LIMIT 1", kRunColumns)};
+    Database::Statement s{*database_,
+                          fmt::format("SELECT {} FROM runs ORDER BY run DESC LIMIT 1", database_->run_columns())};
     if (!s.step()) return std::nullopt;
     return Database::read_run(s);
 }
 
+std::vector<CatalogueComment> Catalogue::comments(std::uint64_t run) const {
+    if (database_->version() < 1) return {};
+    Database::Statement s{*database_,
+                          fmt::format("SELECT {} FROM comments WHERE run = ? ORDER BY utc_ns, rowid", kCommentColumns)};
+    s.bind(run);
+    std::vector<CatalogueComment> rows;
+    while (s.step()) {
+        CatalogueComment& c = rows.emplace_back();
+        s.get(c.run), s.get(c.utc_ns), s.get(c.author), s.get(c.kind), s.get(c.text);
+    }
+    return rows;
+}
+
+std::vector<OperatorNote> Catalogue::notes(std::uint64_t run) const {
+    std::vector<OperatorNote> notes;
+    for (CatalogueComment& c : comments(run)) {
+        const auto kind = std::ranges::find(kNoteKindNames, c.kind);
+        if (kind == kNoteKindNames.end()) continue;  // of somebody who wrote it by hand
+        notes.push_back(
+            {c.utc_ns, static_cast<NoteKind>(kind - kNoteKindNames.begin()), std::move(c.author), std::move(c.text)});
+    }
+    return notes;
+}
+
+void Catalogue::judge_anew(std::uint64_t number) {
+    database_->as_one([&] {
+        std::optional<CatalogueRun> row = run(number);
+        if (!row) return;
+        RunQuality judged = alleycat::judge_anew({row->quality, row->quality_reasons}, notes(number));
+        row->quality = std::move(judged.flags);
+        row->quality_reasons = std::move(judged.reasons);
+        put(*row);
+    });
+}
+
+std::vector<CatalogueCopy> Catalogue::copies(const std::string& part) const {
+    if (database_->version() < 1) return {};
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM copies WHERE part = ?", kCopyColumns)};
+    s.bind(part);
+    std::vector<CatalogueCopy> rows;
+    while (s.step()) {
+        CatalogueCopy& c = rows.emplace_back();
+        s.get(c.part), s.get(c.destination), s.get(c.sha256), s.get(c.utc_ns), s.get(c.state);
+    }
+    return rows;
+}
+
+std::optional<CatalogueHook> Catalogue::hook(const std::string& part) const {
+    if (database_->version() < 1) return std::nullopt;
+    Database::Statement s{*database_, "SELECT part, command, utc_ns FROM hooks WHERE part = ?"};
+    s.bind(part);
+    if (!s.step()) return std::nullopt;
+    CatalogueHook h;
+    s.get(h.part), s.get(h.command), s.get(h.utc_ns);
+    return h;
+}
+
 std::vector<CatalogueRun> Catalogue::runs() const {
-    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs ORDER BY run", kRunColumns)};
+    Database::Statement s{*database_, fmt::format("SELECT {} FROM runs ORDER BY run", database_->run_columns())};
     std::vector<CatalogueRun> rows;
     while (s.step()) rows.push_back(Database::read_run(s));
     return rows;

@@ -90,25 +90,43 @@ CataloguePart part_row(const AlleycatFile& file, std::string sha256, std::string
     return row;
 }
 
+CatalogueRun run_row(const RunDescription& run, const PartSummary& last) {
+    CatalogueRun row;
+    row.run = run.run;
+    row.profile = run.profile;
+    row.software = run.software;
+    row.host = run.host;
+    row.start_utc_ns = run.start_utc_ns;
+    row.end_utc_ns = last.end_utc_ns;
+    row.refused = std::max(last.ledger.refused, last.refused_total());
+    row.lost_estimated = last.ledger.lost_estimated;
+    row.quality = last.quality.flags;
+    row.quality_reasons = last.quality.reasons;
+    row.test_run = run.test_run;
+    return row;
+}
+
+CatalogueComment comment_row(std::uint64_t run, const OperatorNote& note) {
+    return {run, note.utc_ns, note.author, std::string{to_text(note.kind)}, note.text};
+}
+
 void put_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t last_ordinal) {
     const RunDescription& d = file.run();
+    for (const OperatorNote& note : file.notes()) catalogue.put(comment_row(d.run, note));
     const PartSummary& s = *file.summary();
     const std::optional<CatalogueRun> known = catalogue.run(d.run);
     const auto reached = [](std::uint64_t sequence) { return sequence + 1; };  // kNoSequence is before all others
     if (known &&
         (known->state == "ended" || (reached(known->last_sequence) >= reached(s.last_sequence) && !s.run_ended)))
         return;
-    CatalogueRun row = known.value_or(CatalogueRun{});
-    row.run = d.run;
-    row.profile = d.profile;
-    row.software = d.software;
-    row.host = d.host;
-    row.start_utc_ns = d.start_utc_ns;
+    CatalogueRun row = run_row(d, s);
     row.state = s.run_ended ? "ended" : s.clean ? "running" : "interrupted";
     row.reason = s.end_reason;
-    row.last_ordinal = std::max(row.last_ordinal, last_ordinal);
+    row.last_ordinal = std::max(known ? known->last_ordinal : 0, last_ordinal);
     row.last_sequence = s.last_sequence;
+    for (const CataloguePart& part : catalogue.parts(d.run)) row.recorded += part.triggers;
     catalogue.put(row);
+    catalogue.judge_anew(d.run);
 }
 
 std::unique_ptr<Catalogue> open_catalogue(const std::filesystem::path& folder, CatalogueNews& news) {

@@ -15,8 +15,11 @@ namespace alleycat {
 
 /// The rows of a part, as its /summary tells. `sha256` may be "": not known.
 [[nodiscard]] CataloguePart part_row(const AlleycatFile& file, std::string sha256, std::string state);
-/// Makes or updates the row of a part's run from what this part knows, where it knows more than the row.
-/// `last_ordinal`: of the last frame of the run in this part.
+/// What the part closed last tells of its run; state, reason, last_ordinal, last_sequence and recorded are left open.
+[[nodiscard]] CatalogueRun run_row(const RunDescription& run, const PartSummary& last);
+[[nodiscard]] CatalogueComment comment_row(std::uint64_t run, const OperatorNote& note);
+/// Makes or updates the row of a part's run, with what operators said, from what this part knows, where it knows more
+/// than the row. `last_ordinal`: of the last frame of the run in this part.
 void put_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t last_ordinal);
 
 /// What was found and done, in plain sentences.

@@ -316,6 +316,21 @@ std::vector<TickRecord> AlleycatFile::ticks() const {
     return ticks;
 }
 
+std::vector<OperatorNote> AlleycatFile::notes() const {
+    h5::prepare();
+    const std::uint64_t n = h5::rows(id_, "comments/kind").value_or(0);  // since format version 3
+    const auto utc = read_column<std::int64_t>(id_, "comments/utc_ns", 0, n);
+    const auto kind = read_column<std::uint8_t>(id_, "comments/kind", 0, n);
+    const auto author = h5::read_texts(id_, "comments/author", 0, n);
+    const auto text = h5::read_texts(id_, "comments/text", 0, n);
+    std::vector<OperatorNote> notes(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (kind[i] >= kNoteKindNames.size()) refuse(path_, fmt::format("row {} of /comments/kind is {}", i, kind[i]));
+        notes[i] = {utc[i], static_cast<NoteKind>(kind[i]), author[i], text[i]};
+    }
+    return notes;
+}
+
 std::optional<CounterSample> AlleycatFile::last_counters() const {
     h5::prepare();
     const std::vector<std::string> names = h5::links(id_, "counters");
@@ -356,6 +371,8 @@ PartSummary AlleycatFile::recompute_summary() const {
         made.clean = summary_->clean;
         made.end_reason = summary_->end_reason;
         made.ledger = summary_->ledger;
+        made.end_utc_ns = summary_->end_utc_ns;
+        made.quality = summary_->quality;
     }
     return made;
 }
@@ -466,6 +483,7 @@ FileInfo info(const std::filesystem::path& path) {
                                h5::rows(file.hdf5_id(), "raw/" + board.name + "/irregular/sequence").value_or(0)});
     }
     made.detectors = tally_detectors(file);
+    made.notes = file.notes();
     return made;
 }
 

@@ -52,6 +52,8 @@ class AlleycatFile {
     [[nodiscard]] std::vector<BeamFrame> beam_frames() const;
     /// Ticks that came apart from the triggers (stations of self-triggered boards), in order of time.
     [[nodiscard]] std::vector<TickRecord> ticks() const;
+    /// What operators said of the run while this part was written.
+    [[nodiscard]] std::vector<OperatorNote> notes() const;
     /// The last sample of every counter; nullopt when none was recorded.
     [[nodiscard]] std::optional<CounterSample> last_counters() const;
     /// Whether samples of any trigger can be in here.
@@ -113,6 +115,7 @@ struct FileInfo {
         std::vector<std::uint64_t> accepted;  ///< per window
     };
     std::vector<DetectorHits> detectors;  ///< empty: there is one
+    std::vector<OperatorNote> notes;      ///< in this part
 };
 [[nodiscard]] FileInfo info(const std::filesystem::path& path);
 

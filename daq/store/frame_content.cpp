@@ -103,6 +103,7 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
             return;
         case FrameKind::counters: into.counters = expect(frame, decode_counters(frame), "a counter sample"); return;
         case FrameKind::run_end: into.run_end = expect(frame, decode_run_end(frame), "a run's end"); return;
+        case FrameKind::note: into.note = expect(frame, decode_note(frame), "an operator's note"); return;
     }
     refuse(frame, fmt::format("kind {} is not known", static_cast<int>(into.kind)));
 }

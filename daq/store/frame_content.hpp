@@ -23,6 +23,7 @@ struct FrameContent {
     Calibration calibration;
     CounterSample counters;
     RunEnd run_end;
+    OperatorNote note;
 };
 
 /// Decodes `frame`; `run` is its run's description (nullptr: only a run_start is expected). Throws Error

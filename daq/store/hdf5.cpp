@@ -1,5 +1,6 @@
 #include "daq/store/hdf5.hpp"
 
+#include <blosc.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -67,6 +68,12 @@ void prepare() {
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
         quiet = true;
     }
+}
+
+std::string library_versions() {
+    std::array<unsigned, 3> hdf5{};
+    H5get_libversion(&hdf5[0], &hdf5[1], &hdf5[2]);
+    return fmt::format("HDF5 {}.{}.{},blosc {}", hdf5[0], hdf5[1], hdf5[2], blosc_get_version_string());
 }
 
 std::string last_error() {
@@ -270,6 +277,25 @@ void read_rows(hid_t parent, const std::string& path, std::uint64_t first, std::
     const Handle memory{H5Screate_simple(rank, size.data(), nullptr)};
     check(H5Dread(dataset.get(), type, memory.get(), space.get(), H5P_DEFAULT, into),
           fmt::format("cannot read rows {} to {} of {}", first, first + n - 1, full_path(parent, path)));
+}
+
+std::vector<std::string> read_texts(hid_t parent, const std::string& path, std::uint64_t first, std::uint64_t n) {
+    constexpr std::size_t kLongest = 1 << 16;
+    if (n == 0) return {};
+    const Handle dataset{
+        check(H5Dopen2(parent, path.c_str(), H5P_DEFAULT), "cannot open dataset " + full_path(parent, path))};
+    const Handle type{H5Dget_type(dataset.get())};
+    const std::size_t size = H5Tget_size(type.get());
+    if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) != 0 || size > kLongest)
+        throw Error{fmt::format("dataset {} does not hold texts of fixed length", full_path(parent, path))};
+    std::vector<char> bytes(n * size);
+    read_rows(parent, path, first, n, type.get(), bytes.data());
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::string_view text{bytes.data() + i * size, size};
+        texts.emplace_back(text.substr(0, text.find('\0')));
+    }
+    return texts;
 }
 
 }  // namespace alleycat::h5

@@ -47,6 +47,9 @@ class Handle {
 /// known, once. Every public function of this folder that touches HDF5 calls it first.
 void prepare();
 
+/// "HDF5 1.10.8,blosc 1.21.3": the libraries that write the files.
+[[nodiscard]] std::string library_versions();
+
 /// What HDF5's error stack says about the last failure, innermost first; "" when it is empty.
 [[nodiscard]] std::string last_error();
 /// Throws Error "WHAT: last_error()".
@@ -132,6 +135,9 @@ template <class T>
 /// Reads rows [first, first + n) of a dataset of any rank into `into` (n x the elements of one row, of memory type
 /// `type`). Throws Error naming the dataset when it cannot: absent, too short, checksum.
 void read_rows(hid_t parent, const std::string& path, std::uint64_t first, std::uint64_t n, hid_t type, void* into);
+/// Texts of fixed length.
+[[nodiscard]] std::vector<std::string> read_texts(hid_t parent, const std::string& path, std::uint64_t first,
+                                                  std::uint64_t n);
 template <class T>
 [[nodiscard]] std::vector<T> read_column(hid_t parent, const std::string& path, std::uint64_t first, std::uint64_t n) {
     std::vector<T> values(n);

@@ -73,7 +73,7 @@ class PartCheck {
         h5::check_all_written(dataset.get(), "/" + path);
         std::array<hsize_t, H5S_MAX_RANK> size{}, chunk{};
         const int rank = H5Sget_simple_extent_dims(space.get(), size.data(), nullptr);
-        if (rank < 1 || H5Tget_class(type.get()) == H5T_STRING) return;  // /config: read with what the part is
+        if (rank < 1 || H5Tis_variable_str(type.get()) > 0) return;  // /config: read with what the part is
         std::uint64_t row_bytes = H5Tget_size(type.get());
         for (std::size_t d = 1; d < static_cast<std::size_t>(rank); ++d)
             row_bytes *= std::min<std::uint64_t>(size[d], kMostBlockBytes);
@@ -164,6 +164,7 @@ class PartCheck {
         table("calibration", "from_sequence");
         table("counters", "utc_ns");
         table("truth", "sequence");
+        if (h5::exists(id_, "comments")) table("comments", "utc_ns");  // since format version 3
         const std::uint64_t triggers = h5::rows(id_, "triggers/sequence").value_or(0);
         for (const WindowInfo& window : file_.run().windows) {
             const std::string group = "windows/" + window.name;

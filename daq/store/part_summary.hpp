@@ -11,6 +11,7 @@
 #include "daq/core/event.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/core/status.hpp"
+#include "daq/store/run_quality.hpp"
 
 namespace alleycat {
 
@@ -47,10 +48,12 @@ struct PartSummary {
     std::vector<WindowSummary> windows;              ///< in the order of RunDescription::windows
 
     // Of the run, known when the part was closed.
-    bool run_ended = false;  ///< the last part of its run
-    bool clean = false;      ///< the run ended without an error
-    std::string end_reason;  ///< why the part was closed: the run's reason, "part full", "interrupted: ..."
-    Ledger ledger;           ///< as the run last reported it
+    bool run_ended = false;       ///< the last part of its run
+    bool clean = false;           ///< the run ended without an error
+    std::string end_reason;       ///< why the part was closed: the run's reason, "part full", "interrupted: ..."
+    Ledger ledger;                ///< as the run last reported it
+    std::int64_t end_utc_ns = 0;  ///< when it ended; 0: not in this part
+    RunQuality quality;           ///< of the run, as far as it was known
 
     explicit PartSummary(const RunDescription& run = {});
     /// Counts one recorded trigger. Returns a bit per window that is accepted and inside the box.

@@ -7,6 +7,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <ranges>
 #include <type_traits>
 
 #include "daq/core/error.hpp"
@@ -30,9 +31,19 @@ using h5::Table;
 template <class Names>
 std::string join(const Names& names) {
     std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ",") + std::string{name};
+    std::string_view comma;
+    for (const auto& name : names) {
+        text += std::string{comma} + std::string{name};
+        comma = ",";
+    }
     return text;
 }
+template <class Things>
+std::string join_names(const Things& things) {
+    return join(things | std::views::transform([](const auto& thing) { return thing.name; }));
+}
+
+std::string utc_text(std::int64_t utc_ns) { return to_iso8601(UtcTime{std::chrono::nanoseconds{utc_ns}}); }
 
 /// A feature is measured as a double; what its column cannot hold becomes the column's smallest or largest value.
 template <class T>
@@ -93,6 +104,7 @@ struct Contents {
           calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force",
                       compression},
           counters{file, "counters", "every counter over time", compression},
+          comments{file, "comments", "what operators said of the run while this part was written", compression},
           truth{file, "truth", "what the simulator put in, one row per pulse; empty for data", compression} {
         make_triggers();
         h5::put_text(triggers.group(), "detectors", join(run.detectors));
@@ -101,6 +113,8 @@ struct Contents {
         for (const BoardInfo& board : run.boards) {
             if (raw.of != RawData::none) boards.emplace_back(file, board, compression, encoder);
         }
+        if (!boards.empty())
+            h5::put_text(h5::open_group(file, "raw").get(), "datatype", "struct{" + join_names(run.boards) + "}");
     }
 
     void make_triggers() {
@@ -153,6 +167,7 @@ struct Contents {
             h5::put_number(table.group(), "roi_end", info.roi_end);
             h5::put_number(table.group(), "integration", info.integration);
         }
+        h5::put_text(folder.get(), "datatype", "struct{" + join_names(run.windows) + "}");
     }
 
     void make_others() {
@@ -207,6 +222,14 @@ struct Contents {
         counters.add_column<std::uint64_t>("sequence", "", "of the next trigger");
         counters.describe();
 
+        comments.add_column<std::int64_t>("utc_ns", "ns", "when it was said, since 1970");
+        h5::put_text(
+            comments.add_column<std::uint8_t>("kind", "", "a comment, or what the run was marked as").dataset(),
+            "values", join(kNoteKindNames));
+        comments.add_text_column("author", kMaxNoteAuthor, "who said it");
+        comments.add_text_column("text", kMaxNoteText, "what was said; of a mark its reason");
+        comments.describe();
+
         truth.add_column<std::uint64_t>("sequence", "", "trigger the pulse is in");
         truth.add_column<std::uint16_t>("board", "", "index of the board");
         truth.add_column<float>("onset_ns", "ns", "from the first sample of the trace");
@@ -218,7 +241,7 @@ struct Contents {
 
     template <class Each>
     void for_each_table(const Each& each) {
-        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &truth})
+        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &comments, &truth})
             each(*table);
         for (Table& table : windows) each(table);
     }
@@ -226,7 +249,7 @@ struct Contents {
     h5::ChunkEncoder encoder;
     Table triggers;
     Column beam_power, beam_state;
-    Table ticks, beam, dead_time, gaps, calibration, counters, truth;
+    Table ticks, beam, dead_time, gaps, calibration, counters, comments, truth;
     std::deque<Table> windows;
     std::deque<h5::BoardWriter> boards;
     std::map<std::string, std::pair<Column*, std::uint64_t>> counter_columns;  ///< last value of each
@@ -309,7 +332,12 @@ class PartWriter::File {
                                                static_cast<std::uint16_t>(frame.calibration.detector));
                 break;
             case FrameKind::counters: add_counters(frame.counters); break;
-            case FrameKind::run_end: summary_.ledger = frame.run_end.ledger; break;
+            case FrameKind::run_end:
+                end_ = frame.run_end;
+                summary_.ledger = frame.run_end.ledger;
+                summary_.end_utc_ns = frame.run_end.utc_ns;
+                break;
+            case FrameKind::note: add_note(frame.note); break;
         }
     }
 
@@ -340,6 +368,8 @@ class PartWriter::File {
         summary_.run_ended = end.run_ended;
         summary_.clean = end.clean;
         summary_.end_reason = end.reason;
+        summary_.quality = quality(end);
+        if (end_) h5::put_text(file_.get(), "end_time_utc", utc_text(end_->utc_ns));
         h5::write_summary(file_.get(), summary_, run_);
         put_end(end);
         contents_.reset();
@@ -355,6 +385,7 @@ class PartWriter::File {
     [[nodiscard]] const std::filesystem::path& final_name() const noexcept { return final_; }
     [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
     [[nodiscard]] const PartSummary& summary() const noexcept { return summary_; }
+    [[nodiscard]] const std::vector<OperatorNote>& notes() const noexcept { return notes_; }
     [[nodiscard]] std::uint64_t pending() const noexcept { return pending_.size(); }
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (!contents_) return 0;
@@ -371,17 +402,20 @@ class PartWriter::File {
         h5::put_number(root, "format_version", kFormatVersion);
         h5::put_number(root, "run", run_.run);
         h5::put_number(root, "part", part);
-        h5::put_text(root, "start_time_utc", to_iso8601(UtcTime{std::chrono::nanoseconds{run_.start_utc_ns}}));
+        h5::put_text(root, "start_time_utc", utc_text(run_.start_utc_ns));
+        h5::put_number(root, "test_run", static_cast<std::uint8_t>(run_.test_run));
         h5::put_text(root, "software", run_.software);
+        h5::put_text(root, "revision", run_.revision);
+        h5::put_text(root, "compiler", run_.compiler);
+        h5::put_text(root, "libraries", h5::library_versions());
+        h5::put_text(root, "boards", join_names(run_.boards));
+        h5::put_text(root, "board_serials", join(run_.boards | std::views::transform(&BoardInfo::serial)));
         h5::put_text(root, "profile", run_.profile);
         h5::put_text(root, "host", run_.host);
         h5::put_text(root, "config_name", run_.config_name);
         h5::put_number(root, "tick_rate_hz", run_.tick_rate_hz);
         h5::put_number(root, "rate_boost", run_.rate_boost);
-        h5::put_text(root, "raw",
-                     raw_.of == RawData::all        ? "all"
-                     : raw_.of == RawData::accepted ? "accepted"
-                                                    : "none");
+        h5::put_text(root, "raw", raw_.of == RawData::all ? "all" : raw_.of == RawData::accepted ? "accepted" : "none");
         h5::put_number(root, "raw_prescale", raw_.prescale);
     }
 
@@ -464,8 +498,29 @@ class PartWriter::File {
         }
     }
 
+    void add_note(const OperatorNote& note) {
+        notes_.push_back(note);
+        Table& table = contents_->comments;
+        table.column(0).add(note.utc_ns);
+        table.column(1).add(static_cast<std::uint8_t>(note.kind));
+        table.column(2).add_text(note.author);
+        table.column(3).add_text(note.text);
+    }
+
+    /// What this part can tell of its run; its last part tells all.
+    [[nodiscard]] RunQuality quality(const PartEnd& end) const {
+        return judge({.over = end.run_ended || !end.clean,
+                      .end = end_,
+                      .ledger = summary_.ledger,
+                      .counters = counters_,
+                      .missing = end.missing,
+                      .shortcomings = end.shortcomings},
+                     end.notes.empty() ? notes_ : end.notes);
+    }
+
     void add_counters(const CounterSample& sample) {
         summary_.ledger = sample.ledger;
+        counters_ = sample.counters;
         Table& table = contents_->counters;
         const std::uint64_t before = table.rows();
         bool more = false;
@@ -495,6 +550,9 @@ class PartWriter::File {
     PartSummary summary_;
     std::deque<PendingRow> pending_;
     std::uint64_t states_without_row_ = 0, last_ordinal_ = 0;
+    CounterValues counters_;  ///< as the run counted last
+    std::optional<RunEnd> end_;
+    std::vector<OperatorNote> notes_;
     h5::PartFile disk_;
     Handle file_;
     std::unique_ptr<Contents> contents_;
@@ -521,5 +579,6 @@ std::uint64_t PartWriter::triggers() const noexcept { return file_->summary().tr
 std::uint64_t PartWriter::pending_beam_states() const noexcept { return file_->pending(); }
 std::int64_t PartWriter::first_time_ps() const noexcept { return file_->summary().first_time_ps; }
 const PartSummary& PartWriter::summary() const noexcept { return file_->summary(); }
+const std::vector<OperatorNote>& PartWriter::notes() const noexcept { return file_->notes(); }
 
 }  // namespace alleycat

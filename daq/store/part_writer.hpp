@@ -17,12 +17,15 @@ inline constexpr std::uint32_t kFormatVersion = 3;
 
 /// Why a part is closed.
 struct PartEnd {
-    bool run_ended = false;  ///< it is the last of its run
-    bool clean = false;      ///< and the run ended without an error
-    bool repaired = false;   ///< rebuilt from its journal by hand
-    std::string reason{};    ///< "part full", the run's reason, "interrupted"
-    bool salvaged = false;   ///< made of what could still be read of a damaged part
-    std::string lost{};      ///< of a salvaged part: what is missing, in plain words
+    bool run_ended = false;                   ///< it is the last of its run
+    bool clean = false;                       ///< and the run ended without an error
+    bool repaired = false;                    ///< rebuilt from its journal by hand
+    std::string reason{};                     ///< "part full", the run's reason, "interrupted"
+    bool salvaged = false;                    ///< made of what could still be read of a damaged part
+    std::string lost{};                       ///< of a salvaged part: what is missing, in plain words
+    std::vector<OperatorNote> notes{};        ///< of the whole run; with none, those of this part
+    std::vector<std::string> missing{};       ///< RunEvidence::missing
+    std::vector<std::string> shortcomings{};  ///< RunEvidence::shortcomings
 };
 
 /// Used by one thread. An Error leaves the part unfinished: rebuild it from its journal.
@@ -51,9 +54,10 @@ class PartWriter {
     [[nodiscard]] std::filesystem::path unfinished_file() const;       ///< name while it is written
     [[nodiscard]] std::uint64_t bytes() const noexcept;                ///< about what the file takes
     [[nodiscard]] std::uint64_t triggers() const noexcept;
-    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;  ///< rows that wait for their beam state
-    [[nodiscard]] std::int64_t first_time_ps() const noexcept;         ///< of the first trigger, if there is one
-    [[nodiscard]] const PartSummary& summary() const noexcept;         ///< of what was added and is resolved
+    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;       ///< rows that wait for their beam state
+    [[nodiscard]] std::int64_t first_time_ps() const noexcept;              ///< of the first trigger, if there is one
+    [[nodiscard]] const PartSummary& summary() const noexcept;              ///< of what was added and is resolved
+    [[nodiscard]] const std::vector<OperatorNote>& notes() const noexcept;  ///< that came to this part
 
   private:
     class File;

@@ -21,6 +21,8 @@ std::optional<std::filesystem::path> RunCheck::add(const AlleycatFile& file, Par
 
 void RunCheck::add_unreadable(std::uint32_t part) { unreadable_[part] = true; }
 
+void RunCheck::add_moved(std::uint32_t part, std::optional<SequenceRange> range) { moved_[part] = range; }
+
 std::uint64_t RunCheck::last_sequence() const noexcept {
     std::uint64_t last = kNoSequence;
     for (const auto& [number, part] : parts_) {
@@ -46,7 +48,8 @@ void RunCheck::check(std::uint64_t number, bool whole_folder, std::vector<std::s
 }
 
 void RunCheck::check_parts_there(std::uint64_t number, std::vector<std::string>& problems) const {
-    const std::uint32_t last = std::max(parts_.rbegin()->first, unreadable_.empty() ? 0 : unreadable_.rbegin()->first);
+    const std::uint32_t last = std::max({parts_.rbegin()->first, unreadable_.empty() ? 0 : unreadable_.rbegin()->first,
+                                         moved_.empty() ? 0 : moved_.rbegin()->first});
     Sentences absent{problems};
     for (std::uint32_t part = 1; part < last; ++part) {
         if (!has(part)) absent.add(fmt::format("run {}: part {} is not in the folder", number, part));
@@ -64,6 +67,9 @@ void RunCheck::check_sequences(std::uint64_t number, std::vector<std::string>& p
     std::vector<SequenceRange> all;
     for (const auto& [part, one] : parts_) {
         all.insert(all.end(), one.account.ranges.begin(), one.account.ranges.end());
+    }
+    for (const auto& [part, range] : moved_) {
+        if (range) all.push_back(*range);
     }
     std::vector<std::string> gaps;
     check_coverage(all, gaps);

@@ -20,11 +20,15 @@ class RunCheck {
     std::optional<std::filesystem::path> add(const AlleycatFile& file, PartAccount account);
     /// A part that cannot be opened, or is not there but in its journal.
     void add_unreadable(std::uint32_t part);
+    /// A part that stands verified at a second place and was deleted here; what it accounted for.
+    void add_moved(std::uint32_t part, std::optional<SequenceRange> range);
 
     /// `whole_folder`: all parts that there are were added, so that something can be missing between and behind them.
     void check(std::uint64_t number, bool whole_folder, std::vector<std::string>& problems);
 
-    [[nodiscard]] bool has(std::uint32_t part) const { return parts_.contains(part) || unreadable_.contains(part); }
+    [[nodiscard]] bool has(std::uint32_t part) const {
+        return parts_.contains(part) || unreadable_.contains(part) || moved_.contains(part);
+    }
     /// The last sequence number accounted for; kNoSequence: none is.
     [[nodiscard]] std::uint64_t last_sequence() const noexcept;
     /// All parts from the first on were read.
@@ -58,6 +62,7 @@ class RunCheck {
 
     std::map<std::uint32_t, Part> parts_;
     std::map<std::uint32_t, bool> unreadable_;
+    std::map<std::uint32_t, std::optional<SequenceRange>> moved_;
 };
 
 /// Compares runs that follow each other: what one says was lost before it, and what the files of the other say.

@@ -48,6 +48,7 @@ struct OpenRun {
     Durable appended;
     std::uint64_t triggers = 0;
     std::optional<RunEnd> end;
+    std::vector<std::string> gaps;  ///< between its journals, found at the start
 };
 
 }  // namespace
@@ -136,6 +137,7 @@ class RunWriter::Folder {
         }
         part.writer->add(content_);
         if (content_.kind == FrameKind::beam_states) tell_waiting_parts(frame);
+        if (content_.kind == FrameKind::note) catalogue_note(content_.note);
         if (content_.kind == FrameKind::run_end) {
             run_->end = content_.run_end;
             close_run();
@@ -267,10 +269,12 @@ class RunWriter::Folder {
         while (run_->parts.size() > 1 &&
                (run_->parts.front().writer->pending_beam_states() == 0 || run_->parts.size() > kMostWaitingParts + 1)) {
             sync_journals();  // the catalogue must not know of frames that a power cut may still take
-            close_part(run_->parts.front(),
-                       {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
+            const PartSummary closed = close_part(
+                run_->parts.front(),
+                {.run_ended = false, .clean = true, .repaired = false, .reason = "part full", .notes = notes()},
+                "closed");
             run_->parts.pop_front();
-            put_run("running", "");
+            put_run("running", "", closed);
         }
     }
 
@@ -278,24 +282,62 @@ class RunWriter::Folder {
     void close_run() {
         sync_journals();
         while (run_->parts.size() > 1) {
-            close_part(run_->parts.front(),
-                       {.run_ended = false, .clean = true, .repaired = false, .reason = "part full"}, "closed");
+            (void)close_part(
+                run_->parts.front(),
+                {.run_ended = false, .clean = true, .repaired = false, .reason = "part full", .notes = notes()},
+                "closed");
             run_->parts.pop_front();
         }
         const std::string reason = run_->end ? run_->end->reason : "interrupted: the run's end never came";
-        close_part(run_->parts.front(),
-                   {.run_ended = run_->end.has_value(),
-                    .clean = run_->end && run_->end->clean,
-                    .repaired = false,
-                    .reason = reason},
-                   run_->end ? "closed" : "interrupted");
-        put_run(run_->end ? "ended" : "interrupted", reason);
+        const PartSummary closed = close_part(run_->parts.front(),
+                                              {.run_ended = run_->end.has_value(),
+                                               .clean = run_->end && run_->end->clean,
+                                               .repaired = false,
+                                               .reason = reason,
+                                               .notes = notes(),
+                                               .missing = what_is_missing(),
+                                               .shortcomings = shortcomings()},
+                                              run_->end ? "closed" : "interrupted");
+        put_run(run_->end ? "ended" : "interrupted", reason, closed);
         // The journal of the last part goes last: until then the run can be told from it.
         remove_journal(run_->parts.front().name);
         run_.reset();
     }
 
-    void close_part(OpenPart& part, const PartEnd& end, const std::string& state) {
+    /// What operators said of the run so far: the catalogue has it from every part.
+    [[nodiscard]] std::vector<OperatorNote> notes() const {
+        for (const OpenPart& part : run_->parts) {
+            for (const OperatorNote& note : part.writer->notes())
+                catalogue_->put(comment_row(run_->description.run, note));
+        }
+        return catalogue_->notes(run_->description.run);
+    }
+
+    /// At once, for those who look while the run goes on; again when a part is closed.
+    void catalogue_note(const OperatorNote& note) {
+        try {
+            catalogue_->put(comment_row(run_->description.run, note));
+        } catch (const Error& e) {
+            log::store().warn("{}: a comment is only in its part so far", e.what());
+        }
+    }
+
+    [[nodiscard]] std::vector<std::string> what_is_missing() const {
+        std::vector<std::string> missing = run_->gaps;
+        if (run_->end && run_->end->ledger.recorded != run_->triggers) {
+            missing.push_back(fmt::format("its ledger says {} triggers were recorded, its files hold {}",
+                                          run_->end->ledger.recorded, run_->triggers));
+        }
+        return missing;
+    }
+
+    [[nodiscard]] std::vector<std::string> shortcomings() const {
+        if (late_states_ == 0) return {};
+        return {fmt::format("{} beam states came after their part was closed", late_states_)};
+    }
+
+    /// What stands in the part then.
+    PartSummary close_part(OpenPart& part, const PartEnd& end, const std::string& state) {
         const PartSummary expected = part.writer->summary();
         part.writer->close(end);
         const bool last = &part == &run_->parts.back();
@@ -308,16 +350,23 @@ class RunWriter::Folder {
         catalogue_part(closed, state);
         if (!last) remove_journal(part.name);
         log::store().info("{}: closed, {} triggers", file.filename().string(), expected.triggers);
+        return *closed.summary();
     }
 
     void catalogue_part(const AlleycatFile& file, const std::string& state) {
         catalogue_->put(part_row(file, sha256_of(file.path()), state));
     }
 
-    void put_run(const std::string& state, const std::string& reason) {
-        const RunDescription& d = run_->description;
-        catalogue_->put(CatalogueRun{d.run, d.profile, d.software, d.host, d.start_utc_ns, state, reason,
-                                     run_->appended.ordinal, run_->appended.sequence});
+    /// `last` is of the part closed last.
+    void put_run(const std::string& state, const std::string& reason, const PartSummary& last) {
+        CatalogueRun row = run_row(run_->description, last);
+        row.state = state;
+        row.reason = reason;
+        row.last_ordinal = run_->appended.ordinal;
+        row.last_sequence = run_->appended.sequence;
+        row.recorded = run_->triggers;
+        catalogue_->put(row);
+        catalogue_->judge_anew(row.run);  // by what was said meanwhile
     }
 
     void remove_journal(const PartName& name) {
@@ -415,9 +464,10 @@ class RunWriter::Folder {
             return;
         }
         if (!run.parts.empty() && rebuilt.header.first_ordinal > run.appended.ordinal + 1) {
-            log::store().error("run {}: frames {} to {} are missing between parts {} and {}", name.run,
-                               run.appended.ordinal + 1, rebuilt.header.first_ordinal - 1, run.parts.back().name.part,
-                               name.part);
+            run.gaps.push_back(fmt::format("frames {} to {} are missing between parts {} and {}",
+                                           run.appended.ordinal + 1, rebuilt.header.first_ordinal - 1,
+                                           run.parts.back().name.part, name.part));
+            log::store().error("run {}: {}", name.run, run.gaps.back());
         }
         if (run.parts.empty()) {
             run.description = rebuilt.writer->run();
@@ -479,14 +529,17 @@ class RunWriter::Folder {
         Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
         for (FrameView frame; reader.next(frame);) last.ordinal = frame.header.ordinal;
         if (const auto known = catalogue_->run(last.run); !known || known->last_ordinal < last.ordinal) {
-            const RunDescription& d = file.run();
             const bool ended = file.summary()->run_ended, full = file.summary()->clean;
-            catalogue_->put(CatalogueRun{d.run, d.profile, d.software, d.host, d.start_utc_ns,
-                                         ended  ? "ended"
-                                         : full ? "running"
-                                                : "interrupted",
-                                         file.summary()->end_reason, last.ordinal, last.sequence});
-            if (!durable_ || durable_->run <= d.run) durable_ = last;
+            for (const OperatorNote& note : file.notes()) catalogue_->put(comment_row(last.run, note));
+            CatalogueRun row = run_row(file.run(), *file.summary());
+            row.state = ended ? "ended" : full ? "running" : "interrupted";
+            row.reason = file.summary()->end_reason;
+            row.last_ordinal = last.ordinal;
+            row.last_sequence = last.sequence;
+            for (const CataloguePart& part : catalogue_->parts(last.run)) row.recorded += part.triggers;
+            catalogue_->put(row);
+            catalogue_->judge_anew(row.run);
+            if (!durable_ || durable_->run <= last.run) durable_ = last;
         }
         remove_file(journal);
         sync_folder(config_.folder);

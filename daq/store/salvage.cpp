@@ -428,6 +428,15 @@ class Salvage {
                 part.add(content);
             });
         }
+        if (h5::exists(file_.id(), "comments")) {  // since format version 3
+            attempt("comments", [&] {
+                for (const OperatorNote& note : from_.notes()) {
+                    FrameContent content = frame(FrameKind::note);
+                    content.note = note;
+                    part.add(content);
+                }
+            });
+        }
         attempt("counters", [&] { write_counters(part); });
     }
 

@@ -22,6 +22,7 @@ void for_each_number(Summary& s, const Each& each) {
     each("summary", "last_time_ps", s.last_time_ps);
     each("summary", "first_utc_ns", s.first_utc_ns);
     each("summary", "last_utc_ns", s.last_utc_ns);
+    each("summary", "end_utc_ns", s.end_utc_ns);
     for (std::size_t i = 0; i < s.ticks.size(); ++i)
         each("summary/exposure", fmt::format("ticks_{}", kBeamStateNames[i]), s.ticks[i]);
     each("summary/exposure", "beam_energy_gwh", s.beam_energy_gwh);
@@ -48,6 +49,8 @@ void write_summary(hid_t file, const PartSummary& summary, const RunDescription&
     put_number(top.get(), "run_ended", static_cast<std::uint8_t>(summary.run_ended));
     put_number(top.get(), "clean", static_cast<std::uint8_t>(summary.clean));
     put_text(top.get(), "end_reason", summary.end_reason);
+    put_text(top.get(), "quality", summary.quality.flags);
+    put_text(top.get(), "quality_reasons", summary.quality.reasons);
 
     const Handle box = open_group(file, "summary/box");
     std::string states;
@@ -87,6 +90,8 @@ std::optional<PartSummary> read_summary(hid_t file, const RunDescription& run) {
     s.run_ended = get_number<std::uint8_t>(top.get(), "run_ended").value_or(0) != 0;
     s.clean = get_number<std::uint8_t>(top.get(), "clean").value_or(0) != 0;
     s.end_reason = get_text(top.get(), "end_reason").value_or("");
+    s.quality.flags = get_text(top.get(), "quality").value_or("");
+    s.quality.reasons = get_text(top.get(), "quality_reasons").value_or("");
     for (WindowSummary& w : s.windows) {
         if (!exists(file, "summary/cut_flow/" + w.name) || !exists(file, "summary/box/" + w.name)) continue;
         const Handle flow = open_group(file, "summary/cut_flow/" + w.name);

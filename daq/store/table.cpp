@@ -60,6 +60,13 @@ void Column::add_bytes(std::span<const std::byte> values) {
     }
 }
 
+void Column::add_text(std::string_view text) {
+    std::vector<std::byte> value(item_);
+    const std::span<const std::byte> bytes = std::as_bytes(std::span{text}).first(std::min(text.size(), item_));
+    std::copy(bytes.begin(), bytes.end(), value.begin());
+    add_bytes(value);
+}
+
 void Column::flush() {
     write(gathered_, written_);
     written_ += gathered_.size() / item_;
@@ -74,6 +81,16 @@ void Column::flush_with_placeholders(std::span<const std::byte> values) {
 Table::Table(hid_t parent, std::string name, std::string_view description, Compression compression)
     : group_{create_group(parent, name)}, compression_{compression} {
     if (!description.empty()) put_text(group_.get(), "description", description);
+}
+
+Column& Table::add_text_column(std::string name, std::size_t size, std::string_view description) {
+    constexpr std::size_t kTextChunk = 16;
+    const Handle& type = text_types_.emplace_back(check(H5Tcopy(H5T_C_S1), "HDF5 has no texts"));
+    check(H5Tset_size(type.get(), size), "HDF5 has no texts of this size");
+    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    return columns_.emplace_back(group_.get(), std::move(name), type.get(), "", description, compression_,
+                                 "array<1>{string}", kTextChunk);
 }
 
 void Table::describe(std::span<const std::string> more) {

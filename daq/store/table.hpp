@@ -27,6 +27,8 @@ class Column {
     void add(T value) {
         add_bytes(std::as_bytes(std::span{&value, 1}));
     }
+    /// Of a text column: cut to its size, filled with zeros.
+    void add_text(std::string_view text);
     /// A whole number of values of the column's type.
     void add_bytes(std::span<const std::byte> values);
     void flush();
@@ -61,6 +63,8 @@ class Table {
         return columns_.emplace_back(group_.get(), std::move(name), native_type<T>(), units, description, compression_,
                                      "array<1>{real}", chunk);
     }
+    /// Texts of at most `size` bytes of UTF-8; of fixed length, so that the checksum covers them.
+    Column& add_text_column(std::string name, std::size_t size, std::string_view description);
     /// Writes the attribute that lists the columns, `more` (written by somebody else) included.
     void describe(std::span<const std::string> more = {});
     void flush();
@@ -80,6 +84,7 @@ class Table {
   private:
     Handle group_;
     Compression compression_;
+    std::deque<Handle> text_types_;
     std::deque<Column> columns_;
 };
 

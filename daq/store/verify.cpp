@@ -116,6 +116,31 @@ std::vector<std::filesystem::path> parts_in(const std::filesystem::path& folder)
     return {found.begin(), found.end()};
 }
 
+/// Where a part went that was moved away; nullopt: it was not.
+std::optional<std::string> moved_to(const Catalogue& catalogue, const CataloguePart& part) {
+    for (const CatalogueCopy& copy : catalogue.copies(part.file)) {
+        if (copy.state == "moved") return copy.destination;
+    }
+    return std::nullopt;
+}
+
+/// Parts that `alleycat archive` verified at a second place and deleted here are not missing.
+void account_for_moved_parts(const std::filesystem::path& folder, Runs& runs, std::vector<std::string>& notes) {
+    if (!std::filesystem::exists(Catalogue::file_in(folder))) return;
+    const Catalogue catalogue{folder, Catalogue::Open::read_only};
+    for (const CataloguePart& part : catalogue.parts()) {
+        if (std::filesystem::exists(folder / part.file)) continue;
+        const std::optional<std::string> place = moved_to(catalogue, part);
+        if (!place) continue;
+        notes.push_back(fmt::format("{} was moved to {}", part.file, *place));
+        const auto run = runs.find({part.run, ""});
+        if (run == runs.end()) continue;
+        std::optional<SequenceRange> range;
+        if (part.first_sequence != kNoSequence) range = SequenceRange{part.first_sequence, part.last_sequence, false};
+        run->second.add_moved(part.part, range);
+    }
+}
+
 /// What the catalogue knows and the folder does not have.
 void check_against_catalogue(const std::filesystem::path& folder, const Runs& runs,
                              std::vector<std::string>& problems) {
@@ -128,6 +153,7 @@ void check_against_catalogue(const std::filesystem::path& folder, const Runs& ru
         for (const CataloguePart& part : catalogue.parts(run.run)) {
             if (std::filesystem::exists(folder / part.file)) continue;
             absent = true;
+            if (moved_to(catalogue, part)) continue;
             sentences.add(fmt::format("{} is in the catalogue and not in the folder: {}", part.file,
                                       part.first_sequence == kNoSequence
                                           ? std::string{"no triggers"}
@@ -208,15 +234,19 @@ VerifyReport verify(const std::filesystem::path& path, bool repair) {
         else
             (void)verify_file(part, report, runs);
     }
-    check_runs(runs, folder, report);
-    if (folder) {
+    const auto with_catalogue = [&](const auto& action) {
         try {
-            check_against_catalogue(path, runs, report.problems);
+            if (folder) action();
         } catch (const Error& e) {
-            report.problems.push_back(
-                fmt::format("{}: `alleycat verify --catalogue` makes it again from the files", e.what()));
+            const std::string sentence =
+                fmt::format("{}: `alleycat verify --catalogue` makes it again from the files", e.what());
+            if (std::ranges::find(report.problems, sentence) == report.problems.end())
+                report.problems.push_back(sentence);
         }
-    }
+    };
+    with_catalogue([&] { account_for_moved_parts(path, runs, report.notes); });
+    check_runs(runs, folder, report);
+    with_catalogue([&] { check_against_catalogue(path, runs, report.problems); });
     return report;
 }
 

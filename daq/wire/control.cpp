@@ -32,6 +32,8 @@ std::string encode(std::uint64_t id, const ControlRequest& request) {
     message.set_id(id);
     message.set_command(static_cast<v1::ControlCommand>(request.command));
     message.set_argument(valid_utf8(request.argument));
+    message.set_text(valid_utf8(request.text));
+    message.set_author(valid_utf8(request.author));
     return message.SerializeAsString();
 }
 
@@ -58,7 +60,7 @@ ControlDecode decode(std::span<const std::byte> bytes, NumberedRequest& to) {
     to.id = message.id();
     if (to.version > kControlVersion) return ControlDecode::newer_version;
     if (!v1::ControlCommand_IsValid(message.command())) return ControlDecode::malformed;
-    to.request = {static_cast<ControlCommand>(message.command()), message.argument()};
+    to.request = {static_cast<ControlCommand>(message.command()), message.argument(), message.text(), message.author()};
     return ControlDecode::ok;
 }
 
@@ -103,8 +105,9 @@ std::optional<zmq::message_t> receive_reply(Socket& socket) {
 }  // namespace wire
 
 std::optional<ControlCommand> control_command(std::string_view word) noexcept {
-    for (const ControlCommand command : {ControlCommand::status, ControlCommand::start, ControlCommand::stop,
-                                         ControlCommand::snapshot, ControlCommand::quit}) {
+    for (const ControlCommand command :
+         {ControlCommand::status, ControlCommand::start, ControlCommand::stop, ControlCommand::snapshot,
+          ControlCommand::quit, ControlCommand::comment, ControlCommand::mark}) {
         if (to_text(command) == word) return command;
     }
     return std::nullopt;

@@ -19,7 +19,15 @@ namespace alleycat {
 
 inline constexpr std::uint32_t kControlVersion = 1;
 
-enum class ControlCommand : std::uint8_t { status = 0, start = 1, stop = 2, snapshot = 3, quit = 4 };
+enum class ControlCommand : std::uint8_t {
+    status = 0,
+    start = 1,
+    stop = 2,
+    snapshot = 3,
+    quit = 4,
+    comment = 5,
+    mark = 6,
+};
 [[nodiscard]] constexpr std::string_view to_text(ControlCommand command) noexcept {
     switch (command) {
         case ControlCommand::status: return "status";
@@ -27,6 +35,8 @@ enum class ControlCommand : std::uint8_t { status = 0, start = 1, stop = 2, snap
         case ControlCommand::stop: return "stop";
         case ControlCommand::snapshot: return "snapshot";
         case ControlCommand::quit: return "quit";
+        case ControlCommand::comment: return "comment";
+        case ControlCommand::mark: return "mark";
     }
     return "unknown";
 }
@@ -35,7 +45,9 @@ enum class ControlCommand : std::uint8_t { status = 0, start = 1, stop = 2, snap
 
 struct ControlRequest {
     ControlCommand command = ControlCommand::status;
-    std::string argument;
+    std::string argument{};  ///< of start: "" or "test"; of mark: "good" or "tainted"
+    std::string text{};      ///< of comment; of mark: the reason
+    std::string author{};    ///< of both
 };
 
 /// The monitor's accumulated state after message `number` of this publisher (MonitorPublisher::identity()).

@@ -126,6 +126,7 @@ void to_proto(const RunDescription& from, v1::Run& to) {
     to.set_config_text(valid_utf8(from.config_text));
     to.set_tick_rate_hz(from.tick_rate_hz);
     to.set_rate_boost(from.rate_boost);
+    to.set_test_run(from.test_run);
     for (const BoardInfo& board : from.boards) to_proto(board, *to.add_boards());
     if (from.signal.present) {
         to.mutable_signal()->set_board(from.signal.board);
@@ -182,6 +183,7 @@ bool from_proto(const v1::Run& from, RunDescription& to) {
     to.config_text = from.config_text();
     to.tick_rate_hz = from.tick_rate_hz();
     to.rate_boost = from.rate_boost();
+    to.test_run = from.test_run();
     bool good = true;
     for (const v1::BoardInfo& b : from.boards()) good = from_proto(b, to.boards.emplace_back()) && good;
     if (from.has_signal()) good = from_proto(from.signal(), to.signal) && good;

@@ -58,6 +58,8 @@ void MonitorPublisher::repeat_run() {
     if (impl_->run) impl_->send(monitor_topic::run, *impl_->run, true);
 }
 
+void MonitorPublisher::leave_hole() noexcept { ++impl_->last.number; }
+
 std::uint64_t MonitorPublisher::message_number() const noexcept { return impl_->last.number; }
 std::uint64_t MonitorPublisher::identity() const noexcept { return impl_->last.publisher; }
 const std::string& MonitorPublisher::endpoint() const noexcept { return impl_->endpoint; }

@@ -43,6 +43,9 @@ class MonitorPublisher final : public EventSink {
     /// Sends the last run again, for listeners without a snapshot; nothing before the first run. Once a second.
     void repeat_run();
 
+    /// The state changed otherwise than by messages: listeners miss one, and ask for a snapshot.
+    void leave_hole() noexcept;
+
     /// Of the last message sent; 0: none yet.
     [[nodiscard]] std::uint64_t message_number() const noexcept;
     /// Identity of this publisher, drawn at its start: goes into snapshots.

@@ -126,6 +126,9 @@ RunDescription test_run() {
     run.features = core_features();
     run.cuts = {{"no_peak", "roi_peaks >= 1"}, {"does_not_fit", "the integration window fits"}};
     run.box = {6, 30, 0, 6000};
+    run.test_run = true;
+    run.revision = "a58ad2d";
+    run.compiler = "GCC 12.2.0";
     return run;
 }
 
@@ -142,6 +145,8 @@ std::vector<TickRecord> test_ticks() {
             {}};
 }
 
+OperatorNote test_note() { return {1'443'787'300'000'000'000, NoteKind::tainted, "ann", "cart below 2 m: \xc2\xb5"}; }
+
 /// One valid frame of every kind.
 std::vector<Bytes> one_of_each() {
     const std::vector<BeamFrame> beam{
@@ -157,7 +162,9 @@ std::vector<Bytes> one_of_each() {
             encode_calibration(12, 4, {1000, 70.5, 0.3, 1.1, 7, 90'000, CalibrationOrigin::kept, 1}),
             encode_counters(12, 5, {77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}}),
             encode_run_end(12, 6, {99, false, "disk full", test_ledger()}),
-            encode_ticks(12, 7, test_ticks())};
+            encode_ticks(12, 7, test_ticks()),
+            encode_gap(12, 8, {4, 1201, 1'000, 2'500'000'000, 150, true}),
+            encode_note(12, 9, test_note())};
 }
 
 FrameView read(const Bytes& bytes) {
@@ -249,6 +256,11 @@ int decode_as_anything(const FrameView& view, std::uint64_t& touched) {
         ++taken;
         touched += end->reason.size();
     }
+    if (decode_gap(view)) ++taken;
+    if (const auto note = decode_note(view)) {
+        ++taken;
+        touched += note->author.size() + note->text.size() + to_text(note->kind).size();
+    }
     return taken;
 }
 
@@ -312,7 +324,7 @@ TEST_CASE("a frame's header stands where the format says", "[core][unit]") {
     const Bytes frame = encode_calibration(0x1122334455667788, 3, {1, 2, 3, 4});
     REQUIRE(frame.size() == 32 + 56);
     REQUIRE(std::memcmp(frame.data(), "ALYF", 4) == 0);
-    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 2, 0, 56, 0, 0, 0};
+    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 3, 0, 56, 0, 0, 0};
     REQUIRE(std::memcmp(frame.data() + 4, kind_version_size.data(), 8) == 0);
     const std::array<std::uint8_t, 16> run_ordinal{0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 3};
     REQUIRE(std::memcmp(frame.data() + 16, run_ordinal.data(), 16) == 0);
@@ -404,6 +416,7 @@ TEST_CASE("every other kind comes back as it was written", "[core][unit]") {
             CounterSample{77, 8, test_ledger(), {{"readout.pci5153.refused", 9}, {"", 0}}});
     REQUIRE(decode_run_end(read(frames[7])) == RunEnd{99, false, "disk full", test_ledger()});
     REQUIRE(decode_ticks(read(frames[8])) == test_ticks());
+    REQUIRE(decode_note(read(frames[10])) == test_note());
 
     // In place the frame is the same, and fits the room that is asked for; a byte less does not do.
     Bytes room(ticks_frame_bytes(test_ticks().size()));
@@ -426,7 +439,7 @@ TEST_CASE("a frame is taken as its own kind only", "[core][hostile]") {
     for (const Bytes& frame : one_of_each()) REQUIRE(decode_as_anything(read(frame), touched) == 1);
     // Bodies of the same size: 40 bytes are a DeadTime, and a list of texts or states is made to look like others.
     for (const Bytes& frame : one_of_each()) {
-        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::gap); ++kind) {
+        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::note); ++kind) {
             const Bytes other = with(frame, offsetof(FrameHeader, kind), kind);
             REQUIRE(decode_as_anything(read(other), touched) <= 1);
         }
@@ -503,13 +516,48 @@ TEST_CASE("a frame of version 1 is read: what it did not know has its default", 
     REQUIRE(into.trigger.record_count == original.trigger.record_count);
 }
 
+TEST_CASE("a run of version 2 is read: it was no test, and nobody noted what it was built from", "[core][unit]") {
+    RunDescription run = test_run();
+    const Bytes now = encode_run_start(run, 0);
+    const std::size_t more = 1 + (4 + run.revision.size()) + (4 + run.compiler.size());
+    const std::uint32_t body = read(now).header.body_bytes - static_cast<std::uint32_t>(more);
+    Bytes before = now;
+    std::fill(before.begin() + static_cast<std::ptrdiff_t>(kBody + body), before.end(), std::byte{0});
+    before.resize(frame_bytes(body));
+    before = with(with(before, offsetof(FrameHeader, body_bytes), body), offsetof(FrameHeader, version), std::uint16_t{2});
+    run.test_run = false;
+    run.revision = run.compiler = "";
+    REQUIRE(decode_run_start(read(before)) == run);
+}
+
+TEST_CASE("a note is one line of plain text, has an author, and is no essay", "[core][unit]") {
+    OperatorNote note = test_note();
+    REQUIRE(note_problem(note).empty());
+    note.text.clear();
+    REQUIRE(note_problem(note) == "the reason is empty");
+    note.kind = NoteKind::comment;
+    REQUIRE(note_problem(note) == "the comment is empty");
+    note.text.assign(kMaxNoteText + 1, 'x');
+    REQUIRE(note_problem(note) == "the comment has 1001 bytes, 1000 are allowed");
+    note.text.pop_back();
+    REQUIRE(note_problem(note).empty());
+    for (const char odd : {'\n', '\0', '\x1b', '\x7f'}) {
+        note.text[500] = odd;
+        REQUIRE(note_problem(note) == "the comment is more than one line of plain text");
+        REQUIRE_FALSE(decode_note(read(encode_note(1, 2, note))));
+    }
+    note = test_note();
+    note.author.clear();
+    REQUIRE(note_problem(note) == "the author is empty");
+}
+
 TEST_CASE("what is no frame of this version is refused by its reason", "[core][hostile]") {
     const Bytes frame = encode_calibration(1, 0, {1, 2, 3, 4});
     FrameView view;
     REQUIRE(read_frame(with(frame, 0, std::uint32_t{0x46594C42}), view) == FrameError::bad_magic);
-    REQUIRE(read_frame(with(frame, 6, std::uint16_t{3}), view) == FrameError::bad_version);
+    REQUIRE(read_frame(with(frame, 6, std::uint16_t{4}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{0}), view) == FrameError::bad_version);
-    REQUIRE(read_frame(with(frame, 4, std::uint16_t{10}), view) == FrameError::bad_kind);
+    REQUIRE(read_frame(with(frame, 4, std::uint16_t{11}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{0xFFFF}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 8, (std::uint32_t{1} << 30) + 1), view) == FrameError::bad_length);
     REQUIRE(read_frame(with(frame, 8, std::uint32_t{0xFFFF'FFFF}), view) == FrameError::bad_length);
@@ -591,6 +639,7 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     const Bytes end = encode_run_end(1, 2, {5, true, "", {}});
     REQUIRE_FALSE(decode_run_end(read(with(end, kBody + 8, std::uint8_t{2}))));
     REQUIRE_FALSE(decode_run_end(read(with(end, kBody + 13, std::uint8_t{2}))));  // Ledger::has_ticks
+    REQUIRE_FALSE(decode_note(read(with(encode_note(1, 2, test_note()), kBody + 8, std::uint8_t{3}))));
 }
 
 TEST_CASE("a run that points at a channel or has more parts than there may be is refused", "[core][hostile]") {

@@ -78,6 +78,17 @@ TEST_CASE("the strip says what the snapshot holds", "[gui][unit]") {
     CHECK(status_banner(feed).text.startsWith("225 triggers were refused"));
 }
 
+TEST_CASE("a test run says so on the strip", "[gui][unit]") {
+    FeedState feed = fake::live(fake::snapshot(7.476, 1'728'430));
+    Snapshot snapshot = *feed.snapshot;
+    RunDescription run = *snapshot.run;
+    run.test_run = true;
+    snapshot.run = std::make_shared<const RunDescription>(run);
+    feed.snapshot = std::make_shared<const Snapshot>(snapshot);
+    CHECK(tile(feed, "RUN").value == "4711 TEST");
+    CHECK(tile(feed, "RUN").tone == Tone::warning);
+}
+
 TEST_CASE("the strip has all its tiles at every time", "[gui][unit]") {
     const FeedState nothing;
     const FeedState everything = fake::live(fake::snapshot(7.476, 1'728'430));

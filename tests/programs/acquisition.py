@@ -5,7 +5,7 @@ import time
 
 import h5py
 
-from support import CONFIG, Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, same_bits, sequences
+from support import CONFIG, Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, refused, same_bits, sequences, wait_for
 
 
 def assert_ended_cleanly(station, files=1):
@@ -207,6 +207,55 @@ def check_start_and_stop(folder):
         writer.end()
     for part in assert_ended_cleanly(station, files=2):
         assert len(assert_every_trigger_once([part])) == ledger_closes(part)["recorded"]
+
+
+def check_what_operators_say(folder):
+    """Comments, marks and the test marker: in the file of the run that goes on, in the catalogue of one that has ended, whose file stays as it is"""
+    station = Station(folder)
+    say = ["--author", "ann", "--connect", station.control]
+
+    def said(part):
+        report = json.loads(alleycat("info", part, "--json").stdout)["files"][0]
+        return report["quality"], report["quality_reasons"], [(note["kind"], note["author"], note["text"]) for note in report["comments"]]
+
+    with Process("daq", "--config", station.path) as daemon, Process("write", "--config", station.path) as writer:
+        station.wait("triggers", lambda s: s["ledger"]["recorded"] >= 10)
+        assert alleycat("control", "comment", "cart under the hall", *say).stdout == "noted in run 1\n"
+        alleycat("control", "mark", "tainted", "--reason", "the cart", *say)
+        alleycat("control", "stop", "--connect", station.control)
+        [part] = wait_for("the file", station.files)
+        before = part.read_bytes()
+        with h5py.File(part) as file:
+            assert file["comments/text"].asstr()[:].tolist() == ["cart under the hall", "the cart"]
+            assert file["comments/author"].asstr()[:].tolist() == ["ann", "ann"] and file["comments/kind"][:].tolist() == [0, 2]
+            assert file["summary"].attrs["quality"] == "tainted" and file.attrs["test_run"] == 0
+            assert file.attrs["start_time_utc"] < file.attrs["end_time_utc"]
+        station.wait("the end", lambda s: s["state"] == "idle")
+        assert alleycat("control", "mark", "good", "--reason", "it was empty", *say).stdout == "noted in the catalogue: run 1 has ended\n"
+        quality, reasons, notes = wait_for("the run's row", lambda: said(part) if said(part)[0] == "good" else None)
+        assert len(reasons) == 1 and reasons[0].startswith("good: it was empty (ann, 20"), reasons
+        assert notes == [("comment", "ann", "cart under the hall"), ("tainted", "ann", "the cart"), ("good", "ann", "it was empty")]
+        assert "comment, 20" in alleycat("info", part).stdout
+        assert part.read_bytes() == before
+        assert alleycat("control", "start", "--test", "--connect", station.control).stdout == "test run 2 started\n"
+        station.wait("its triggers", lambda s: s["run"] == 2 and s["ledger"]["recorded"] >= 10)
+        alleycat("control", "stop", "--connect", station.control)
+        station.wait("its end", lambda s: s["state"] == "idle")
+        daemon.end()
+        writer.end()
+    first, second = assert_ended_cleanly(station, files=2)
+    with h5py.File(second) as file:
+        assert file.attrs["test_run"] == 1 and len(file["comments/text"]) == 0
+    assert "TEST run 2" in alleycat("info", second).stdout and "TEST" not in alleycat("info", first).stdout
+    # A catalogue made again from the files knows what was said while they were written.
+    (station.folder / "catalogue.sqlite").unlink()
+    alleycat("verify", "--catalogue", station.folder)
+    quality, reasons, notes = said(first)
+    assert quality == "tainted" and [text for _, _, text in notes] == ["cart under the hall", "the cart"], (quality, notes)
+    # A replay of a test is a test.
+    alleycat("replay", second, "--config", station.path, "--output", folder / "again.h5")
+    with h5py.File(folder / "again.h5") as file:
+        assert file.attrs["test_run"] == 1
 
 
 def check_small_parts(folder):

@@ -12,15 +12,16 @@ from support import ALLEYCAT, CONFIG, PATIENCE_S, SOURCE, Process, Station, alle
 
 BGO, HPGE, CSI, MINUTES = (CONFIG / f"{name}.toml" for name in ("bgo-coincidence", "hpge", "csi", "csi-labview"))
 COMMANDS = {  # every command and every option its help has to mention
-    "run": ["--config", "--folder", "--seconds", "--rate-boost"],
-    "daq": ["--config", "--folder"],
+    "run": ["--config", "--folder", "--seconds", "--rate-boost", "--test"],
+    "daq": ["--config", "--folder", "--test"],
     "write": ["--config", "--folder"],
+    "archive": ["--config", "--folder", "--once"],
     "replay": ["INPUT", "--config", "--output", "--jobs", "--kernels", "--paced", "--recalibrate"],
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
     "check": ["STATION"],
     "info": ["FILE", "--json"],
     "verify": ["FILE", "--repair", "--catalogue", "--json"],
-    "control": ["COMMAND", "--connect", "--config", "--json"],
+    "control": ["COMMAND", "TEXT", "--reason", "--author", "--test", "--connect", "--config", "--json"],
     "excess": ["--on", "--off", "--alpha", "--json"],
     "keygen": ["FILE"],
 }
@@ -73,6 +74,14 @@ def check_command_line(folder):
     refused("info", status=2, names="FILE")
     refused("control", "explode", status=2, names="explode")
     refused("control", "status", "--connect", "nowhere", status=2, names="nowhere")
+    refused("control", "comment", status=2, names="the comment is empty")
+    refused("control", "comment", "two\nlines", status=2, names="one line")
+    refused("control", "comment", "x", "--author", "", status=2, names="author")
+    refused("control", "comment", "x", "--test", status=2, names=["--test", "start"])
+    refused("control", "stop", "now", status=2, names="now")
+    refused("control", "mark", "fine", "--reason", "x", status=2, names="fine")
+    refused("control", "mark", "tainted", status=2, names="the reason is empty")
+    refused("archive", "--config", CSI, status=2, names="neither a destination nor a hook")
     refused("excess", "--on", "3", "--off", "-1", "--alpha", "1", status=2, names="--off")
     for alpha in ("0", "-1", "nan", "inf", "one"):
         refused("excess", "--on", "3", "--off", "1", "--alpha", alpha, status=2, names=["--alpha", alpha])

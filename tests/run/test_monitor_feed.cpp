@@ -89,6 +89,43 @@ TEST_CASE("a snapshot is the state after exactly the message it names", "[run][f
     CHECK(read_state_file(campaign) == last);
 }
 
+TEST_CASE("a test run adds nothing to the station's campaign, which goes on behind it", "[run][feed]") {
+    const TemporaryFolder folder;
+    const StationSetup setup = csi_station();
+    RunDescription data = describe_run(setup, 1, make_live_sources(setup, 1));
+    data.start_utc_ns = 1'000'000'000'000;
+    RunDescription test = data, more_data = data;
+    test.run = 2;
+    test.test_run = true;
+    more_data.run = 3;
+    RunBuffers buffers{1u << 20, 8u << 20};
+    SnapshotBox<Status> status;
+    CounterRegistry registry;
+    const std::filesystem::path campaign = folder.path() / "csi.campaign";
+    {
+        MonitorFeed feed{
+            {.monitor = setup.monitor, .trigger = setup.trigger, .campaign_file = campaign, .publish = {}},
+            buffers,
+            status,
+            registry};
+        Worker thread{"monitor", [&](const std::stop_token& stop) { feed.run(stop); }};
+        const auto take = [&](const RunDescription& run, std::uint64_t events) {
+            put(buffers.monitor, encode_run_start(run, 0));
+            for (std::uint64_t i = 0; i < events; ++i) put(buffers.monitor, event_of(run, i));
+            put(buffers.monitor, encode_run_end(run.run, 0, RunEnd{}));
+        };
+        take(data, 50);
+        take(test, 7);
+        take(more_data, 20);
+        thread.request_stop();
+        thread.finish();
+        CHECK(feed.result()->events == 70);
+    }
+    Accumulator kept{setup.monitor};
+    REQUIRE(kept.restore(read_state_file(campaign)));
+    CHECK(kept.snapshot()->events == 70);
+}
+
 TEST_CASE("a campaign that cannot be kept does not end the monitor", "[run][feed]") {
     const TemporaryFolder folder;
     const StationSetup setup = csi_station();

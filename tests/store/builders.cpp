@@ -17,6 +17,9 @@ RunDescription make_run(std::uint64_t run) {
     r.run = run;
     r.profile = "csi";
     r.software = "alleycat test";
+    r.revision = "abc123";
+    r.compiler = "GCC 12.2.0";
+    r.test_run = true;
     r.host = "somewhere";
     r.start_utc_ns = 1'443'787'200'000'000'000;  // 2015-10-02T12:00:00Z
     r.config_name = "station.toml";
@@ -25,6 +28,7 @@ RunDescription make_run(std::uint64_t run) {
     digitizer.name = "digitizer";
     digitizer.source = "simulator";
     digitizer.model = "PCI-5153";
+    digitizer.serial = "A1";
     digitizer.sample_type = SampleType::int8;
     digitizer.sample_period_ps = 2000;
     digitizer.samples = kSamples;
@@ -176,6 +180,10 @@ RunFrames::Frame RunFrames::counters(std::uint64_t sequence, CounterValues value
     c.sequence = sequence;
     c.counters = std::move(values);
     return encode_counters(run_.run, ordinal_++, c);
+}
+RunFrames::Frame RunFrames::note(NoteKind kind, std::string author, std::string text) {
+    const std::int64_t utc_ns = run_.start_utc_ns + static_cast<std::int64_t>(ordinal_) * 1'000'000'000;
+    return encode_note(run_.run, ordinal_++, {utc_ns, kind, std::move(author), std::move(text)});
 }
 RunFrames::Frame RunFrames::end(std::uint64_t triggers, std::uint64_t refused) {
     RunEnd e;

@@ -41,6 +41,7 @@ class RunFrames {
     [[nodiscard]] Frame dead_time(std::uint64_t first, std::uint64_t last);
     [[nodiscard]] Frame calibration(std::uint64_t from_sequence, double spe_charge_adc);
     [[nodiscard]] Frame counters(std::uint64_t sequence, CounterValues values);
+    [[nodiscard]] Frame note(NoteKind kind, std::string author, std::string text);
     [[nodiscard]] Frame end(std::uint64_t triggers, std::uint64_t refused = 0);
 
     [[nodiscard]] const RunDescription& run() const noexcept { return run_; }

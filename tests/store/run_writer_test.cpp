@@ -287,3 +287,69 @@ TEST_CASE("a damaged journal is cut at the damage and a copy of it is kept", "[s
     REQUIRE(std::filesystem::exists(folder / "run_000004_part_0001.journal.damaged"));
     REQUIRE_THROWS_WITH(writer.append(view(frames.trigger(2))), Catch::Contains("frames 1 to 2 are missing"));
 }
+
+TEST_CASE("what operators say stands in the part and, with the run's quality, in the catalogue",
+          "[store][run_writer]") {
+    const TemporaryFolder folder;
+    RunFrames frames{make_run(8)};
+    std::vector<OperatorNote> said;
+    const auto say = [&](RunWriter& writer, NoteKind kind, const std::string& text) {
+        const RunFrames::Frame frame = frames.note(kind, "ann", text);
+        said.push_back(*decode_note(view(frame)));
+        writer.append(view(frame));
+    };
+    {
+        RunWriter writer{config_in(folder)};
+        writer.append(view(frames.start()));
+        writer.append(view(trigger_at(frames, 0, 0)));
+        say(writer, NoteKind::tainted, "cart under the hall");
+        writer.append(view(frames.beam_states(0, 0, BeamState::on, 5)));
+        writer.append(view(trigger_at(frames, 1, 2)));  // the second part
+        say(writer, NoteKind::comment, "cart is gone");
+        REQUIRE(writer.sync());
+        REQUIRE(Catalogue(folder.path(), Catalogue::Open::read_only).notes(8) == said);
+    }  // killed
+    std::filesystem::remove(folder / "run_000008_part_0002.h5.part");
+    {
+        RunWriter writer{config_in(folder)};
+        writer.append(view(frames.beam_states(1, 1, BeamState::on, 5)));
+        writer.append(view(frames.dead_time(2, 2)));
+        writer.append(view(frames.end(3, 1)));
+    }
+    REQUIRE(AlleycatFile{folder / "run_000008_part_0001.h5"}.notes() == std::vector{said[0]});
+    REQUIRE(AlleycatFile{folder / "run_000008_part_0001.h5"}.summary()->quality.flags == "tainted");
+    REQUIRE(AlleycatFile{folder / "run_000008_part_0002.h5"}.notes() == std::vector{said[1]});
+    REQUIRE(AlleycatFile{folder / "run_000008_part_0002.h5"}.summary()->quality.flags == "degraded,tainted");
+    Catalogue catalogue{folder.path(), Catalogue::Open::write};
+    const CatalogueRun run = *catalogue.run(8);
+    REQUIRE(catalogue.notes(8) == said);
+    REQUIRE(run.quality == "degraded,tainted");
+    REQUIRE_THAT(run.quality_reasons,
+                 Catch::StartsWith("degraded: 1 of 3 triggers were refused\ntainted: cart under the hall (ann, "));
+    REQUIRE(run.end_utc_ns == frames.run().start_utc_ns + 1);
+    REQUIRE(run.recorded == 2);
+    REQUIRE(run.refused == 1);
+    REQUIRE(run.test_run);
+
+    // Said later: the closed files stay as they are.
+    const std::string before = sha256_of(folder / "run_000008_part_0002.h5");
+    catalogue.put(CatalogueComment{8, frames.run().start_utc_ns + 99'000'000'000, "bob", "good", "the cart was empty"});
+    catalogue.judge_anew(8);
+    REQUIRE(catalogue.run(8)->quality == "degraded,good");
+    REQUIRE(sha256_of(folder / "run_000008_part_0002.h5") == before);
+}
+
+TEST_CASE("a run that is cut off is interrupted in its part and in the catalogue", "[store][run_writer]") {
+    const TemporaryFolder folder;
+    RunWriter writer{config_in(folder)};
+    RunFrames first{make_run(8)}, second{make_run(9)};
+    writer.append(view(first.start()));
+    writer.append(view(first.trigger(0)));
+    writer.append(view(second.start()));
+    REQUIRE(AlleycatFile{folder / "run_000008_part_0001.h5"}.summary()->quality ==
+            RunQuality{"interrupted", "interrupted: the run's end never came"});
+    const Catalogue catalogue{folder.path(), Catalogue::Open::read_only};
+    REQUIRE(catalogue.run(8)->quality == "interrupted");
+    REQUIRE(catalogue.run(8)->recorded == 1);
+    REQUIRE(catalogue.run(8)->end_utc_ns == 0);
+}

@@ -49,16 +49,16 @@ TEST_CASE("a control request reaches the handler and its reply comes back whole"
     const MonitorSnapshot snapshot{kBig, kBig - 1, {std::byte{0}, std::byte{255}, std::byte{7}}};
     Served served{[&](const ControlRequest& request) {
         ControlReply reply;
-        reply.message = std::string{to_text(request.command)} + " " + request.argument;
+        reply.message = std::string{to_text(request.command)} + " " + request.argument + request.text + request.author;
         reply.status = sample_status();
         reply.snapshot = snapshot;
         return reply;
     }};
     ControlClient client{served.server.endpoint()};
-    for (const std::string_view word : {"status", "start", "stop", "snapshot", "quit"}) {
-        const ControlReply reply = client.request({control_command(word).value(), "now"}, 10s);
+    for (const std::string_view word : {"status", "start", "stop", "snapshot", "quit", "comment", "mark"}) {
+        const ControlReply reply = client.request({control_command(word).value(), "now", ", at", " once"}, 10s);
         CHECK(reply.ok);
-        CHECK(reply.message == std::string{word} + " now");
+        CHECK(reply.message == std::string{word} + " now, at once");
         CHECK(reply.status.value() == sample_status());
         CHECK(reply.snapshot.value().publisher == kBig);
         CHECK(reply.snapshot.value().number == kBig - 1);

@@ -47,6 +47,7 @@ inline RunDescription sample_run(std::uint64_t number = 7) {
     run.config_text = "# \u00b5s and \u00b1\n[station]\n";
     run.tick_rate_hz = 59.94;
     run.rate_boost = 1000;
+    run.test_run = true;
     run.boards = {{"pci5153",
                    "simulator",
                    "PCI-5153",

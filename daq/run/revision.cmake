@@ -1,0 +1,18 @@
+# Writes HEADER with what git calls the source in SOURCE; run at every build, touches the file only when that changed.
+find_program(GIT git)
+set(revision "unknown")
+if(GIT)
+    execute_process(COMMAND ${GIT} -C ${SOURCE} describe --always --dirty --abbrev=12
+                    OUTPUT_VARIABLE described OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+    if(NOT failed)
+        set(revision ${described})
+    endif()
+endif()
+set(content "inline constexpr const char* kRevisionOfSource = \"${revision}\";\n")
+set(before "")
+if(EXISTS ${HEADER})
+    file(READ ${HEADER} before)
+endif()
+if(NOT content STREQUAL before)
+    file(WRITE ${HEADER} "${content}")
+endif()

@@ -1,0 +1,90 @@
+#include "daq/store/archive.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "builders.hpp"
+#include "daq/core/error.hpp"
+#include "daq/store/catalogue.hpp"
+#include "daq/store/files.hpp"
+
+using namespace alleycat;
+using namespace alleycat::testing;
+
+namespace {
+
+std::filesystem::path write_text(const std::filesystem::path& file, const std::string& text) {
+    std::ofstream{file} << text;
+    return file;
+}
+
+}  // namespace
+
+TEST_CASE("a copy with a wrong byte never gets the part's name", "[store][archive]") {
+    const TemporaryFolder folder;
+    const std::string text(10'000'000, 'x');  // more than is copied at once
+    const std::filesystem::path part = write_text(folder / "part.h5", text);
+    std::string wrong = text;
+    wrong[9'999'999] = 'y';
+    const std::filesystem::path copy = write_text(folder / "copy.h5.new", wrong);
+    REQUIRE_THROWS_WITH(accept_copy(copy, folder / "copy.h5", sha256_of(part), {}),
+                        Catch::Contains("copy.h5.new") && Catch::Contains("SHA-256"));
+    REQUIRE_FALSE(std::filesystem::exists(folder / "copy.h5"));
+    write_text(copy, text);
+    accept_copy(copy, folder / "copy.h5", sha256_of(part), {});
+    REQUIRE(sha256_of(folder / "copy.h5") == sha256_of(part));
+    REQUIRE_FALSE(std::filesystem::exists(copy));
+}
+
+TEST_CASE("an archive that is told to end leaves no half copy behind", "[store][archive]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path part = write_text(folder / "part.h5", "data");
+    std::filesystem::create_directory(folder / "there");
+    std::stop_source stop;
+    stop.request_stop();
+    REQUIRE_THROWS_AS(copy_verified(part, folder / "there", sha256_of(part), stop.get_token()), Error);
+    REQUIRE(std::filesystem::is_empty(folder / "there"));
+    copy_verified(part, folder / "there", sha256_of(part), {});
+    REQUIRE(sha256_of(folder / "there" / "part.h5") == sha256_of(part));
+}
+
+TEST_CASE("parts are copied and deleted oldest first, and one archive works on a folder", "[store][archive]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path data = folder / "data", there = folder / "there";
+    std::filesystem::create_directories(data);
+    std::filesystem::create_directories(there);
+    {
+        Catalogue catalogue{data, Catalogue::Open::write};
+        for (const char* name : {"run_000002_part_0001.h5", "run_000001_part_0002.h5", "run_000001_part_0001.h5"}) {
+            write_text(data / name, name);
+            CataloguePart row;
+            row.file = name;
+            row.run = name[9] == '1' ? 1 : 2;
+            row.part = name[19] == '1' ? 1 : 2;
+            row.sha256 = sha256_of(data / name);
+            row.bytes = std::filesystem::file_size(data / name);
+            row.state = "closed";
+            catalogue.put(row);
+        }
+    }
+    ArchiveConfig config;
+    config.destination = there;
+    {
+        const ArchiveRound round = Archive{data, config}.work({});
+        REQUIRE(round.copied == std::vector<std::string>{"run_000001_part_0001.h5", "run_000001_part_0002.h5",
+                                                         "run_000002_part_0001.h5"});
+        REQUIRE(round.deleted.empty());
+        REQUIRE(round.problems.empty());
+    }
+    config.keep_free_mb = 100'000'000;  // more than there is
+    const ArchiveRound round = Archive{data, config}.work({});
+    REQUIRE(round.deleted ==
+            std::vector<std::string>{"run_000001_part_0001.h5", "run_000001_part_0002.h5", "run_000002_part_0001.h5"});
+    REQUIRE(round.problems.size() == 1);
+    REQUIRE(Catalogue(data, Catalogue::Open::read_only).copies("run_000002_part_0001.h5").at(0).state == "moved");
+    REQUIRE(std::filesystem::exists(there / "run_000002_part_0001.h5"));
+
+    Archive first{data, config};
+    REQUIRE_THROWS_WITH(Archive(data, config), Catch::Contains("another archive"));
+    REQUIRE_THROWS_WITH(Archive(there, config), Catch::Contains("the folder of the data itself"));
+}
