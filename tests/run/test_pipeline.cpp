@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -203,6 +205,7 @@ TEST_CASE("live, a reader that stalls costs triggers, and each of them stands as
 TEST_CASE("while a reader stalls the books close at every look, and refusals and dead time grow", "[run][pipeline]") {
     StationSetup setup = csi_station();
     setup.run.ring_bytes = 1u << 20;
+    setup.simulator.pacing = Pacing::realtime;  // a stall of a second, not of the hours that the simulator runs through
     RunBuffers buffers{1u << 20, 1u << 20};
     CounterRegistry registry;
     auto pipeline = make_pipeline(setup, 0, WhenFull::refuse, make_live_sources(setup, 0), buffers, registry);
@@ -211,6 +214,9 @@ TEST_CASE("while a reader stalls the books close at every look, and refusals and
     int grown = 0;
     while (grown < 3) {  // nobody reads the frames
         const Progress now = pipeline->progress();
+        INFO(fmt::format("triggers {} recorded {} refused {} in hand {}; ticks expected {} seen {} missed {}",
+                         now.ledger.triggers, now.ledger.recorded, now.ledger.refused, now.in_hand,
+                         now.ledger.ticks_expected, now.ledger.ticks_seen, now.ledger.ticks_missed));
         REQUIRE(now.ledger.closes());
         if (!now.backed_up || now.ledger.refused == 0 || now.made_at == before.made_at) continue;
         CHECK(now.ledger.triggers == now.ledger.recorded + now.ledger.refused);
