@@ -659,7 +659,8 @@ void Daemon::keep_run_mark() {
     if (on_disk_.utc_ns == 0) return;  // not begun: what the mark of the run before says still holds
     const bool clean = !pipeline_ && buffers_.frames.stats().used_bytes == 0 && !writer_failure_;
     std::string mark =
-        fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", marked_run_, on_disk_.utc_ns, clean ? 1 : 0);
+        fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", clean ? result_.run.run : marked_run_,
+                    on_disk_.utc_ns, clean ? 1 : 0);
     if (on_disk_.sequence != kNoSequence) mark += fmt::format("last_sequence {}\n", on_disk_.sequence);
     const steady_clock::time_point now = steady_clock::now();
     if (mark == mark_ || (pipeline_ && now < mark_due_)) return;
