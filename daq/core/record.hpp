@@ -64,13 +64,13 @@ inline constexpr std::size_t kMaxBoards = 16;
 
 /// Fixed part of a record, little endian as in memory. No padding: it is journalled and sent as it stands.
 struct RecordHeader {
-    std::uint64_t counter = 0;             ///< board's trigger counter, unwrapped; the refused ones count too
-    std::uint64_t clock = 0;               ///< board's clock as delivered [its own ticks, not unwrapped]
-    std::int64_t time_ps = 0;              ///< board's clock, unwrapped [ps]; its origin is the board's
-    std::int64_t utc_ns = 0;               ///< what the host observed [ns since 1970]
-    std::uint64_t sequence = kNoSequence;  ///< recorded membership (replay of an Alleycat file); else kNoSequence
-    std::uint64_t channel_mask = 0;        ///< channels present, bit = index in the board's channel list
-    std::uint32_t samples_per_channel = 0;
+    std::uint64_t counter = 0;              ///< board's trigger counter, unwrapped; the refused ones count too
+    std::uint64_t clock = 0;                ///< board's clock as delivered [its own ticks, not unwrapped]
+    std::int64_t time_ps = 0;               ///< board's clock, unwrapped [ps]; its origin is the board's
+    std::int64_t utc_ns = 0;                ///< what the host observed [ns since 1970]
+    std::uint64_t sequence = kNoSequence;   ///< recorded membership (replay of an Alleycat file); else kNoSequence
+    std::uint64_t channel_mask = 0;         ///< channels present, bit = index in the board's channel list
+    std::uint32_t samples_per_channel = 0;  ///< stub: how many of its triggers are beam ticks
     std::uint32_t refused = 0;              ///< stub: how many consecutive triggers it stands for; else 0
     std::int64_t refused_last_time_ps = 0;  ///< stub: time of the last of them
     std::uint32_t flags = 0;                ///< record_flag

@@ -29,6 +29,14 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
     ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware && config.triggers_are_ticks;
 }
 
+/// Of the trigger that the head stands for now.
+TriggerClass EventBuilder::class_of(const Head& head) noexcept {
+    const RecordHeader& header = head.view.header();
+    if (!head.view.is_stub() || head.stub_index == 0) return header.trigger_class;
+    if (stub_tick(header, head.stub_index)) return TriggerClass::beam_tick;
+    return header.trigger_class == TriggerClass::beam_tick ? TriggerClass::random : header.trigger_class;
+}
+
 bool EventBuilder::refresh(std::size_t board) {
     Head& head = heads_[board];
     if (!head.there) {
@@ -110,9 +118,11 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     trigger = Trigger{};
     trigger.sequence = sequence == kNoSequence ? next_sequence_ : sequence;
     trigger.time_ps = reference.time_ps - first_time_ps_;
-    trigger.trigger_class = header.trigger_class;
+    trigger.trigger_class = class_of(reference);
     trigger.utc_ns = header.utc_ns;
     if (reference.stub_index > 0) trigger.utc_ns += (stub_time(header, reference.stub_index) - header.time_ps) / 1000;
+    // Else its number and time are only put between those of others: it was there, and more is not known of it.
+    const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && sequence == kNoSequence);
     count_tick(members, trigger.time_ps);
     trigger.tick = tick_;
 
@@ -127,8 +137,8 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
     if (trigger.missing_boards != 0) incomplete_.add();
     next_sequence_ = trigger.sequence + 1;
-    judge_tick(trigger, header);
-    account(trigger);
+    judge_tick(trigger, header, measured);
+    account(trigger, measured);
     return Built::trigger;
 }
 
@@ -177,11 +187,13 @@ TriggerBuilder::Backlog EventBuilder::backlog() const noexcept {
 }
 
 /// Finds and flags the trigger's tick, and counts those missing before it.
-void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header) {
+void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header, bool measured) {
     if (trigger.trigger_class != TriggerClass::beam_tick || !config_.triggers_are_ticks) return;
+    std::optional<std::uint64_t> number;
+    if (ledger_.has_ticks && measured) number = tick_ - other_triggers_;
     if (trigger.refusal != RefusalReason::none) {
-        const std::uint64_t missing = ticks_.add_refused(trigger.time_ps);
-        if (header.refused < 2) missing_since_ = missing;  // in a merged stub the board's counter has no gaps either
+        const std::uint64_t missing = ticks_.add_refused(trigger.time_ps, number);
+        if (measured) missing_since_ = missing;
         return;
     }
     if (tick_edges_) {
@@ -197,24 +209,32 @@ void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header) {
         ticks_.add_without_time();
         return;
     }
-    const TickVerdict verdict = ticks_.add(trigger.time_ps - trigger.since_tick_ps);
+    const TickVerdict verdict = ticks_.add(trigger.time_ps - trigger.since_tick_ps, number);
     trigger.tick_flags |= verdict.flags;
     missing_ticks_ += verdict.missing;
     if ((verdict.flags & trigger_flag::distrusted_tick) == 0) missing_since_ = 0;
 }
 
-void EventBuilder::account(const Trigger& trigger) {
+void EventBuilder::account(const Trigger& trigger, bool measured) {
     if (ledger_.triggers++ > 0 && trigger.time_ps < last_time_ps_) backwards_.add();
     last_time_ps_ = std::max(last_time_ps_, trigger.time_ps);
     if (!ledger_.has_ticks) return;
     if (trigger.trigger_class != TriggerClass::beam_tick) {
         if (first_tick_) ++other_triggers_;
-        return;
+    } else {
+        account_tick(measured);
     }
+}
+
+/// Expected and missed tell of the same stretch at every look: up to the newest tick whose number and time are
+/// measured, and those since.
+void EventBuilder::account_tick(bool measured) {
     ++ledger_.ticks_seen;
     if (!first_tick_) {
         first_tick_ = tick_;
         ledger_.ticks_expected = 1;
+    } else if (!measured) {
+        ++ledger_.ticks_expected;
     } else {
         ledger_.ticks_missed = missing_ticks_ + missing_since_;
         // A counter that ran backwards adds nothing: then the books do not balance, as they should not.

@@ -78,13 +78,15 @@ class EventBuilder final : public TriggerBuilder {
         std::int64_t newest_ps = 0;     // its data time before we looked at its ring
         Backlog taken;                  // built of this board
     };
+    [[nodiscard]] static TriggerClass class_of(const Head& head) noexcept;
     bool refresh(std::size_t board);
     [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;
     [[nodiscard]] bool is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept;
     void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
-    void judge_tick(Trigger& trigger, const RecordHeader& reference);
-    void account(const Trigger& trigger);
+    void judge_tick(Trigger& trigger, const RecordHeader& reference, bool measured);
+    void account(const Trigger& trigger, bool measured);
+    void account_tick(bool measured);
 
     std::span<const std::unique_ptr<BoardInput>> inputs_;
     BuilderConfig config_;

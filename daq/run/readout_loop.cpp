@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "daq/run/beam_item.hpp"
 #include "daq/core/data_time.hpp"
+#include "daq/run/beam_item.hpp"
 
 namespace alleycat {
 namespace {
@@ -101,6 +101,7 @@ class Readout {
             pending_stub_.truth_count = 0;
         }
         pending_stub_.refused += triggers;
+        if (header.trigger_class == TriggerClass::beam_tick) pending_stub_.samples_per_channel += triggers;
         pending_stub_.refused_last_time_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
         if (when_full_ == WhenFull::wait) {
             commit_stub_when_possible(stop);
@@ -178,8 +179,8 @@ class Readout {
     CounterRegistry& registry_;
     WhenFull when_full_;
     ReadoutCounters counters_;
-    RecordHeader pending_stub_;      // refused: 0 = none
-    std::int64_t seen_ps_ = kNever;  // newest data time, refused records included
+    RecordHeader pending_stub_;                      // refused: 0 = none
+    std::int64_t seen_ps_ = kNever;                  // newest data time, refused records included
     std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;
     std::vector<TickRecord> ticks_;

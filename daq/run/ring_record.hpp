@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "daq/core/record.hpp"
 #include "daq/core/data_time.hpp"
+#include "daq/core/record.hpp"
 
 namespace alleycat {
 
@@ -21,6 +21,16 @@ namespace alleycat {
     if (stub.refused < 2) return stub.time_ps;
     const double part = static_cast<double>(index) / static_cast<double>(stub.refused - 1);
     return stub.time_ps + std::llround(part * static_cast<double>(between(stub.time_ps, stub.refused_last_time_ps)));
+}
+
+/// Whether refused trigger `index` of a stub counts as a beam tick. Of the first it is known, of the others only how
+/// many are: they are spread evenly.
+[[nodiscard]] inline bool stub_tick(const RecordHeader& stub, std::uint32_t index) noexcept {
+    const bool first_is = stub.trigger_class == TriggerClass::beam_tick;
+    if (index == 0 || stub.refused < 2) return first_is;
+    const std::uint64_t others = stub.refused - 1;
+    const std::uint64_t ticks = stub.samples_per_channel - (first_is ? 1 : 0);
+    return index * ticks / others != (index - 1) * ticks / others;
 }
 
 }  // namespace alleycat

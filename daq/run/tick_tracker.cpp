@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "daq/core/event.hpp"
 #include "daq/core/data_time.hpp"
+#include "daq/core/event.hpp"
 
 namespace alleycat {
 namespace {
@@ -35,36 +35,43 @@ TickTracker::TickTracker(const TickConfig& config, CounterRegistry& registry)
       phase_jumps_{registry.get("ticks.phase_jumps")},
       period_ps_{nominal_ps_} {}
 
-TickVerdict TickTracker::add(std::int64_t time_ps) noexcept {
+TickVerdict TickTracker::add(std::int64_t time_ps, std::optional<std::uint64_t> number) noexcept {
     if (config_.rate_hz <= 0) return {};
     if (!started_) {
         started_ = true;
-        accept(time_ps, 0);
+        accept(time_ps, number, 0);
         return {};
     }
     const std::int64_t dt_ps = between(good_ps_, time_ps);
     // Behind a tick that was not trusted it is no second one of the good tick: its own stamp is wrong.
     if (distrusted_ == 0 && is_duplicate(dt_ps)) {
         duplicate_.add();
+        ++duplicates_;
         return {.flags = trigger_flag::duplicate_tick};
     }
-    if (dt_ps < 0) return distrust(time_ps, trigger_flag::tick_backwards);
-    const Distance since_good = distance(dt_ps);
-    if (!since_good.in_phase) return distrust(time_ps, trigger_flag::tick_out_of_phase);
+    if (dt_ps < 0) return distrust(time_ps, number, trigger_flag::tick_backwards);
+    const Distance since_good = distance(dt_ps, counted_since_good(number));
+    if (!since_good.in_phase) return distrust(time_ps, number, trigger_flag::tick_out_of_phase);
     follow_period(dt_ps, since_good.periods);
-    const std::uint64_t missing = accept(time_ps, missing_between(since_good.periods, untimed_ + distrusted_));
+    const std::uint64_t missing = accept(time_ps, number, missing_between(since_good.periods, untimed_ + distrusted_));
     return {.flags = missing > 0 ? trigger_flag::after_missing_tick : 0, .missing = missing};
 }
 
-std::uint64_t TickTracker::add_refused(std::int64_t time_ps) noexcept {
+std::uint64_t TickTracker::add_refused(std::int64_t time_ps, std::optional<std::uint64_t> number) noexcept {
     if (config_.rate_hz <= 0) return 0;
     if (!started_) {
         started_ = true;
-        return accept(time_ps, 0);
+        return accept(time_ps, number, 0);
     }
     ++untimed_;
-    const double periods = std::round(static_cast<double>(between(good_ps_, time_ps)) / period_ps_);
-    return periods < 1 ? 0 : missing_between(periods, untimed_ - 1 + distrusted_);
+    const Distance since_good = distance(between(good_ps_, time_ps), counted_since_good(number));
+    return missing_between(since_good.periods, untimed_ - 1 + distrusted_);
+}
+
+/// Ticks from the last good one to that number, as the board counted them. nullopt: the counter does not tell.
+std::optional<double> TickTracker::counted_since_good(std::optional<std::uint64_t> number) const noexcept {
+    if (!number || !good_number_ || *number < *good_number_) return std::nullopt;
+    return static_cast<double>(*number - *good_number_) - static_cast<double>(duplicates_);
 }
 
 /// The same pulse again. Stamps coarser than that cannot tell.
@@ -72,15 +79,21 @@ bool TickTracker::is_duplicate(std::int64_t dt_ps) const noexcept {
     return dt_ps >= 0 && static_cast<double>(dt_ps) + resolution_ps() < kDuplicateWithin * period_ps_;
 }
 
-TickTracker::Distance TickTracker::distance(std::int64_t dt_ps) const noexcept {
+TickTracker::Distance TickTracker::distance(std::int64_t dt_ps, std::optional<double> counted) const noexcept {
     const double dt = static_cast<double>(dt_ps);
     Distance result;
     // What a coarse stamp may hide is not called missing.
     result.periods = std::max(1.0, std::round((dt - resolution_ps()) / period_ps_));
     const double drift = (measured_ < kMeasuredAfter ? kNominalUncertainty : kMeasuredUncertainty) * period_ps_;
-    const double tolerance = static_cast<double>(config_.phase_tolerance_ps) + resolution_ps() + result.periods * drift;
+    const double wander = static_cast<double>(config_.phase_tolerance_ps) + result.periods * drift;
+    const double tolerance = wander + resolution_ps();
     result.in_phase =
         tolerance >= kJudgeableTolerance * period_ps_ || std::abs(dt - result.periods * period_ps_) <= tolerance;
+    // So far on the whole number nearest to the time is a guess: the counter knows better, if the time allows it.
+    if (counted && *counted >= 1 && wander >= kJudgeableTolerance * period_ps_ &&
+        std::abs(dt - *counted * period_ps_) <= tolerance + 0.5 * period_ps_) {
+        result.periods = *counted;
+    }
     return result;
 }
 
@@ -91,8 +104,11 @@ std::uint64_t TickTracker::missing_between(double periods, std::uint64_t others)
     return between > others ? between - others : 0;
 }
 
-std::uint64_t TickTracker::accept(std::int64_t time_ps, std::uint64_t missing) noexcept {
+std::uint64_t TickTracker::accept(std::int64_t time_ps, std::optional<std::uint64_t> number,
+                                  std::uint64_t missing) noexcept {
     good_ps_ = time_ps;
+    good_number_ = number;
+    duplicates_ = 0;
     untimed_ = 0;
     distrusted_ = 0;
     candidates_ = 0;
@@ -110,7 +126,8 @@ void TickTracker::follow_period(std::int64_t dt_ps, double periods) noexcept {
 }
 
 /// A tick that does not fit the phase. It may be the first of a new one, or the one that proves it.
-TickVerdict TickTracker::distrust(std::int64_t time_ps, std::uint32_t flag) noexcept {
+TickVerdict TickTracker::distrust(std::int64_t time_ps, std::optional<std::uint64_t> number,
+                                  std::uint32_t flag) noexcept {
     const std::int64_t since_candidate_ps = between(candidate_ps_, time_ps);
     const Distance step = distance(since_candidate_ps);
     if (candidates_ > 0 && since_candidate_ps > 0 && !is_duplicate(since_candidate_ps) && step.in_phase) {
@@ -124,7 +141,7 @@ TickVerdict TickTracker::distrust(std::int64_t time_ps, std::uint32_t flag) noex
     candidate_ps_ = time_ps;
     if (candidates_ == kNewPhaseAfter) {
         phase_jumps_.add();
-        const std::uint64_t missing = accept(time_ps, candidate_missing_);
+        const std::uint64_t missing = accept(time_ps, number, candidate_missing_);
         return {.flags = missing > 0 ? trigger_flag::after_missing_tick : 0, .missing = missing};
     }
     ++distrusted_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "daq/core/counter.hpp"
 
@@ -30,12 +31,14 @@ class TickTracker {
     TickTracker(const TickConfig& config, CounterRegistry& registry);
 
     /// Judges the next tick of the signal, in the order of the board's record. Triggers of other classes are not ticks.
-    TickVerdict add(std::int64_t time_ps) noexcept;
+    /// `number`: of the tick by a counter that counts those too that were not delivered; nullopt: there is none. It is
+    /// asked only behind a gap so long that the time cannot tell how many periods it is.
+    TickVerdict add(std::int64_t time_ps, std::optional<std::uint64_t> number = std::nullopt) noexcept;
     /// A tick that came, at a time nobody knows (a stamp that could not be read).
     void add_without_time() noexcept { ++untimed_; }
     /// A tick that was refused: it came, but a file keeps its time only nearly. It takes no part in the judgement of
     /// others, unless it is the first. Returns how many are missing up to it, to be counted if no good one follows.
-    std::uint64_t add_refused(std::int64_t time_ps) noexcept;
+    std::uint64_t add_refused(std::int64_t time_ps, std::optional<std::uint64_t> number = std::nullopt) noexcept;
 
     /// Newest tick that can be trusted [ps]; meaningless before the first.
     [[nodiscard]] std::int64_t last_good_ps() const noexcept { return good_ps_; }
@@ -48,12 +51,13 @@ class TickTracker {
         bool in_phase = true;  // as far as can be told
     };
     [[nodiscard]] double resolution_ps() const noexcept { return static_cast<double>(config_.time_resolution_ps); }
-    [[nodiscard]] Distance distance(std::int64_t dt_ps) const noexcept;
+    [[nodiscard]] Distance distance(std::int64_t dt_ps, std::optional<double> counted = std::nullopt) const noexcept;
+    [[nodiscard]] std::optional<double> counted_since_good(std::optional<std::uint64_t> number) const noexcept;
     [[nodiscard]] bool is_duplicate(std::int64_t dt_ps) const noexcept;
-    std::uint64_t accept(std::int64_t time_ps, std::uint64_t missing) noexcept;
+    std::uint64_t accept(std::int64_t time_ps, std::optional<std::uint64_t> number, std::uint64_t missing) noexcept;
     [[nodiscard]] std::uint64_t missing_between(double periods, std::uint64_t others) const noexcept;
     void follow_period(std::int64_t dt_ps, double periods) noexcept;
-    TickVerdict distrust(std::int64_t time_ps, std::uint32_t flag) noexcept;
+    TickVerdict distrust(std::int64_t time_ps, std::optional<std::uint64_t> number, std::uint32_t flag) noexcept;
 
     TickConfig config_;
     double nominal_ps_;
@@ -66,8 +70,10 @@ class TickTracker {
     bool started_ = false;
     std::int64_t good_ps_ = 0;  // newest tick in phase
     double period_ps_;
-    std::uint32_t measured_ = 0;  // periods that went into period_ps_
-    std::uint64_t untimed_ = 0;   // ticks of unknown time since good_ps_
+    std::uint32_t measured_ = 0;                // periods that went into period_ps_
+    std::optional<std::uint64_t> good_number_;  // of the tick at good_ps_
+    std::uint64_t duplicates_ = 0;              // since good_ps_: they have a number each, and are no tick
+    std::uint64_t untimed_ = 0;                 // ticks of unknown time since good_ps_
     std::uint64_t distrusted_ =
         0;  // out of phase or backwards since good_ps_: each stands for a tick that is elsewhere
 

@@ -35,6 +35,7 @@ inline RecordHeader stub_at(std::uint64_t counter, std::int64_t time_ps, std::ui
     header.refusal = RefusalReason::buffer_full;
     header.refused = n;
     header.refused_last_time_ps = last_ps;
+    header.samples_per_channel = n;  // all of them ticks
     return header;
 }
 

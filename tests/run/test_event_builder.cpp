@@ -284,6 +284,88 @@ TEST_CASE("refused ticks are there without a time: one stub or many, the next is
     CHECK(bench.builder.ledger().ticks_expected == 25);
 }
 
+TEST_CASE("ticks missing before and within a merged stub open the books at no trigger", "[run][builder]") {
+    Bench bench{1};
+    for (std::uint64_t i = 0; i <= 20; ++i) put(*bench.inputs[0], record_at(i, static_cast<std::int64_t>(i) * kTick));
+    put(*bench.inputs[0], stub_at(21, 21 * kTick, 1, 21 * kTick));
+    put(*bench.inputs[0], stub_at(24, 24 * kTick, 100, 130 * kTick));  // 22 and 23 never came, and 7 of 24 to 130
+    put(*bench.inputs[0], stub_at(132, 132 * kTick, 1, 132 * kTick));  // nor did 131
+    put(*bench.inputs[0], record_at(133, 133 * kTick));
+    const Ledger& ledger = bench.builder.ledger();
+    std::uint64_t missed_at_21 = 99, missed_at_24 = 99, missed_at_132 = 99;
+    for (std::uint64_t sequence = 0; sequence < 124; ++sequence) {
+        REQUIRE(bench.next() == Built::trigger);
+        REQUIRE(ledger.ticks_seen == sequence + 1);
+        REQUIRE(ledger.ticks_expected == ledger.ticks_seen + ledger.ticks_missed);
+        if (sequence == 21) missed_at_21 = ledger.ticks_missed;
+        if (sequence == 22) missed_at_24 = ledger.ticks_missed;
+        if (sequence == 122) missed_at_132 = ledger.ticks_missed;
+    }
+    CHECK(missed_at_21 == 0);
+    CHECK(missed_at_24 == 2);
+    CHECK(missed_at_132 == 10);
+    CHECK(ledger.ticks_expected == 134);
+    CHECK(ledger.ticks_missed == 10);
+    CHECK(bench.trigger.tick_flags == trigger_flag::after_missing_tick);
+}
+
+TEST_CASE("a merged stub of ticks and strobes counts each as what it is", "[run][builder]") {
+    // Ticks every period, a strobe half a period behind each: numbers 0, 1 are tick 0 and its strobe.
+    const bool begins_with_strobe = GENERATE(false, true);
+    const auto record = [](std::uint64_t number) {
+        RecordHeader header = record_at(number, static_cast<std::int64_t>(number) * kTick / 2);
+        if (number % 2 == 1) header.trigger_class = TriggerClass::strobe;
+        return header;
+    };
+    Bench bench{1};
+    const std::uint64_t first = begins_with_strobe ? 41 : 40;
+    for (std::uint64_t i = 0; i < first; ++i) put(*bench.inputs[0], record(i));
+    // As far as number 140, a tick; of ticks 25 to 29 (numbers 50, 52 .. 58) none came, of their strobes all.
+    const std::uint64_t numbers = 140 - first + 1, refused = numbers - 5, ticks = begins_with_strobe ? 45 : 46;
+    RecordHeader stub = record(first);
+    stub.refusal = RefusalReason::buffer_full;
+    stub.refused = static_cast<std::uint32_t>(refused);
+    stub.samples_per_channel = static_cast<std::uint32_t>(ticks);
+    stub.refused_last_time_ps = 70 * kTick;
+    put(*bench.inputs[0], stub);
+    put(*bench.inputs[0], record(141));
+    put(*bench.inputs[0], record(142));
+    const Ledger& ledger = bench.builder.ledger();
+    for (std::uint64_t i = 0; i < first + refused + 2; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        REQUIRE(ledger.ticks_expected == ledger.ticks_seen + ledger.ticks_missed);
+    }
+    CHECK(ledger.ticks_expected == 72);  // 0 to 71
+    CHECK(ledger.ticks_seen == 67);
+    CHECK(ledger.ticks_missed == 5);
+}
+
+TEST_CASE("behind a stall in which the mains wandered by a tick the counter says how many are missing",
+          "[run][builder]") {
+    // By hand: 20,000 periods that are 8e-5 longer than those before are 1.6 of the old ones more; the time alone says
+    // that 20,002 have passed. It allows 20,000 x 1e-4 = 2 either way.
+    const std::int64_t slow = kTick + kTick / 12'500;
+    Bench bench{1};
+    for (std::uint64_t i = 0; i <= 40; ++i) put(*bench.inputs[0], record_at(i, static_cast<std::int64_t>(i) * kTick));
+    const std::int64_t last = 40 * kTick;
+    put(*bench.inputs[0], stub_at(41, last + slow, 18'999, last + 19'998 * slow));
+    put(*bench.inputs[0], stub_at(40 + 19'999, last + 19'999 * slow, 1, last + 19'999 * slow));
+    const auto counter_is_wrong_by = GENERATE(0, 5);
+    put(*bench.inputs[0],
+        record_at(static_cast<std::uint64_t>(40 + 20'000 + counter_is_wrong_by), last + 20'000 * slow));
+    for (int i = 0; i < 41 + 18'999 + 1; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        REQUIRE(bench.builder.ledger().ticks_expected ==
+                bench.builder.ledger().ticks_seen + bench.builder.ledger().ticks_missed);
+    }
+    REQUIRE(bench.next() == Built::trigger);
+    const Ledger& ledger = bench.builder.ledger();
+    CHECK(ledger.ticks_seen == 41 + 18'999 + 2);
+    CHECK(ledger.ticks_missed ==
+          (counter_is_wrong_by == 0 ? 999 : 1'001));  // a counter that cannot be is not believed:
+    CHECK(ledger.ticks_expected == 20'041u + static_cast<unsigned>(counter_is_wrong_by));  // the books do not balance
+}
+
 TEST_CASE("a tick in a channel is judged where it stands, not where the board's stamp is", "[run][builder]") {
     Bench bench{1};
     BoardInfo board;

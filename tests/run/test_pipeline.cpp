@@ -203,14 +203,18 @@ TEST_CASE("live, a reader that stalls costs triggers, and each of them stands as
 }
 
 TEST_CASE("while a reader stalls the books close at every look, and refusals and dead time grow", "[run][pipeline]") {
+    // A stall of a second, as a station would see it, and one of the hours that the simulator runs through flat out:
+    // then stubs stand for thousands of triggers, and what waits may be stubs alone.
+    const bool flat_out = GENERATE(false, true);
     StationSetup setup = csi_station();
     setup.run.ring_bytes = 1u << 20;
-    setup.simulator.pacing = Pacing::realtime;  // a stall of a second, not of the hours that the simulator runs through
+    if (!flat_out) setup.simulator.pacing = Pacing::realtime;
     RunBuffers buffers{1u << 20, 1u << 20};
     CounterRegistry registry;
     auto pipeline = make_pipeline(setup, 0, WhenFull::refuse, make_live_sources(setup, 0), buffers, registry);
     pipeline->start();
     Progress before;
+    std::uint64_t least = ~std::uint64_t{0};  // in hand
     int grown = 0;
     while (grown < 3) {  // nobody reads the frames
         const Progress now = pipeline->progress();
@@ -220,11 +224,12 @@ TEST_CASE("while a reader stalls the books close at every look, and refusals and
         REQUIRE(now.ledger.closes());
         if (!now.backed_up || now.ledger.refused == 0 || now.made_at == before.made_at) continue;
         CHECK(now.ledger.triggers == now.ledger.recorded + now.ledger.refused);
-        CHECK(now.in_hand > 0);  // in the board's ring, and one that waits for room
+        CHECK((flat_out || now.in_hand > 0));  // in the board's ring, and one that waits for room
         if (before.backed_up) {
+            least = std::min({least, now.in_hand, before.in_hand});
             CHECK(now.ledger.refused > before.ledger.refused);
             CHECK(now.ledger.recorded == before.ledger.recorded);
-            CHECK(now.in_hand == before.in_hand);
+            CHECK(std::max(now.in_hand, before.in_hand) - least <= 1);  // one that its reader is about to refuse
             CHECK(now.dead_s > before.dead_s);
             CHECK(now.last_trigger_utc_ns > before.last_trigger_utc_ns);
             CHECK(now.last_published_utc_ns == before.last_published_utc_ns);
@@ -235,7 +240,7 @@ TEST_CASE("while a reader stalls the books close at every look, and refusals and
     // What was seen is what the board's reader counts: records it took, and those it refused.
     const std::uint64_t counted = registry.get("readout.pci5153.refused").value();
     CHECK(before.ledger.refused <= counted);
-    CHECK(before.ledger.recorded + before.in_hand == registry.get("readout.pci5153.records").value());
+    CHECK(before.ledger.recorded + least - registry.get("readout.pci5153.records").value() <= 1);
     pipeline->request_stop();
     Taken taken;
     taken.take_all(buffers);

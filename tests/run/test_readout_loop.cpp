@@ -17,6 +17,7 @@ RecordHeader big(std::uint64_t counter) {
     RecordHeader header = record_at(counter, static_cast<std::int64_t>(counter) * kTick);
     header.channels = 1;
     header.samples_per_channel = 60'000;
+    if (counter % 3 == 2) header.trigger_class = TriggerClass::strobe;
     return header;
 }
 
@@ -62,7 +63,8 @@ TEST_CASE("a full ring refuses records and leaves a stub for each, in order", "[
     CHECK(refused > 10);
     CHECK(registry.get("readout.board0.records").value() + refused == 20);
     CHECK(headers.back().refusal == RefusalReason::buffer_full);
-    CHECK(headers.back().samples_per_channel == 0);
+    CHECK(headers.back().channels == 0);
+    CHECK(headers.back().samples_per_channel == 1);  // a tick
     CHECK(input.newest_time_ps == 19 * kTick);
 }
 
@@ -89,6 +91,9 @@ TEST_CASE("when even the stubs' reserve is full, refused triggers share one stub
     const std::vector<RecordHeader> rest = drain(input);
     REQUIRE(rest.size() == 2);
     CHECK(rest[0].refused > 1);
+    std::uint32_t ticks = 0;
+    for (std::uint64_t i = rest[0].counter; i <= kTriggers - 2; ++i) ticks += i % 3 != 2;
+    CHECK(rest[0].samples_per_channel == ticks);
     CHECK(rest[0].refused_last_time_ps == static_cast<std::int64_t>(kTriggers - 2) * kTick);
     CHECK(rest[1].refusal == RefusalReason::none);
     headers.insert(headers.end(), rest.begin(), rest.end());
