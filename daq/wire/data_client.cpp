@@ -169,9 +169,10 @@ struct DataClient::Impl {
     }
 
     void welcome(const v1::Welcome& said, Clock::time_point now) {
-        if (said.version() > wire::kDataStreamVersion) {
-            refuse(fmt::format("the daemon speaks version {} of the data stream, this writer {}", said.version(),
-                               wire::kDataStreamVersion));
+        if (said.version() != wire::kDataStreamVersion) {
+            refuse(fmt::format("the daemon speaks version {} of the data stream, this writer {}: update the {}",
+                               said.version(), wire::kDataStreamVersion,
+                               said.version() < wire::kDataStreamVersion ? "daemon" : "writer"));
             return;
         }
         session = said.session();

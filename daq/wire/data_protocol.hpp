@@ -13,7 +13,9 @@
 
 namespace alleycat::wire {
 
-inline constexpr std::uint32_t kDataStreamVersion = 1;
+/// Raised whenever a frame may come that the other side does not know: a writer cannot pass over one.
+/// 1: frames of kinds 0 to 8; 2: gaps and notes too.
+inline constexpr std::uint32_t kDataStreamVersion = 2;
 
 /// Most that a writer may ask to have under way.
 inline constexpr std::uint64_t kMaxCreditBytes = 64u << 20;

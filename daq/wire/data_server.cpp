@@ -265,10 +265,11 @@ struct DataServer::Impl {
 
     void hello(const std::string& peer, const v1::Hello& said, Clock::time_point now) {
         const std::string writer = said.writer();
-        if (said.version() == 0 || said.version() > wire::kDataStreamVersion) {
-            refuse(peer, writer,
-                   fmt::format("it speaks version {} of the data stream, this daemon {}", said.version(),
-                               wire::kDataStreamVersion));
+        if (said.version() != wire::kDataStreamVersion) {
+            refuse(
+                peer, writer,
+                fmt::format("it speaks version {} of the data stream, this daemon {}: update the {}", said.version(),
+                            wire::kDataStreamVersion, said.version() < wire::kDataStreamVersion ? "writer" : "daemon"));
             return;
         }
         if (session && session->peer != peer) {

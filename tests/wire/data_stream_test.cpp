@@ -112,7 +112,7 @@ class RawWriter {
     }
     void send(const v1::DataRequest& request) { send(request.SerializeAsString()); }
     void send(const std::string& bytes) { socket_.send(zmq::buffer(bytes), zmq::send_flags::none); }
-    void hello(std::uint64_t identity, std::uint32_t version = 1) {
+    void hello(std::uint64_t identity, std::uint32_t version = 2) {
         v1::DataRequest request;
         request.mutable_hello()->set_version(version);
         request.mutable_hello()->set_identity(identity);
@@ -379,13 +379,22 @@ TEST_CASE("the same process on a new connection replaces itself at once", "[wire
     CHECK(reply.welcome().session() != session);
 }
 
-TEST_CASE("a writer of a newer data stream version is refused", "[wire][data]") {
+TEST_CASE("a writer of another data stream version is refused, and told who has to be updated", "[wire][data]") {
     Frames frames;
+    REQUIRE(frames.push({3, 0}, 10));
+    const std::uint64_t used = frames.ring.stats().used_bytes;
     Served served{frames.ring};
-    RawWriter writer{served.server.endpoint()};
-    writer.hello(1, 2);
-    CHECK(writer.answer(v1::DataReply::kRefusal).refusal().reason() ==
-          "it speaks version 2 of the data stream, this daemon 1");
+    RawWriter newer{served.server.endpoint()};
+    newer.hello(1, 3);
+    CHECK(newer.answer(v1::DataReply::kRefusal).refusal().reason() ==
+          "it speaks version 3 of the data stream, this daemon 2: update the daemon");
+    RawWriter older{served.server.endpoint()};  // knows no frames of gaps and notes
+    older.hello(2, 1);
+    CHECK(older.answer(v1::DataReply::kRefusal).refusal().reason() ==
+          "it speaks version 1 of the data stream, this daemon 2: update the writer");
+    CHECK_FALSE(served.server.writer_connected());
+    CHECK(frames.ring.stats().used_bytes == used);
+    CHECK(served.count("data.refused_hellos") == 2);
 }
 
 TEST_CASE("a writer that claims frames the run never had is refused and nothing is given up", "[wire][data]") {
@@ -556,7 +565,7 @@ TEST_CASE("no hostile reply crashes the writer or makes it take what is not a fr
     int wrong = 0;
     for (int i = 0; i < 3000; ++i) {
         v1::DataReply welcome;
-        welcome.mutable_welcome()->set_version(1);
+        welcome.mutable_welcome()->set_version(2);
         welcome.mutable_welcome()->set_session(5);
         send(welcome.SerializeAsString(), nullptr);
         v1::DataReply reply;
