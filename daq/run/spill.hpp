@@ -30,7 +30,7 @@ namespace alleycat {
 ///
 /// Of a damaged file what stands before the damage is sent. What cannot be is named and counted, the file kept beside
 /// as
-/// *.damaged: the writer takes no run with a hole in it. Counters: "spill.frames", "spill.lost_triggers" and
+/// *.damaged: the writer records the gap. Counters: "spill.frames", "spill.lost_triggers" and
 /// "spill.lost_bytes" (of damaged files).
 class SpillingQueue final : public FrameQueue {
   public:

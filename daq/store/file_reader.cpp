@@ -250,6 +250,23 @@ std::vector<DeadTime> AlleycatFile::dead_time() const {
     return intervals;
 }
 
+std::vector<StreamGap> AlleycatFile::stream_gaps() const {
+    h5::prepare();
+    const std::uint64_t n = h5::rows(id_, "gaps/missing_frames").value_or(0);  // older files had no such column
+    const auto run = read_column<std::uint64_t>(id_, "gaps/previous_run", 0, n);
+    const auto last = read_column<std::uint64_t>(id_, "gaps/last_sequence", 0, n);
+    const auto triggers = read_column<std::uint64_t>(id_, "gaps/lost_estimated", 0, n);
+    const auto frames = read_column<std::uint64_t>(id_, "gaps/missing_frames", 0, n);
+    std::vector<StreamGap> gaps;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (run[i] != run_.run) continue;  // of the run before
+        if (triggers[i] > kNoSequence - 1 - (last[i] + 1))
+            refuse(path_, fmt::format("row {} of /gaps is impossible: {} triggers behind {}", i, triggers[i], last[i]));
+        gaps.push_back({last[i], triggers[i], frames[i]});
+    }
+    return gaps;
+}
+
 std::vector<Calibration> AlleycatFile::calibration() const {
     h5::prepare();
     const std::uint64_t n = h5::rows(id_, "calibration/fit_quality").value_or(0);
@@ -366,6 +383,7 @@ PartSummary AlleycatFile::recompute_summary() const {
     }
     for (const TickRecord& tick : ticks()) made.add_tick(tick.state, tick.power_w, run_.tick_rate_hz);
     for (const DeadTime& interval : dead_time()) made.add_dead_time(interval);
+    for (const StreamGap& gap : stream_gaps()) made.lost_in_stream += gap.triggers;
     if (summary_) {
         made.run_ended = summary_->run_ended;
         made.clean = summary_->clean;

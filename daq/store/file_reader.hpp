@@ -16,9 +16,16 @@
 
 namespace alleycat {
 
-/// Whether a file is ours, by content. Also true for an HDF5 file that is cut short or of which HDF5 crashes: opening it
-/// says so.
+/// Whether a file is ours, by content. Also true for an HDF5 file that is cut short or of which HDF5 crashes: opening
+/// it says so.
 [[nodiscard]] bool is_alleycat_file(const std::filesystem::path& path);
+
+/// Frames of the run's own data stream that did not reach its writer whole, from /gaps.
+struct StreamGap {
+    std::uint64_t last_sequence = kNoSequence;  ///< accounted for before it; kNoSequence: none
+    std::uint64_t triggers = 0;                 ///< lost with them, refused ones included
+    std::uint64_t frames = 0;
+};
 
 /// One part, open for reading; closed, still being written, or left behind by a crash. Used by one thread.
 class AlleycatFile {
@@ -48,6 +55,7 @@ class AlleycatFile {
     void read_events(std::uint64_t first, std::uint64_t n, std::vector<Event>& events,
                      std::vector<BeamResolution>& beam_states) const;
     [[nodiscard]] std::vector<DeadTime> dead_time() const;
+    [[nodiscard]] std::vector<StreamGap> stream_gaps() const;
     [[nodiscard]] std::vector<Calibration> calibration() const;
     [[nodiscard]] std::vector<BeamFrame> beam_frames() const;
     /// Ticks that came apart from the triggers (stations of self-triggered boards), in order of time.

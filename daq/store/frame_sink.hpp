@@ -37,7 +37,8 @@ class FrameSink {
     /// false: the disk refuses, append() would throw DiskRefused. Asked again and again it tries the disk every few
     /// seconds. A sink that never throws DiskRefused is always ready.
     [[nodiscard]] virtual bool ready() { return true; }
-    /// Frames of the same run that were taken before are ignored; a hole in the ordinals is an Error naming both.
+    /// Frames of the same run that were taken before are ignored. A hole in the ordinals is recorded as a gap where the
+    /// stream comes from another process; of one that cannot lose any it is an Error naming both.
     virtual void append(const FrameView& frame) = 0;
     /// Makes everything appended so far durable. Only what this returns may be acknowledged; nullopt: nothing yet.
     virtual std::optional<Durable> sync() = 0;

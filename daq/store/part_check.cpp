@@ -36,6 +36,7 @@ class PartCheck {
         check_lengths();
         check_rows();
         check_dead_time();
+        check_gaps();
         check_windows();
         check_raw();
         check_records();
@@ -219,10 +220,26 @@ class PartCheck {
             account_.dead_time = file_.dead_time();
             Sentences impossible{report_.problems};
             for (const DeadTime& d : account_.dead_time) {
-                account_.ranges.push_back({d.first_sequence, d.last_sequence, true});
+                account_.ranges.push_back({d.first_sequence, d.last_sequence, SequenceRange::Fate::refused});
                 if (d.end_ps < d.begin_ps)
                     impossible.add(fmt::format("the dead time of {} ends at {} ps, before it begins at {} ps",
                                                text_of(d.first_sequence, d.last_sequence), d.end_ps, d.begin_ps));
+            }
+        });
+    }
+
+    /// What was lost on the way from the daemon is accounted for where the part says so.
+    void check_gaps() {
+        attempt([&] {
+            for (const StreamGap& gap : file_.stream_gaps()) {
+                account_.missing_frames += gap.frames;
+                const std::uint64_t first = gap.last_sequence + 1;  // 2^64-1: none was before
+                if (gap.triggers > 0)
+                    account_.ranges.push_back({first, first + gap.triggers - 1, SequenceRange::Fate::lost});
+                note(fmt::format("{} frame(s) of the data stream are missing: {}", gap.frames,
+                                 gap.triggers == 0 ? std::string{"no trigger is lost"}
+                                                   : text_of(first, first + gap.triggers - 1) +
+                                                         (gap.triggers == 1 ? " is lost" : " are lost")));
             }
         });
     }
@@ -383,6 +400,9 @@ class PartCheck {
         if (stored.refused_total() != made.refused_total())
             return fmt::format("/summary counts {} refused triggers, /dead_time has {}", stored.refused_total(),
                                made.refused_total());
+        if (stored.lost_in_stream != made.lost_in_stream)
+            return fmt::format("/summary says {} triggers were lost on the way from the daemon, /gaps {}",
+                               stored.lost_in_stream, made.lost_in_stream);
         if (stored.ticks != made.ticks) return "/summary's exposure is not that of /triggers";
         for (std::size_t w = 0; w < stored.windows.size() && w < made.windows.size(); ++w) {
             if (stored.windows[w] != made.windows[w])

@@ -14,6 +14,7 @@ namespace alleycat {
 struct PartAccount {
     std::vector<SequenceRange> ranges;  ///< of all sequence numbers it accounts for, sorted
     std::vector<DeadTime> dead_time;
+    std::uint64_t missing_frames = 0;                    ///< of the data stream, as /gaps says
     std::uint64_t ticks_apart = 0, duplicate_ticks = 0;  ///< that came apart from the triggers
     bool unreadable = false;  ///< not all of its bytes could be read: there is something to be saved
 };

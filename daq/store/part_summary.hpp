@@ -40,6 +40,7 @@ struct PartSummary {
     std::uint64_t last_sequence = kNoSequence;
     std::array<std::uint64_t, kTriggerClasses> by_class{};
     std::array<std::uint64_t, kRefusalReasonNames.size()> refused{};  ///< by RefusalReason
+    std::uint64_t lost_in_stream = 0;                                 ///< on the way from the daemon, by /gaps
     std::int64_t dead_time_ps = 0;                                    ///< sum of the intervals
     std::int64_t first_time_ps = 0, last_time_ps = 0;                 ///< of the triggers recorded
     std::int64_t first_utc_ns = 0, last_utc_ns = 0;

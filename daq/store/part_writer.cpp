@@ -9,6 +9,7 @@
 #include <map>
 #include <ranges>
 #include <type_traits>
+#include <utility>
 
 #include "daq/core/error.hpp"
 #include "daq/core/time.hpp"
@@ -205,6 +206,7 @@ struct Contents {
         gaps.add_column<std::int64_t>("to_utc_ns", "ns", "when the host observed this run's first trigger, since 1970");
         gaps.add_column<std::uint64_t>("lost_estimated", "", "triggers between them, by the nominal rate");
         gaps.add_column<std::uint8_t>("told_by_writer", "", "1: from what is on disk; 0: from the daemon's own mark");
+        gaps.add_column<std::uint64_t>("missing_frames", "", "of this run's data stream; 0: a run was cut off");
         gaps.describe();
 
         calibration.add_column<std::uint64_t>("from_sequence", "", "first trigger it applies to");
@@ -297,7 +299,10 @@ class PartWriter::File {
         last_ordinal_ = std::max(last_ordinal_, frame.ordinal);
         switch (frame.kind) {
             case FrameKind::run_start: break;
-            case FrameKind::trigger: add_trigger(frame.trigger); break;
+            case FrameKind::trigger:
+                close_stream_gap(frame.trigger.event.sequence, frame.trigger.event.utc_ns);
+                add_trigger(frame.trigger);
+                break;
             case FrameKind::beam_frames:
                 for (const BeamFrame& b : frame.beam_frames) {
                     contents_->beam.add_row(b.utc_ns, b.tick, b.power_w, b.charge_pc, b.cycle, b.veto, b.flavor);
@@ -315,15 +320,12 @@ class PartWriter::File {
                 }
                 break;
             case FrameKind::dead_time:
+                close_stream_gap(frame.dead_time.first_sequence, 0);
                 contents_->dead_time.add_row(frame.dead_time.first_sequence, frame.dead_time.last_sequence,
                                              frame.dead_time.begin_ps, frame.dead_time.end_ps, frame.dead_time.reason);
                 summary_.add_dead_time(frame.dead_time);
                 break;
-            case FrameKind::gap:
-                contents_->gaps.add_row(frame.gap.previous_run, frame.gap.last_sequence, frame.gap.from_utc_ns,
-                                        frame.gap.to_utc_ns, frame.gap.lost_estimated,
-                                        static_cast<std::uint8_t>(frame.gap.told_by_writer));
-                break;
+            case FrameKind::gap: add_gap(frame.gap); break;
             case FrameKind::calibration:
                 contents_->calibration.add_row(frame.calibration.from_sequence, frame.calibration.spe_charge_adc,
                                                frame.calibration.spe_charge_error_adc, frame.calibration.fit_quality,
@@ -333,6 +335,7 @@ class PartWriter::File {
                 break;
             case FrameKind::counters: add_counters(frame.counters); break;
             case FrameKind::run_end:
+                close_stream_gap(frame.run_end.ledger.triggers, frame.run_end.utc_ns);
                 end_ = frame.run_end;
                 summary_.ledger = frame.run_end.ledger;
                 summary_.end_utc_ns = frame.run_end.utc_ns;
@@ -362,6 +365,7 @@ class PartWriter::File {
         h5::prepare();
         if (std::filesystem::exists(final_))
             throw Error{fmt::format("{}: exists already and is not overwritten", final_.string())};
+        close_stream_gap(next_sequence(), 0);
         for (PendingRow& row : pending_) row.resolved = true;
         settle();
         flush();
@@ -387,6 +391,8 @@ class PartWriter::File {
     [[nodiscard]] const PartSummary& summary() const noexcept { return summary_; }
     [[nodiscard]] const std::vector<OperatorNote>& notes() const noexcept { return notes_; }
     [[nodiscard]] std::uint64_t pending() const noexcept { return pending_.size(); }
+    [[nodiscard]] std::uint64_t missing_frames() const noexcept { return missing_frames_; }
+    [[nodiscard]] bool stream_gap_is_open() const noexcept { return open_gap_frames_ > 0; }
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (!contents_) return 0;
         std::uint64_t sum = contents_->beam_power.bytes() + contents_->beam_state.bytes();
@@ -427,6 +433,36 @@ class PartWriter::File {
         if (end.salvaged) h5::put_text(summary.get(), "lost", end.lost);
         h5::put_number(summary.get(), "beam_states_without_row", states_without_row_);
         h5::put_number(summary.get(), "last_ordinal", last_ordinal_);
+    }
+
+    /// Of another run: it was cut off. Of this one: a mark of the writer, and the next sequence number tells the rest.
+    void add_gap(const Gap& gap) {
+        if (gap.previous_run == run_.run) {
+            missing_frames_ += gap.lost_estimated;
+            open_gap_frames_ += gap.lost_estimated;
+        } else {
+            add_gap_row(gap, 0);
+        }
+    }
+
+    /// Triggers between the last one accounted for and `sequence` were in the frames that are missing.
+    void close_stream_gap(std::uint64_t sequence, std::int64_t utc_ns) {
+        if (open_gap_frames_ == 0) return;
+        Gap gap;
+        gap.previous_run = run_.run;
+        gap.last_sequence = summary_.last_sequence;
+        gap.from_utc_ns = summary_.last_utc_ns;
+        gap.to_utc_ns = std::max(utc_ns, gap.from_utc_ns);
+        gap.lost_estimated = sequence - std::min(sequence, next_sequence());
+        gap.told_by_writer = true;
+        add_gap_row(gap, std::exchange(open_gap_frames_, 0));
+        summary_.lost_in_stream += gap.lost_estimated;
+    }
+    [[nodiscard]] std::uint64_t next_sequence() const noexcept { return summary_.last_sequence + 1; }
+
+    void add_gap_row(const Gap& gap, std::uint64_t missing_frames) {
+        contents_->gaps.add_row(gap.previous_run, gap.last_sequence, gap.from_utc_ns, gap.to_utc_ns, gap.lost_estimated,
+                                static_cast<std::uint8_t>(gap.told_by_writer), missing_frames);
     }
 
     void add_trigger(const TriggerFrame& frame) {
@@ -550,7 +586,9 @@ class PartWriter::File {
     PartSummary summary_;
     std::deque<PendingRow> pending_;
     std::uint64_t states_without_row_ = 0, last_ordinal_ = 0;
-    CounterValues counters_;  ///< as the run counted last
+    std::uint64_t missing_frames_ = 0;   ///< of the data stream, so far
+    std::uint64_t open_gap_frames_ = 0;  ///< of them those behind which no sequence number came yet
+    CounterValues counters_;             ///< as the run counted last
     std::optional<RunEnd> end_;
     std::vector<OperatorNote> notes_;
     h5::PartFile disk_;
@@ -577,6 +615,8 @@ std::filesystem::path PartWriter::unfinished_file() const { return file_->unfini
 std::uint64_t PartWriter::bytes() const noexcept { return file_->bytes(); }
 std::uint64_t PartWriter::triggers() const noexcept { return file_->summary().triggers; }
 std::uint64_t PartWriter::pending_beam_states() const noexcept { return file_->pending(); }
+std::uint64_t PartWriter::missing_frames() const noexcept { return file_->missing_frames(); }
+bool PartWriter::stream_gap_is_open() const noexcept { return file_->stream_gap_is_open(); }
 std::int64_t PartWriter::first_time_ps() const noexcept { return file_->summary().first_time_ps; }
 const PartSummary& PartWriter::summary() const noexcept { return file_->summary(); }
 const std::vector<OperatorNote>& PartWriter::notes() const noexcept { return file_->notes(); }

@@ -54,7 +54,10 @@ class PartWriter {
     [[nodiscard]] std::filesystem::path unfinished_file() const;       ///< name while it is written
     [[nodiscard]] std::uint64_t bytes() const noexcept;                ///< about what the file takes
     [[nodiscard]] std::uint64_t triggers() const noexcept;
-    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;       ///< rows that wait for their beam state
+    [[nodiscard]] std::uint64_t pending_beam_states() const noexcept;  ///< rows that wait for their beam state
+    /// Of the data stream, so far. The triggers that were in the last of them are known when the next one comes.
+    [[nodiscard]] std::uint64_t missing_frames() const noexcept;
+    [[nodiscard]] bool stream_gap_is_open() const noexcept;                 ///< that next one has not come
     [[nodiscard]] std::int64_t first_time_ps() const noexcept;              ///< of the first trigger, if there is one
     [[nodiscard]] const PartSummary& summary() const noexcept;              ///< of what was added and is resolved
     [[nodiscard]] const std::vector<OperatorNote>& notes() const noexcept;  ///< that came to this part

@@ -69,7 +69,8 @@ class TriggerRows {
         if (row_ == 0 || sequence_.at(row_ - 1) != header.sequence) return false;
         header.time_ps = time_.at(row_ - 1);
         header.utc_ns = utc_.at(row_ - 1);
-        header.trigger_class = static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), kTriggerClassNames.size() - 1));
+        header.trigger_class =
+            static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), kTriggerClassNames.size() - 1));
         return true;
     }
     /// Passes all rows up to `sequence`.
@@ -266,8 +267,8 @@ class RecordedBoard final : public RecordSource {
     TriggerRows triggers_;
     TruthRows truth_;
     RecordHeader header_;
-    RecordHeader last_;    // delivered last
-    bool held_ = false;    // header_ is read and not yet delivered
+    RecordHeader last_;  // delivered last
+    bool held_ = false;  // header_ is read and not yet delivered
     std::vector<DeadTime> dead_time_;
     std::size_t next_dead_time_ = 0;
     std::vector<TruthPulse> pulses_;

@@ -116,7 +116,7 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
         from_the_beginning = from_the_beginning && part == expected && !unreadable_.contains(part);
         expected = part + 1;
         std::uint64_t rows = 0;
-        for (const SequenceRange& r : one.account.ranges) rows += r.refused ? 0 : r.last - r.first + 1;
+        for (const SequenceRange& r : one.account.ranges) rows += r.fate == Fate::recorded ? r.size() : 0;
         if (one.summary && one.summary->ledger != Ledger{}) {
             const Ledger& ledger = one.summary->ledger;
             const std::string whose = one.summary->run_ended ? fmt::format("run {}: its ledger", number)
@@ -134,7 +134,7 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
             if (from_the_beginning) {
                 std::uint64_t recorded = recorded_before;
                 for (const SequenceRange& r : one.account.ranges) {
-                    if (r.refused || (r.first >= ledger.triggers && !one.summary->run_ended)) continue;
+                    if (r.fate != Fate::recorded || (r.first >= ledger.triggers && !one.summary->run_ended)) continue;
                     const std::uint64_t end =
                         one.summary->run_ended ? r.last + 1 : std::min(r.last + 1, ledger.triggers);
                     recorded += end - r.first;
@@ -149,12 +149,16 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
 void RunCheck::check_ledger(const std::string& whose, const Ledger& ledger, const Part& last, std::uint64_t recorded,
                             std::vector<std::string>& problems) const {
     const bool ended = last.summary->run_ended;
-    if (ledger.recorded != recorded)
+    const std::uint64_t lost = count_before(Fate::lost, ended ? kNoSequence : ledger.triggers);
+    const bool recorded_fits = ledger.recorded >= recorded && ledger.recorded - recorded <= lost;
+    if (!recorded_fits)
         problems.push_back(
-            fmt::format("{} says {} triggers were recorded, the files hold {}", whose, ledger.recorded, recorded));
+            fmt::format("{} says {} triggers were recorded, the files hold {}{}", whose, ledger.recorded, recorded,
+                        lost == 0 ? std::string{} : fmt::format(", and {} are lost on the way to them", lost)));
     // An interval that was open when the part was closed stands in the next one; a run that was cut off may have lost
     // it.
-    const std::uint64_t refused = refused_before(ended ? kNoSequence : ledger.triggers);
+    const std::uint64_t lost_refused = recorded_fits ? lost - (ledger.recorded - recorded) : 0;
+    const std::uint64_t refused = count_before(Fate::refused, ended ? kNoSequence : ledger.triggers) + lost_refused;
     const bool may_be_open = !ended && &last == &parts_.rbegin()->second;
     if (may_be_open ? ledger.refused < refused : ledger.refused != refused)
         problems.push_back(
@@ -162,6 +166,7 @@ void RunCheck::check_ledger(const std::string& whose, const Ledger& ledger, cons
     if (!ended || !triggers_are_hits(last.run)) return;
     std::uint64_t ticks = 0, duplicates = 0;
     for (const auto& [part, one] : parts_) {
+        if (one.account.missing_frames > 0) return;  // some were of ticks, or none
         ticks += one.account.ticks_apart;
         duplicates += one.account.duplicate_ticks;
     }
@@ -171,15 +176,15 @@ void RunCheck::check_ledger(const std::string& whose, const Ledger& ledger, cons
             fmt::format("{} says {} ticks were seen, the files hold {}", whose, ledger.ticks_seen, ticks));
 }
 
-std::uint64_t RunCheck::refused_before(std::uint64_t sequence) const {
-    std::uint64_t refused = 0;
+std::uint64_t RunCheck::count_before(Fate fate, std::uint64_t sequence) const {
+    std::uint64_t count = 0;
     for (const auto& [number, part] : parts_) {
         for (const SequenceRange& r : part.account.ranges) {
-            if (!r.refused || r.first >= sequence) continue;
-            refused += std::min(r.last, sequence - 1) - r.first + 1;
+            if (r.fate != fate || r.first >= sequence) continue;
+            count += std::min(r.last, sequence - 1) - r.first + 1;
         }
     }
-    return refused;
+    return count;
 }
 
 std::vector<std::string> notes_on_gaps(const std::map<std::uint64_t, RunCheck::Ends>& runs) {

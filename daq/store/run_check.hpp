@@ -44,6 +44,7 @@ class RunCheck {
     [[nodiscard]] std::optional<Ends> ends() const;
 
   private:
+    using Fate = SequenceRange::Fate;
     struct Part {
         std::filesystem::path path;
         std::optional<PartSummary> summary;
@@ -57,7 +58,7 @@ class RunCheck {
     void check_ledgers(std::uint64_t number, std::vector<std::string>& problems) const;
     void check_ledger(const std::string& whose, const Ledger& ledger, const Part& last, std::uint64_t recorded,
                       std::vector<std::string>& problems) const;
-    [[nodiscard]] std::uint64_t refused_before(std::uint64_t sequence) const;
+    [[nodiscard]] std::uint64_t count_before(Fate fate, std::uint64_t sequence) const;
     [[nodiscard]] bool begins_at_the_beginning() const;
 
     std::map<std::uint32_t, Part> parts_;

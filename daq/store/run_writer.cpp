@@ -47,6 +47,7 @@ struct OpenRun {
     std::deque<OpenPart> parts;
     Durable appended;
     std::uint64_t triggers = 0;
+    std::uint64_t missing_frames = 0, lost_in_stream = 0;  ///< frames, and triggers in them, of closed parts
     std::optional<RunEnd> end;
     std::vector<std::string> gaps;  ///< between its journals, found at the start
 };
@@ -68,6 +69,13 @@ class RunWriter::Folder {
     [[nodiscard]] std::optional<Durable> durable() const { return durable_; }
     [[nodiscard]] std::uint64_t durable_triggers() const noexcept { return durable_triggers_; }
     [[nodiscard]] std::uint64_t late() const noexcept { return late_states_; }
+    /// Of the run that is written.
+    [[nodiscard]] std::uint64_t missing_frames() const noexcept {
+        if (!run_) return 0;
+        std::uint64_t frames = run_->missing_frames;
+        for (const OpenPart& part : run_->parts) frames += part.writer->missing_frames();
+        return frames;
+    }
 
     void append(const FrameView& frame) {
         if (!run_ || frame.header.run != run_->description.run) {
@@ -76,10 +84,12 @@ class RunWriter::Folder {
             return;
         }
         if (frame.header.ordinal <= run_->appended.ordinal) return;
-        check_follows(frame, run_->appended.ordinal);
         read_content(frame, &run_->description, content_);
         check_order(content_, run_->appended.sequence);
-        on_disk([&] { store(frame); });
+        on_disk([&] {
+            if (frame.header.ordinal > run_->appended.ordinal + 1) store_gap(frame.header.ordinal - 1);
+            store(frame);
+        });
     }
 
     std::optional<Durable> sync() {
@@ -142,6 +152,26 @@ class RunWriter::Folder {
             run_->end = content_.run_end;
             close_run();
         }
+    }
+
+    /// Frames up to `last` are missing: the daemon does not have them whole. A gap in their place says so in the
+    /// journal; the part names the triggers when the next one comes.
+    void store_gap(std::uint64_t last) {
+        const std::uint64_t run = run_->description.run, first = run_->appended.ordinal + 1;
+        log::store().error("run {}: frames {} to {} did not come whole: the run goes on with a gap", run, first, last);
+        Gap gap;
+        gap.previous_run = run;
+        gap.lost_estimated = last - first + 1;  // frames
+        const std::vector<std::byte> bytes = encode_gap(run, last, gap);
+        FrameView frame;
+        if (read_frame(bytes, frame) != FrameError::none)
+            throw Error{fmt::format("run {}: a frame is damaged in memory", run)};
+        FrameContent content;
+        read_content(frame, &run_->description, content);
+        OpenPart& part = run_->parts.back();
+        part.journal.append(frame.bytes);
+        part.last_ordinal = run_->appended.ordinal = last;
+        part.writer->add(content);
     }
 
     void sync_journals() {
@@ -216,7 +246,7 @@ class RunWriter::Folder {
 
     [[nodiscard]] bool rotation_due(const Event& event) const {
         const OpenPart& part = run_->parts.back();
-        if (part.writer->triggers() == 0) return false;
+        if (part.writer->triggers() == 0 || part.writer->stream_gap_is_open()) return false;
         const std::uint64_t limit = config_.part_size_mb * 1'000'000;
         const auto minutes =
             std::chrono::duration_cast<std::chrono::duration<std::int64_t, std::pico>>(config_.part_minutes).count();
@@ -324,7 +354,10 @@ class RunWriter::Folder {
 
     [[nodiscard]] std::vector<std::string> what_is_missing() const {
         std::vector<std::string> missing = run_->gaps;
-        if (run_->end && run_->end->ledger.recorded != run_->triggers) {
+        const PartWriter& last = *run_->parts.back().writer;
+        const std::uint64_t lost = run_->lost_in_stream + last.summary().lost_in_stream;
+        const std::uint64_t recorded = run_->end ? run_->end->ledger.recorded : run_->triggers;
+        if (recorded < run_->triggers || recorded - run_->triggers > lost) {
             missing.push_back(fmt::format("its ledger says {} triggers were recorded, its files hold {}",
                                           run_->end->ledger.recorded, run_->triggers));
         }
@@ -332,13 +365,24 @@ class RunWriter::Folder {
     }
 
     [[nodiscard]] std::vector<std::string> shortcomings() const {
-        if (late_states_ == 0) return {};
-        return {fmt::format("{} beam states came after their part was closed", late_states_)};
+        std::vector<std::string> sentences;
+        if (late_states_ > 0)
+            sentences.push_back(fmt::format("{} beam states came after their part was closed", late_states_));
+        if (const std::uint64_t frames = missing_frames(); frames > 0) {
+            const std::uint64_t lost = run_->lost_in_stream + run_->parts.back().writer->summary().lost_in_stream;
+            sentences.push_back(fmt::format(
+                "{} frame(s) of its data stream are missing, and {} trigger(s) in them are lost", frames, lost));
+        }
+        return sentences;
     }
 
     /// What stands in the part then.
     PartSummary close_part(OpenPart& part, const PartEnd& end, const std::string& state) {
         const PartSummary expected = part.writer->summary();
+        if (&part != &run_->parts.back()) {
+            run_->missing_frames += part.writer->missing_frames();
+            run_->lost_in_stream += expected.lost_in_stream;
+        }
         part.writer->close(end);
         const bool last = &part == &run_->parts.back();
         const std::filesystem::path file = in_folder(closed_name(part.name));
@@ -444,9 +488,21 @@ class RunWriter::Folder {
         }
         if (run.parts.empty()) return;
         run_ = std::move(run);
-        for (const CataloguePart& closed : catalogue_->parts(run_->description.run)) run_->triggers += closed.triggers;
+        for (const CataloguePart& closed : catalogue_->parts(run_->description.run)) {
+            run_->triggers += closed.triggers;
+            recall_gaps(in_folder(closed.file));
+        }
         durable_triggers_ = run_->triggers;
         pass_on_beam_states();
+    }
+
+    /// What a closed part of the run says of its data stream.
+    void recall_gaps(const std::filesystem::path& file) {
+        if (!std::filesystem::exists(file)) return;  // archived elsewhere
+        for (const StreamGap& gap : AlleycatFile{file}.stream_gaps()) {
+            run_->missing_frames += gap.frames;
+            run_->lost_in_stream += gap.triggers;
+        }
     }
 
     void recover_part(const std::filesystem::path& path, OpenRun& run) {
@@ -649,6 +705,8 @@ class RunWriter::Session {
             status.state = WriterState::disk_low;
             status.problem = fmt::format("{}: {} MB are free, a warning is due below {} MB", config_.folder.string(),
                                          status.disk_free_bytes / 1'000'000, config_.disk_warning_mb);
+        } else if (const std::uint64_t frames = folder_ ? folder_->missing_frames() : 0; frames > 0) {
+            status.problem = fmt::format("{} frame(s) of the data stream are missing: the run has a gap", frames);
         } else if (late() > 0) {
             status.problem = fmt::format("{} beam states came after their part was closed", late());
         }

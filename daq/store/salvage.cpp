@@ -413,7 +413,7 @@ class Salvage {
                 FrameContent content = frame(FrameKind::dead_time);
                 content.dead_time = d;
                 part.add(content);
-                refused_.push_back({d.first_sequence, d.last_sequence, true});
+                refused_.push_back({d.first_sequence, d.last_sequence, SequenceRange::Fate::refused});
             }
         });
         attempt("beam", [&] {

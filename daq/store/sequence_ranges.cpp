@@ -16,10 +16,10 @@ std::string is_or_are(std::uint64_t first, std::uint64_t last) {
 }  // namespace
 
 void add_recorded(std::vector<SequenceRange>& ranges, std::uint64_t sequence) {
-    if (!ranges.empty() && !ranges.back().refused && ranges.back().last + 1 == sequence)
+    if (!ranges.empty() && ranges.back().fate == SequenceRange::Fate::recorded && ranges.back().last + 1 == sequence)
         ++ranges.back().last;
     else
-        ranges.push_back({sequence, sequence, false});
+        ranges.push_back({sequence, sequence});
 }
 
 std::string text_of(std::uint64_t first, std::uint64_t last) {
@@ -49,7 +49,8 @@ void check_coverage(std::vector<SequenceRange>& ranges, std::vector<std::string>
         if (i > 0 && r.first > last + 1)
             gaps.add(fmt::format("{} missing: neither recorded nor refused", is_or_are(last + 1, r.first - 1)));
         if (i > 0 && r.first <= last) {
-            const bool both = ranges[i - 1].refused != r.refused;
+            const bool both = ranges[i - 1].fate != r.fate && r.fate != SequenceRange::Fate::lost &&
+                              ranges[i - 1].fate != SequenceRange::Fate::lost;
             gaps.add(fmt::format("{} there twice{}", is_or_are(r.first, std::min(last, r.last)),
                                  both ? ": recorded and refused" : ""));
         }

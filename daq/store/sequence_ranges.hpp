@@ -8,10 +8,14 @@
 
 namespace alleycat {
 
-/// Sequence numbers from `first` to `last`, and whether they are rows or refused.
+/// Sequence numbers from `first` to `last`, and what became of them.
 struct SequenceRange {
+    /// `lost`: between daemon and file, and the file says so.
+    enum class Fate : std::uint8_t { recorded, refused, lost };
     std::uint64_t first = 0, last = 0;  ///< inclusive
-    bool refused = false;
+    Fate fate = Fate::recorded;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return last - first + 1; }
 };
 
 /// Adds one that is recorded; growing numbers make one range as long as none is left out.

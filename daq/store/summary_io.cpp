@@ -34,6 +34,7 @@ void for_each_number(Summary& s, const Each& each) {
     each("summary/ledger", "recorded", l.recorded);
     each("summary/ledger", "refused", l.refused);
     each("summary/ledger", "lost_estimated", l.lost_estimated);
+    each("summary/ledger", "lost_in_stream", s.lost_in_stream);
 }
 
 }  // namespace

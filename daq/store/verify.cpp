@@ -136,7 +136,7 @@ void account_for_moved_parts(const std::filesystem::path& folder, Runs& runs, st
         const auto run = runs.find({part.run, ""});
         if (run == runs.end()) continue;
         std::optional<SequenceRange> range;
-        if (part.first_sequence != kNoSequence) range = SequenceRange{part.first_sequence, part.last_sequence, false};
+        if (part.first_sequence != kNoSequence) range = SequenceRange{part.first_sequence, part.last_sequence};
         run->second.add_moved(part.part, range);
     }
 }
