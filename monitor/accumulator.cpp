@@ -383,6 +383,7 @@ void Accumulator::on_ticks(std::span<const TickRecord> ticks) {
 void Accumulator::on_dead_time(const DeadTime& interval) {
     Impl& m = *impl_;
     if (interval.last_sequence < interval.first_sequence || interval.last_sequence == kNoSequence) return;
+    if (interval.reason == static_cast<std::uint8_t>(RefusalReason::not_kept)) return;  // it was measured when it came
     m.last_dead_time = interval;
     if (interval.last_sequence < m.next_dead_sequence) return;
     // An interval that grew comes again with its first part: only what is new counts.

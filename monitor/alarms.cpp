@@ -168,7 +168,8 @@ void AlarmWatch::watch_run(Look& look) {
     judge(look, "run_error", failed ? Level{AlarmLevel::alarm} : std::nullopt,
           failed ? "the run is in error: " + status.reason : "the run is no longer in error");
 
-    const std::uint64_t refused = status.ledger.refused;
+    const std::uint64_t without_samples = not_kept(status.counters);
+    const std::uint64_t refused = status.ledger.refused - std::min(status.ledger.refused, without_samples);
     if (refused > refused_before_) refused_last_ns_ = look.now_ns;
     refused_before_ = refused;
     const bool recent = refused_last_ns_ && seconds_between(*refused_last_ns_, look.now_ns) <= config_.refused_hold_s;

@@ -31,6 +31,8 @@ void print_run_report(const RunResult& result) {
     const Ledger& ledger = result.status.ledger;
     fmt::print("run {}: {} triggers, {} recorded, {} refused", result.run.run, ledger.triggers, ledger.recorded,
                ledger.refused);
+    if (const std::uint64_t n = not_kept(result.status.counters); n > 0)
+        fmt::print(" (of them {} whose samples were not kept: nothing to measure again)", n);
     if (ledger.has_ticks)
         fmt::print("; ticks: {} expected, {} seen, {} missed", ledger.ticks_expected, ledger.ticks_seen,
                    ledger.ticks_missed);

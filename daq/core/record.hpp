@@ -43,9 +43,10 @@ enum class RefusalReason : std::uint8_t {
     buffer_full = 1,   ///< no space in the ring: the trigger stage, the data stream or the disk is behind
     bad_record = 2,    ///< the board sent something that could not be decoded
     run_stopping = 3,  ///< given up while draining
+    not_kept = 4,      ///< replay: recorded, but its samples were not kept. No dead time: it was measured when it came
 };
-inline constexpr std::array<std::string_view, 4> kRefusalReasonNames{"none", "buffer_full", "bad_record",
-                                                                     "run_stopping"};
+inline constexpr std::array<std::string_view, 5> kRefusalReasonNames{"none", "buffer_full", "bad_record",
+                                                                     "run_stopping", "not_kept"};
 
 /// Bits of RecordHeader::flags: what the source noticed about this record.
 namespace record_flag {

@@ -54,6 +54,11 @@ struct Ledger {
     friend bool operator==(const Ledger&, const Ledger&) = default;
 };
 
+/// Of the refused triggers of a replay those that are no dead time: their samples were not kept (RefusalReason).
+[[nodiscard]] std::uint64_t not_kept(const CounterValues& counters) noexcept;
+/// Counter of these.
+inline constexpr std::string_view kNotKeptCounter = "run.triggers_without_samples";
+
 struct BufferStatus {
     std::string name;  ///< "ring pci5153", "retransmit", "spill"
     std::uint64_t capacity_bytes = 0;

@@ -32,6 +32,12 @@ std::string_view to_text(SampleType type) noexcept {
     return "uint16";
 }
 
+std::uint64_t not_kept(const CounterValues& counters) noexcept {
+    const auto at =
+        std::find_if(counters.begin(), counters.end(), [](const auto& c) { return c.first == kNotKeptCounter; });
+    return at == counters.end() ? 0 : at->second;
+}
+
 std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buffers) noexcept {
     double used = 0, capacity = 0, bytes_per_s = 0;
     for (const BufferStatus& b : buffers) {

@@ -585,8 +585,10 @@ void Daemon::update_status() {
         status->buffers.push_back(spill_->status());
     }
     const Ledger& ledger = status->ledger;
-    if (ledger.triggers > 0) {
-        status->live_fraction = static_cast<double>(ledger.recorded) / static_cast<double>(ledger.triggers);
+    // Counters are read a moment later than the ledger.
+    const std::uint64_t asked = ledger.triggers - std::min(ledger.refused, not_kept(status->counters));
+    if (asked > 0) {
+        status->live_fraction = static_cast<double>(ledger.recorded) / static_cast<double>(asked);
     }
     if (data_server_) {
         status->writer = data_server_->status();
@@ -658,9 +660,8 @@ void Daemon::follow_disk(const Progress& progress) {
 void Daemon::keep_run_mark() {
     if (on_disk_.utc_ns == 0) return;  // not begun: what the mark of the run before says still holds
     const bool clean = !pipeline_ && buffers_.frames.stats().used_bytes == 0 && !writer_failure_;
-    std::string mark =
-        fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", clean ? result_.run.run : marked_run_,
-                    on_disk_.utc_ns, clean ? 1 : 0);
+    std::string mark = fmt::format("run {}\non_disk_until_utc_ns {}\nclean {}\n", clean ? result_.run.run : marked_run_,
+                                   on_disk_.utc_ns, clean ? 1 : 0);
     if (on_disk_.sequence != kNoSequence) mark += fmt::format("last_sequence {}\n", on_disk_.sequence);
     const steady_clock::time_point now = steady_clock::now();
     if (mark == mark_ || (pipeline_ && now < mark_due_)) return;

@@ -122,7 +122,8 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     trigger.utc_ns = header.utc_ns;
     if (reference.stub_index > 0) trigger.utc_ns += (stub_time(header, reference.stub_index) - header.time_ps) / 1000;
     // Else its number and time are only put between those of others: it was there, and more is not known of it.
-    const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && sequence == kNoSequence);
+    const bool own_numbers = sequence == kNoSequence || header.refusal == RefusalReason::not_kept;
+    const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && own_numbers);
     count_tick(members, trigger.time_ps);
     trigger.tick = tick_;
 
@@ -135,7 +136,8 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
         }
     }
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
-    if (trigger.missing_boards != 0) incomplete_.add();
+    const bool recorded_stub = reference.view.is_stub() && sequence != kNoSequence;  // stands for all boards
+    if (trigger.missing_boards != 0 && !recorded_stub) incomplete_.add();
     next_sequence_ = trigger.sequence + 1;
     judge_tick(trigger, header, measured);
     account(trigger, measured);
@@ -191,9 +193,15 @@ void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header, bool
     if (trigger.trigger_class != TriggerClass::beam_tick || !config_.triggers_are_ticks) return;
     std::optional<std::uint64_t> number;
     if (ledger_.has_ticks && measured) number = tick_ - other_triggers_;
-    if (trigger.refusal != RefusalReason::none) {
+    const bool is_judged = trigger.refusal == RefusalReason::none ||
+                           (trigger.refusal == RefusalReason::not_kept && measured && header.refused == 1);
+    if (!is_judged) {
         const std::uint64_t missing = ticks_.add_refused(trigger.time_ps, number);
         if (measured) missing_since_ = missing;
+        return;
+    }
+    if (tick_edges_ && trigger.refusal == RefusalReason::not_kept) {  // its edge was in the samples
+        ticks_.add_without_time();
         return;
     }
     if (tick_edges_) {

@@ -132,7 +132,8 @@ HitBuilder::Built HitBuilder::next(Trigger& trigger, std::uint64_t& consumed) {
         stub_ = take_first();
         stub_index_ = 0;
         const RecordHeader& header = stub_->view.header();
-        pairing_.refused(header.time_ps, std::max(header.time_ps, header.refused_last_time_ps));
+        if (header.refusal != RefusalReason::not_kept)
+            pairing_.refused(header.time_ps, std::max(header.time_ps, header.refused_last_time_ps));
         build_refused(trigger, consumed);
         return Built::trigger;
     }

@@ -77,6 +77,7 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
       registry_{registry},
       recorded_{registry.get("run.recorded_triggers")},
       given_up_{registry.get("run.given_up_triggers")},
+      not_kept_{registry.get(kNotKeptCounter)},
       given_up_frames_{registry.get("run.given_up_frames")},
       monitor_dropped_{registry.get("monitor.dropped")},
       inputs_{make_inputs(run_, config_.run.ring_bytes)},
@@ -335,6 +336,7 @@ const Trigger& Pipeline::kept_part(const Trigger& trigger, const Event& event) n
 // ---- refused triggers
 
 void Pipeline::note_refused(const Trigger& trigger, RefusalReason reason) {
+    if (reason == RefusalReason::not_kept) not_kept_.add();
     const auto ended = dead_time_.refuse(trigger.sequence, trigger.time_ps, static_cast<std::uint8_t>(reason));
     if (ended) write_dead_time(*ended);
 }

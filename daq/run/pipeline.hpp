@@ -165,6 +165,7 @@ class Pipeline {
     CounterRegistry& registry_;
     Counter& recorded_;
     Counter& given_up_;         // triggers
+    Counter& not_kept_;         // triggers of a replay without samples
     Counter& given_up_frames_;  // beam states, beam frames, ticks, counters
     Counter& monitor_dropped_;
 

@@ -144,10 +144,10 @@ class EventPlayer final : public EventSource {
         }
         if (file_->closed()) {
             status.ledger = file_->summary()->ledger;
-            if (status.ledger.triggers > 0) {
-                status.live_fraction =
-                    static_cast<double>(status.ledger.recorded) / static_cast<double>(status.ledger.triggers);
-            }
+            const std::uint64_t asked =
+                status.ledger.triggers - std::min(status.ledger.refused, not_kept(status.counters));
+            if (asked > 0)
+                status.live_fraction = static_cast<double>(status.ledger.recorded) / static_cast<double>(asked);
         }
         status.writer.file = file_->path().filename().string();
         status.writer.durable_triggers = played_;

@@ -219,12 +219,20 @@ class PartCheck {
         attempt([&] {
             account_.dead_time = file_.dead_time();
             Sentences impossible{report_.problems};
+            std::uint64_t without_samples = 0;
             for (const DeadTime& d : account_.dead_time) {
+                if (d.reason == static_cast<std::uint8_t>(RefusalReason::not_kept))
+                    without_samples += d.last_sequence - d.first_sequence + 1;
                 account_.ranges.push_back({d.first_sequence, d.last_sequence, SequenceRange::Fate::refused});
                 if (d.end_ps < d.begin_ps)
                     impossible.add(fmt::format("the dead time of {} ends at {} ps, before it begins at {} ps",
                                                text_of(d.first_sequence, d.last_sequence), d.end_ps, d.begin_ps));
             }
+            if (without_samples > 0)
+                note(
+                    fmt::format("{} trigger(s) had no samples in what was replayed and were not measured again: "
+                                "their results stand in the file they were recorded in",
+                                without_samples));
         });
     }
 

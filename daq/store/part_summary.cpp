@@ -76,7 +76,8 @@ void PartSummary::add_dead_time(const DeadTime& interval) {
     last_sequence = std::max(last_sequence, interval.last_sequence);
     if (interval.reason < refused.size())
         refused[interval.reason] += interval.last_sequence - interval.first_sequence + 1;
-    dead_time_ps += interval.end_ps - interval.begin_ps;
+    if (interval.reason != static_cast<std::uint8_t>(RefusalReason::not_kept))
+        dead_time_ps += interval.end_ps - interval.begin_ps;
 }
 
 std::uint64_t PartSummary::refused_total() const noexcept {

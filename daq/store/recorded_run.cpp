@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 
@@ -59,8 +60,21 @@ class TriggerRows {
           time_{file.hdf5_id(), "triggers/time_ps"},
           utc_{file.hdf5_id(), "triggers/utc_ns"},
           class_{file.hdf5_id(), "triggers/trigger_class"},
+          tick_{file.hdf5_id(), "triggers/tick"},
           power_{file.hdf5_id(), "triggers/beam_power_w"},
-          state_{file.hdf5_id(), "triggers/beam_state"} {}
+          state_{file.hdf5_id(), "triggers/beam_state"},
+          with_samples_{sequences_with_samples(file)} {}
+
+    /// A row of which no board has samples.
+    struct Bare {
+        std::uint64_t sequence = 0, tick = 0;
+        std::int64_t time_ps = 0, utc_ns = 0;
+        TriggerClass trigger_class = TriggerClass::beam_tick;
+    };
+    /// Those among the rows passed so far, oldest first; the caller takes them.
+    std::deque<Bare> bare;
+    /// Of the row described last.
+    [[nodiscard]] std::uint64_t tick() const noexcept { return described_tick_; }
 
     /// Fills in what the trigger knows about its record; the beam states up to it are appended to `states`.
     /// false: the file has no such trigger.
@@ -69,14 +83,15 @@ class TriggerRows {
         if (row_ == 0 || sequence_.at(row_ - 1) != header.sequence) return false;
         header.time_ps = time_.at(row_ - 1);
         header.utc_ns = utc_.at(row_ - 1);
-        header.trigger_class =
-            static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row_ - 1), kTriggerClassNames.size() - 1));
+        header.trigger_class = class_at(row_ - 1);
+        described_tick_ = tick_.at(row_ - 1);
         return true;
     }
     /// Passes all rows up to `sequence`.
     void pass(std::uint64_t sequence, std::vector<BeamResolution>* states) {
         for (; row_ < rows_ && sequence_.at(row_) <= sequence; ++row_) {
             if (states == nullptr) continue;
+            note_bare();
             const std::int8_t state = state_.at(row_);
             states->push_back({sequence_.at(row_), power_.at(row_),
                                state < -1 || state > 2 ? BeamState::unknown : static_cast<BeamState>(state)});
@@ -84,12 +99,42 @@ class TriggerRows {
     }
 
   private:
-    std::uint64_t rows_ = 0, row_ = 0;
+    /// Of any board, sorted; nullopt: all triggers are said to have samples.
+    static std::optional<std::vector<std::uint64_t>> sequences_with_samples(const AlleycatFile& file) {
+        const hid_t id = file.hdf5_id();
+        if (h5::get_text(id, "raw").value_or("all") == "all") return std::nullopt;
+        std::vector<std::uint64_t> sequences;
+        for (const BoardInfo& board : file.run().boards) {
+            for (const std::string& group : {"raw/" + board.name, "raw/" + board.name + "/irregular"}) {
+                if (!h5::exists(id, group)) continue;
+                const auto some = h5::read_column<std::uint64_t>(id, group + "/sequence");
+                sequences.insert(sequences.end(), some.begin(), some.end());
+            }
+        }
+        std::sort(sequences.begin(), sequences.end());
+        return sequences;
+    }
+
+    void note_bare() {
+        if (!with_samples_) return;
+        const std::uint64_t sequence = sequence_.at(row_);
+        while (next_with_ < with_samples_->size() && (*with_samples_)[next_with_] < sequence) ++next_with_;
+        if (next_with_ < with_samples_->size() && (*with_samples_)[next_with_] == sequence) return;
+        bare.push_back({sequence, tick_.at(row_), time_.at(row_), utc_.at(row_), class_at(row_)});
+    }
+    TriggerClass class_at(std::uint64_t row) {
+        return static_cast<TriggerClass>(std::min<std::uint8_t>(class_.at(row), kTriggerClassNames.size() - 1));
+    }
+
+    std::uint64_t rows_ = 0, row_ = 0, described_tick_ = 0;
     h5::Walk<std::uint64_t> sequence_;
     h5::Walk<std::int64_t> time_, utc_;
     h5::Walk<std::uint8_t> class_;
+    h5::Walk<std::uint64_t> tick_;
     h5::Walk<float> power_;
     h5::Walk<std::int8_t> state_;
+    std::optional<std::vector<std::uint64_t>> with_samples_;
+    std::size_t next_with_ = 0;
 };
 
 class RecordedBoard final : public RecordSource {
@@ -116,7 +161,8 @@ class RecordedBoard final : public RecordSource {
             if (held_) return deliver(header);
             try {
                 if (!reader_->next()) {
-                    if (next_dead_time_ < dead_time_.size()) return refused(header);
+                    if (tells_the_beam_) triggers_.pass(kNoSequence, &states_);
+                    if (stub_before(kNoSequence, header)) return Next::record;
                     finish_file();
                     continue;
                 }
@@ -178,19 +224,22 @@ class RecordedBoard final : public RecordSource {
   private:
     /// The record that was read, after the triggers that were refused before it.
     Next deliver(RecordHeader& header) {
-        if (next_dead_time_ < dead_time_.size() && dead_time_[next_dead_time_].first_sequence < header_.sequence) {
-            return refused(header);
-        }
+        if (stub_before(header_.sequence, header)) return Next::record;
         held_ = false;
         while (next_frame_ < frames_.size() && frames_[next_frame_].tick <= header_.counter) {
             due_.push_back(frames_[next_frame_++]);
         }
-        constexpr std::int64_t last = std::numeric_limits<std::int64_t>::max();
-        deliver_ticks(std::min(header_.time_ps, last - ticks_ahead_ps_) + ticks_ahead_ps_);
+        deliver_ticks_before(header_.time_ps);
         header = header_;
         last_ = header_;
+        last_tick_ = triggers_.tick();
         ++records_;
         return Next::record;
+    }
+
+    void deliver_ticks_before(std::int64_t record_ps) {
+        constexpr std::int64_t last = std::numeric_limits<std::int64_t>::max();
+        deliver_ticks(std::min(record_ps, last - ticks_ahead_ps_) + ticks_ahead_ps_);
     }
 
     /// Ticks that came apart from the triggers, up to a time. A part's last ticks stand in the next part, where they
@@ -207,8 +256,36 @@ class RecordedBoard final : public RecordSource {
         }
     }
 
+    /// The next trigger or interval without samples before `sequence`, if there is one.
+    bool stub_before(std::uint64_t sequence, RecordHeader& header) {
+        const std::uint64_t bare = triggers_.bare.empty() ? kNoSequence : triggers_.bare.front().sequence;
+        const std::uint64_t dead =
+            next_dead_time_ < dead_time_.size() ? dead_time_[next_dead_time_].first_sequence : kNoSequence;
+        if (std::min(bare, dead) >= sequence) return false;
+        bare < dead ? not_kept(header) : refused(header);
+        return true;
+    }
+
+    /// A trigger whose samples were not kept: all but these is known of it.
+    void not_kept(RecordHeader& header) {
+        const TriggerRows::Bare row = triggers_.bare.front();
+        triggers_.bare.pop_front();
+        deliver_ticks_before(row.time_ps);
+        header = RecordHeader{};
+        header.sequence = row.sequence;
+        // The board counted it as its tick says, seen from a record near by.
+        header.counter =
+            held_ ? header_.counter + (row.tick - triggers_.tick()) : last_.counter + (row.tick - last_tick_);
+        header.time_ps = header.refused_last_time_ps = row.time_ps;
+        header.utc_ns = row.utc_ns;
+        header.trigger_class = row.trigger_class;
+        header.refused = 1;
+        header.refusal = RefusalReason::not_kept;
+        header.board = index_;
+    }
+
     /// The next dead-time interval as the stub it once was.
-    Next refused(RecordHeader& header) {
+    void refused(RecordHeader& header) {
         const DeadTime& interval = dead_time_[next_dead_time_++];
         const std::uint64_t n = interval.last_sequence - interval.first_sequence + 1;
         const RecordHeader& near = held_ ? header_ : last_;  // counters and host time go along with the sequence
@@ -224,7 +301,6 @@ class RecordedBoard final : public RecordSource {
         header.refused = static_cast<std::uint32_t>(n);
         header.refusal = static_cast<RefusalReason>(interval.reason);
         header.board = index_;
-        return Next::record;
     }
 
     bool open_next() {
@@ -246,7 +322,6 @@ class RecordedBoard final : public RecordSource {
     }
     void finish_file() {
         if (tells_the_beam_) {
-            triggers_.pass(kNoSequence, &states_);
             due_.insert(due_.end(), frames_.begin() + static_cast<std::ptrdiff_t>(next_frame_), frames_.end());
         }
         reader_.reset();
@@ -268,6 +343,7 @@ class RecordedBoard final : public RecordSource {
     TruthRows truth_;
     RecordHeader header_;
     RecordHeader last_;  // delivered last
+    std::uint64_t last_tick_ = 0;
     bool held_ = false;  // header_ is read and not yet delivered
     std::vector<DeadTime> dead_time_;
     std::size_t next_dead_time_ = 0;

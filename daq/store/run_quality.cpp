@@ -53,15 +53,19 @@ std::uint64_t value_of(const CounterValues& counters, std::string_view name) {
     return at == counters.end() ? 0 : at->second;
 }
 
-void judge_ledger(const Ledger& ledger, bool over, Judgement& into) {
+void judge_ledger(const Ledger& ledger, std::uint64_t without_samples, bool over, Judgement& into) {
     if (ledger.lost_estimated > 0) {
         into.add("incomplete",
                  fmt::format("about {} triggers before its first one are lost: the run before it was cut off",
                              ledger.lost_estimated));
     }
     if (over && !ledger.closes()) into.add("incomplete", "its ledger does not close");
-    if (ledger.refused > 0)
-        into.add("degraded", fmt::format("{} of {} triggers were refused", ledger.refused, ledger.triggers));
+    if (without_samples > 0)
+        into.add("degraded",
+                 fmt::format("{} of {} triggers had no samples to be replayed", without_samples, ledger.triggers));
+    if (ledger.refused > without_samples)
+        into.add("degraded",
+                 fmt::format("{} of {} triggers were refused", ledger.refused - without_samples, ledger.triggers));
     if (ledger.ticks_missed > 0)
         into.add("degraded", fmt::format("{} of {} ticks were missed", ledger.ticks_missed, ledger.ticks_expected));
 }
@@ -83,7 +87,7 @@ RunQuality judge(const RunEvidence& evidence, std::span<const OperatorNote> note
     Judgement judgement;
     if (evidence.over && !evidence.end) judgement.add("interrupted", "the run's end never came");
     for (const std::string& sentence : evidence.missing) judgement.add("incomplete", sentence);
-    judge_ledger(evidence.ledger, evidence.end.has_value(), judgement);
+    judge_ledger(evidence.ledger, not_kept(evidence.counters), evidence.end.has_value(), judgement);
     if (evidence.end && !evidence.end->clean)
         judgement.add("degraded", fmt::format("it ended by an error: {}", evidence.end->reason));
     judge_counters(evidence.counters, judgement);

@@ -177,6 +177,41 @@ def assert_same_events(parts, again):
         assert found == len(sequences) > 5, (found, len(sequences))
 
 
+def check_replay_of_what_was_kept(folder):
+    """A replay of accepted triggers and a prescaled rest is whole: the others are not_kept, and neither dead time nor exposure"""
+    station = eventful(folder, raw='"accepted"', missed_tick_share=0.05)
+    station.path.write_text(re.sub(r'(?m)^raw = "accepted".*$', 'raw = "accepted"\nraw_prescale = 7', station.path.read_text()))
+    alleycat("run", "--config", station.path, "--seconds", 10)
+    part, = station.files()
+    again = folder / "again.h5"
+    done = alleycat("replay", part, "--config", station.path, "--output", again)
+    with h5py.File(part) as one, h5py.File(again) as other:
+        every, kept = one["triggers/sequence"][()], one["raw/pci5153/sequence"][()]
+        bare = len(every) - len(kept)
+        assert bare > len(kept) > 20, (bare, len(kept))
+        assert other["triggers/sequence"][()].tolist() == kept.tolist()
+        # Ticks are judged as in the run, with those that cannot be measured again.
+        rows = numpy.searchsorted(every, kept)
+        assert same_bits(one["triggers/flags"][()][rows], other["triggers/flags"][()])
+        dead = other["dead_time"]
+        of_reason = dead["reason"].attrs["values"].split(",").index("not_kept")
+        assert (dead["reason"][()] == of_reason).all()
+        assert (dead["last_sequence"][()] - dead["first_sequence"][()] + 1).sum() == bare
+        summary = other["summary"].attrs
+        assert (summary["refused_not_kept"], summary["dead_time_ps"]) == (bare, 0)
+        ticks = other["summary/exposure"].attrs
+        assert sum(ticks[f"ticks_{state}"] for state in ("on", "off", "no_beam_cycle", "unknown")) == len(kept)
+        reasons = summary["quality_reasons"].splitlines()
+        assert f"degraded: {bare} of {len(every)} triggers had no samples to be replayed" in reasons, reasons
+        assert not any("were refused" in reason for reason in reasons), reasons
+    assert f"of them {bare} whose samples were not kept" in done.stdout, done.stdout
+    ledgers = [ledger_closes(path) for path in (part, again)]
+    assert [ledger["ticks_expected"] for ledger in ledgers] == [ledgers[0]["ticks_expected"]] * 2, ledgers
+    assert ledgers[1]["ticks_missed"] == ledgers[0]["ticks_missed"] > 0, ledgers
+    said = alleycat("verify", again).stdout
+    assert f"{bare} trigger(s) had no samples in what was replayed" in said, said
+
+
 def check_nothing_to_recalibrate(folder):
     """--recalibrate where the station fits nothing: status 2, and why"""
     station = eventful(folder)

@@ -309,6 +309,38 @@ TEST_CASE("ticks missing before and within a merged stub open the books at no tr
     CHECK(bench.trigger.tick_flags == trigger_flag::after_missing_tick);
 }
 
+TEST_CASE("in replay a trigger without samples is a tick as any other", "[run][builder]") {
+    Bench bench{2, waiting()};
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        const std::uint64_t tick = i < 30 ? i : i + 2;  // 30 and 31 never came
+        RecordHeader header = record_at(100 + tick, static_cast<std::int64_t>(tick) * kTick);
+        header.sequence = i;
+        const bool bare = i % 3 != 0;  // 30 is kept; so is 27, not 28 and 29
+        if (bare) {
+            header.refusal = RefusalReason::not_kept;
+            header.refused = 1;
+            header.refused_last_time_ps = header.time_ps;
+            header.samples_per_channel = 1;
+        }
+        put(*bench.inputs[0], header);
+        if (!bare) {
+            header.board = 1;
+            put(*bench.inputs[1], header);
+        }
+    }
+    bench.end_all();
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.sequence == i);
+        CHECK((bench.trigger.refusal == RefusalReason::not_kept) == (i % 3 != 0));
+        CHECK(bench.trigger.tick_flags == (i == 30 ? trigger_flag::after_missing_tick : 0));
+        CHECK(bench.builder.ledger().ticks_expected ==
+              bench.builder.ledger().ticks_seen + bench.builder.ledger().ticks_missed);
+    }
+    CHECK(bench.builder.ledger().ticks_missed == 2);
+    CHECK(bench.registry.get("builder.incomplete_triggers").value() == 0);  // its stub stands for all boards
+}
+
 TEST_CASE("a merged stub of ticks and strobes counts each as what it is", "[run][builder]") {
     // Ticks every period, a strobe half a period behind each: numbers 0, 1 are tick 0 and its strobe.
     const bool begins_with_strobe = GENERATE(false, true);

@@ -23,8 +23,8 @@ struct Written {
 };
 
 /// Triggers 0 to 29 without 7 and 8 (refused); trigger 9 lacks the veto; beam on from 10 on; calibrations at 0 and 12.
-Written write_run(const std::filesystem::path& file, std::uint64_t number = 5) {
-    SingleFileWriter writer{file, Compression::blosc, RawData::all};
+Written write_run(const std::filesystem::path& file, std::uint64_t number = 5, RawSelection raw = RawData::all) {
+    SingleFileWriter writer{file, Compression::blosc, raw};
     RunFrames frames{make_run(number)};
     Written written{frames.run(),
                     {{1, 100, 1e6f, 1, 2, 3, 1, {}}, {2, 110, 1e6f, 4, 5, 6, 2, {}}, {3, 500, -1, -1, 7, 8, 0, {}}}};
@@ -161,6 +161,29 @@ TEST_CASE("a recorded run is one source per board with every record as it was", 
     states.clear();
     sources[1]->take_beam_resolutions(states);
     REQUIRE(states.empty());
+}
+
+TEST_CASE("a trigger whose samples were not kept is a stub of its own, in its place", "[store][source]") {
+    const TemporaryFolder folder;
+    // Every third trigger fails a cut; of these every second is kept by the prescale: 3, 9, 15, 21 and 27 are not.
+    const Written written = write_run(folder / "a.h5", 5, RawSelection{RawData::accepted, 6});
+    const auto sources = open_recorded_run({folder / "a.h5"});
+    RecordHeader header;
+    for (std::uint64_t s = 0; s < 30; ++s) {
+        if (s == 8) continue;  // refused, as 7
+        REQUIRE(sources[0]->next(header, {}) == RecordSource::Next::record);
+        REQUIRE(header.sequence == s);
+        REQUIRE(header.refused == (s == 7 ? 2 : s % 6 == 3 ? 1 : 0));
+        REQUIRE(header.refusal == (s == 7       ? RefusalReason::buffer_full
+                                   : s % 6 == 3 ? RefusalReason::not_kept
+                                                : RefusalReason::none));
+        if (s == 7) continue;
+        REQUIRE(header.time_ps == make_event(written.run, s).time_ps);
+        REQUIRE(header.utc_ns == make_event(written.run, s).utc_ns);
+        REQUIRE(header.trigger_class == TriggerClass::beam_tick);
+    }
+    REQUIRE(sources[0]->next(header, {}) == RecordSource::Next::end);
+    while (sources[1]->next(header, {}) == RecordSource::Next::record) REQUIRE(header.refusal == RefusalReason::none);
 }
 
 TEST_CASE("threads that decompress ahead change nothing, whatever the compression", "[store][source][threads]") {
