@@ -152,6 +152,18 @@ nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::opt
         windows[s.windows[w].name] = {
             {"rows", s.windows[w].rows}, {"accepted", s.windows[w].accepted}, {"rejected_first_by", flow}};
     }
+    nlohmann::json ledger;  // null: the run did not report it in this part
+    if (s.has_ledger()) {
+        ledger = {{"ticks_expected", s.ledger.ticks_expected},
+                  {"ticks_seen", s.ledger.ticks_seen},
+                  {"ticks_missed", s.ledger.ticks_missed},
+                  {"triggers", s.ledger.triggers},
+                  {"recorded", s.ledger.recorded},
+                  {"refused", s.ledger.refused},
+                  {"lost_estimated", s.ledger.lost_estimated},
+                  {"lost_in_stream", s.lost_in_stream},
+                  {"closes", s.ledger.closes()}};
+    }
     nlohmann::json detectors = nlohmann::json::object();
     for (const FileInfo::DetectorHits& d : file.detectors) {
         nlohmann::json accepted = nlohmann::json::object();
@@ -183,15 +195,7 @@ nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::opt
         {"windows", windows},
         {"spe_charge", to_json(calibrations)},
         {"exposure", {{"ticks", ticks}, {"live_time_s", file.live_time_s}, {"beam_energy_gwh", s.beam_energy_gwh}}},
-        {"ledger",
-         {{"ticks_expected", s.ledger.ticks_expected},
-          {"ticks_seen", s.ledger.ticks_seen},
-          {"ticks_missed", s.ledger.ticks_missed},
-          {"triggers", s.ledger.triggers},
-          {"recorded", s.ledger.recorded},
-          {"refused", s.ledger.refused},
-          {"lost_estimated", s.ledger.lost_estimated},
-          {"closes", s.ledger.closes()}}},
+        {"ledger", ledger},
         {"excess", to_json(compared(file.n_on, file.n_off, alpha_of(file)))}};
     if (truth) {
         nlohmann::json injected = nlohmann::json::object();
@@ -219,8 +223,11 @@ void print(const FileInfo& file, const RunSaid& said, const std::optional<TruthT
             fmt::print("  comment, {}, {}: {}\n", utc_text(note.utc_ns), note.author, note.text);
     }
     fmt::print("  {:.1f} MB, {} triggers", static_cast<double>(file.bytes) / 1e6, s.triggers);
+    const std::uint64_t without_samples = s.refused[static_cast<std::size_t>(RefusalReason::not_kept)];
     if (s.first_sequence != kNoSequence)
-        fmt::print(" (sequence {} to {}, {} refused)", s.first_sequence, s.last_sequence, s.refused_total());
+        fmt::print(" (sequence {} to {}, {} refused{})", s.first_sequence, s.last_sequence,
+                   s.refused_total() - without_samples,
+                   without_samples == 0 ? "" : fmt::format(", {} without samples to replay", without_samples));
     for (const FileInfo::Board& b : file.boards) {
         fmt::print(", {} records of {}", b.records, b.name);
         if (b.irregular > 0) fmt::print(" and {} irregular rows", b.irregular);
@@ -363,7 +370,9 @@ void add_file_commands(CLI::App& app, Action& action) {
         app.add_subcommand("info", "What is in a file: triggers, exposure, cut flow, windows, excess");
     info_command->add_option("FILE", info_options->files, "Alleycat files, also one that is being written")->required();
     info_command->add_flag("--json", info_options->json, "One JSON object on stdout");
-    info_command->footer("Several files: each, and their sum. Excess: C less its background (AC, or strobe triggers) with beam, in the box of [analysis].");
+    info_command->footer(
+        "Several files: each, and their sum. Excess: C less its background (AC, or strobe triggers) with beam, in the "
+        "box of [analysis].");
     info_command->callback(
         [&action, info_options] { action = [info_options](CommandContext&) { return print_info(*info_options); }; });
 

@@ -52,10 +52,11 @@ std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buff
 
 std::string to_text(const Gap& gap) {
     const double seconds = static_cast<double>(gap.to_utc_ns - gap.from_utc_ns) * 1e-9;
-    return fmt::format("run {} was cut off {}: {:.1f} s, an estimated {} triggers are lost", gap.previous_run,
+    return fmt::format("run {} was cut off {}: {:.1f} s, an estimated {} triggers are lost{}", gap.previous_run,
                        gap.last_sequence == kNoSequence ? "before any trigger was on disk"
                                                         : fmt::format("after trigger {}", gap.last_sequence),
-                       seconds, gap.lost_estimated);
+                       seconds, gap.lost_estimated,
+                       gap.told_by_writer ? "" : " at most: the daemon's mark, which says so, is up to a second old");
 }
 
 std::string to_text(const IndexCheck& check) {

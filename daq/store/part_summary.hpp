@@ -52,7 +52,7 @@ struct PartSummary {
     bool run_ended = false;       ///< the last part of its run
     bool clean = false;           ///< the run ended without an error
     std::string end_reason;       ///< why the part was closed: the run's reason, "part full", "interrupted: ..."
-    Ledger ledger;                ///< as the run last reported it
+    Ledger ledger;                ///< as the run last reported it in this part; all zero: it did not
     std::int64_t end_utc_ns = 0;  ///< when it ended; 0: not in this part
     RunQuality quality;           ///< of the run, as far as it was known
 
@@ -66,6 +66,8 @@ struct PartSummary {
     void add_tick(BeamState state, float power_w, double tick_rate_hz);
     void add_dead_time(const DeadTime& interval);
     [[nodiscard]] std::uint64_t refused_total() const noexcept;
+    /// The run reported its ledger in this part.
+    [[nodiscard]] bool has_ledger() const noexcept { return run_ended || ledger != Ledger{}; }
 
     friend bool operator==(const PartSummary&, const PartSummary&) = default;
 };

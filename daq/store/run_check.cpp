@@ -117,7 +117,7 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
         expected = part + 1;
         std::uint64_t rows = 0;
         for (const SequenceRange& r : one.account.ranges) rows += r.fate == Fate::recorded ? r.size() : 0;
-        if (one.summary && one.summary->ledger != Ledger{}) {
+        if (one.summary && one.summary->has_ledger()) {
             const Ledger& ledger = one.summary->ledger;
             const std::string whose = one.summary->run_ended ? fmt::format("run {}: its ledger", number)
                                                              : fmt::format("run {}, part {}: its ledger", number, part);

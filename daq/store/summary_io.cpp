@@ -26,7 +26,12 @@ void for_each_number(Summary& s, const Each& each) {
     for (std::size_t i = 0; i < s.ticks.size(); ++i)
         each("summary/exposure", fmt::format("ticks_{}", kBeamStateNames[i]), s.ticks[i]);
     each("summary/exposure", "beam_energy_gwh", s.beam_energy_gwh);
-    auto& l = s.ledger;
+    each("summary/ledger", "lost_in_stream", s.lost_in_stream);
+}
+
+/// The same of the run's ledger.
+template <class Books, class Each>
+void for_each_number_of(Books& l, const Each& each) {
     each("summary/ledger", "ticks_expected", l.ticks_expected);
     each("summary/ledger", "ticks_seen", l.ticks_seen);
     each("summary/ledger", "ticks_missed", l.ticks_missed);
@@ -34,7 +39,6 @@ void for_each_number(Summary& s, const Each& each) {
     each("summary/ledger", "recorded", l.recorded);
     each("summary/ledger", "refused", l.refused);
     each("summary/ledger", "lost_estimated", l.lost_estimated);
-    each("summary/ledger", "lost_in_stream", s.lost_in_stream);
 }
 
 }  // namespace
@@ -42,11 +46,14 @@ void for_each_number(Summary& s, const Each& each) {
 void write_summary(hid_t file, const PartSummary& summary, const RunDescription& run) {
     const Handle top = create_group(file, "summary");
     for (const char* name : {"exposure", "ledger", "cut_flow", "box", "excess"}) (void)create_group(top.get(), name);
-    for_each_number(summary, [&](const std::string& group, const std::string& name, const auto& value) {
+    const auto put = [&](const std::string& group, const std::string& name, const auto& value) {
         put_number(open_group(file, group).get(), name, value);
-    });
-    put_number(open_group(file, "summary/ledger").get(), "has_ticks",
-               static_cast<std::uint8_t>(summary.ledger.has_ticks));
+    };
+    for_each_number(summary, put);
+    if (summary.has_ledger()) {  // zeros would be a ledger that closes and says nothing true
+        for_each_number_of(summary.ledger, put);
+        put("summary/ledger", "has_ticks", static_cast<std::uint8_t>(summary.ledger.has_ticks));
+    }
     put_number(top.get(), "run_ended", static_cast<std::uint8_t>(summary.run_ended));
     put_number(top.get(), "clean", static_cast<std::uint8_t>(summary.clean));
     put_text(top.get(), "end_reason", summary.end_reason);
@@ -81,10 +88,12 @@ void write_summary(hid_t file, const PartSummary& summary, const RunDescription&
 std::optional<PartSummary> read_summary(hid_t file, const RunDescription& run) {
     if (!exists(file, "summary/excess")) return std::nullopt;
     PartSummary s{run};
-    for_each_number(s, [&](const std::string& group, const std::string& name, auto& value) {
+    const auto get = [&](const std::string& group, const std::string& name, auto& value) {
         const Handle folder = open_group(file, group);
         value = get_number<std::remove_reference_t<decltype(value)>>(folder.get(), name).value_or(value);
-    });
+    };
+    for_each_number(s, get);
+    for_each_number_of(s.ledger, get);
     const Handle top = open_group(file, "summary");
     s.ledger.has_ticks =
         get_number<std::uint8_t>(open_group(file, "summary/ledger").get(), "has_ticks").value_or(1) != 0;

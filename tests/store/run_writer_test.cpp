@@ -1,5 +1,7 @@
 #include "daq/store/run_writer.hpp"
 
+#include <hdf5.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -269,6 +271,13 @@ TEST_CASE("a part with an open gap waits with its end, and the run's last part t
     REQUIRE(sequences_of(folder / "run_000004_part_0001.h5") == std::vector<std::uint64_t>{0, 2});
     const AlleycatFile last{folder / "run_000004_part_0002.h5"};
     CHECK(last.stream_gaps().empty());
+    // The run reported its ledger at its end only: the first part has none, rather than one of zeros.
+    const auto has_ledger = [](const AlleycatFile& file) {
+        return H5Aexists_by_name(file.hdf5_id(), "summary/ledger", "triggers", H5P_DEFAULT) > 0;
+    };
+    CHECK_FALSE(has_ledger(AlleycatFile{folder / "run_000004_part_0001.h5"}));
+    CHECK(has_ledger(last));
+    CHECK(last.summary()->ledger.triggers == 4);
     CHECK(last.summary()->quality.reasons ==
           "degraded: 1 frame(s) of its data stream are missing, and 1 trigger(s) in them are lost");
     require_clean(verify(folder.path()));
