@@ -14,23 +14,27 @@
 
 namespace alleycat {
 
+/// Where the work of a queue with a single worker is done.
+enum class SingleWorker : std::uint8_t { callers_thread, own_thread };
+
 /// Work spread over threads, results taken back in the order it was handed in.
 ///
 /// One thread owns the queue: it fills back(), calls submit(), and takes front() when that is done. Worker threads
-/// claim jobs one by one; which thread does a job must not matter for its result. With no worker threads submit() does
-/// the job. Nothing is allocated after the start, nothing is locked.
+/// claim jobs one by one; which thread does a job must not matter for its result. A single worker thread does them one
+/// after the other. With no worker threads submit() does the job. Nothing is allocated after the start, nothing is
+/// locked.
 template <class Job>
 class OrderedWorkers {
   public:
     using Work = std::function<void(Job&)>;
 
     /// capacity  jobs under way at most
-    /// works     one per worker thread, each with scratch memory of its own; a single one runs in the caller's thread
-    /// done      rung when a job is done
-    /// name      of the threads, a number is added: "trigger"
-    OrderedWorkers(std::size_t capacity, std::vector<Work> works, Doorbell& done, const std::string& name)
+    /// works     one per worker thread, each with scratch memory of its own; of a single one `single` says where it
+    /// runs done      rung when a job is done name      of the threads, a number is added: "trigger"
+    OrderedWorkers(std::size_t capacity, std::vector<Work> works, Doorbell& done, const std::string& name,
+                   SingleWorker single = SingleWorker::callers_thread)
         : slots_(capacity), works_{std::move(works)}, done_{done} {
-        if (works_.size() < 2) return;
+        if (works_.size() < 2 && single == SingleWorker::callers_thread) return;
         for (std::size_t i = 0; i < works_.size(); ++i) {
             threads_.push_back(std::make_unique<Worker>(
                 name + "-" + std::to_string(i), [this, i](std::stop_token stop) { work_loop(works_[i], stop); }));
@@ -65,6 +69,14 @@ class OrderedWorkers {
         return &slot(taken_).job;
     }
     void pop() noexcept { ++taken_; }
+    /// The oldest job, once it is done. Only when not empty. Rethrows what a worker threw.
+    [[nodiscard]] Job& wait_for_front() {
+        for (;;) {
+            const std::uint32_t seen = done_.value();
+            if (Job* const job = front()) return *job;
+            done_.wait(seen, std::stop_token{});
+        }
+    }
 
   private:
     struct Slot {

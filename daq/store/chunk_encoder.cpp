@@ -1,6 +1,5 @@
 #include "daq/store/chunk_encoder.hpp"
 
-#include <stop_token>
 #include <utility>
 
 #include "daq/store/chunk_codec.hpp"
@@ -37,15 +36,9 @@ void ChunkEncoder::drain() {
 }
 
 void ChunkEncoder::put_down_oldest() {
-    for (;;) {
-        const std::uint32_t seen = encoded_.value();
-        if (Job* const job = workers_.front()) {
-            job->owner->put_down(job->chunk, job->packed);
-            workers_.pop();
-            return;
-        }
-        encoded_.wait(seen, std::stop_token{});
-    }
+    const Job& job = workers_.wait_for_front();
+    job.owner->put_down(job.chunk, job.packed);
+    workers_.pop();
 }
 
 }  // namespace alleycat::h5

@@ -95,6 +95,10 @@ void truncate_at(const FileDescriptor& file, std::uint64_t bytes, const std::fil
     if (error != 0) fail(path, "its length cannot be set", error);
 }
 
+void begin_writing_back(const FileDescriptor& file, std::uint64_t offset, std::uint64_t bytes) noexcept {
+    (void)::sync_file_range(file.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes), SYNC_FILE_RANGE_WRITE);
+}
+
 void sync_data(const FileDescriptor& file, const std::filesystem::path& path) {
     int error = refused({DiskCall::Kind::sync, path});
     if (error == 0 && ::fdatasync(file.get()) != 0) error = errno;

@@ -37,6 +37,7 @@ class FileDescriptor {
     }
     ~FileDescriptor();
     [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] int* place() noexcept { return &fd_; }  ///< for C code that asks where the number stands
 
   private:
     int fd_ = -1;
@@ -58,7 +59,7 @@ class DiskProbe {
   public:
     virtual ~DiskProbe() = default;
     /// 0: go on. Else the call fails with this errno; of a write, `written` (0 before) bytes may have been written.
-    /// Called by the thread that uses the disk.
+    /// Called by the threads that use the disk: the one that writes and the one that closes parts.
     virtual int before(const DiskCall& call, std::size_t& written) = 0;
 };
 /// There is one or none for the whole process: a disk has no owner. Returns the one before. For tests.
@@ -75,6 +76,9 @@ void write_at(const FileDescriptor& file, std::span<const std::byte> bytes, std:
 [[nodiscard]] std::size_t read_at(const FileDescriptor& file, std::span<std::byte> bytes, std::uint64_t offset,
                                   const std::filesystem::path& path);
 void truncate_at(const FileDescriptor& file, std::uint64_t bytes, const std::filesystem::path& path);
+/// Asks the kernel to begin with what was written there, so that syncing later has little left to wait for. Promises
+/// nothing and reports nothing: a disk that refuses says so when it is synced.
+void begin_writing_back(const FileDescriptor& file, std::uint64_t offset, std::uint64_t bytes) noexcept;
 /// What was written through any descriptor is on the disk. After a failure the kernel may take the pages it could not
 /// write for clean: doing it again would succeed and promise nothing.
 void sync_data(const FileDescriptor& file, const std::filesystem::path& path);

@@ -12,6 +12,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/store/chunk_codec.hpp"
+#include "daq/store/part_file.hpp"
 
 namespace alleycat::h5 {
 namespace {
@@ -97,8 +98,9 @@ std::optional<int> descriptor_of(hid_t file) {
     const Handle creation{H5Fget_create_plist(file)}, access{H5Fget_access_plist(file)};
     hsize_t user_block = 1;
     void* handle = nullptr;
+    const hid_t driver = H5Pget_driver(access.get());
     if (H5Pget_userblock(creation.get(), &user_block) < 0 || user_block != 0 ||
-        H5Pget_driver(access.get()) != H5FD_SEC2 || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
+        (driver != H5FD_SEC2 && !is_part_driver(driver)) || H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
         return std::nullopt;
     return *static_cast<int*>(handle);
 }

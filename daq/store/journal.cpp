@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kGather = 1 << 20;    // one write(2) for this much of small frames
 constexpr std::size_t kBigFrame = 1 << 18;  // from here on copying costs more than a call
 constexpr std::size_t kReadAhead = 1 << 22;
+constexpr std::uint64_t kWriteBack = 1 << 23;  // a disk at work all the time, not only when it is synced
 
 std::uint32_t header_crc(const JournalHeader& header) {
     return crc32(std::as_bytes(std::span{&header, 1}).first(offsetof(JournalHeader, crc)));
@@ -47,7 +48,7 @@ JournalWriter JournalWriter::reopen(const std::filesystem::path& path, std::uint
     JournalWriter journal{path, open_file(path, O_WRONLY), whole_bytes};
     truncate_at(journal.file_, whole_bytes, path);
     sync_data(journal.file_, path);
-    journal.synced_bytes_ = whole_bytes;
+    journal.synced_bytes_ = journal.begun_bytes_ = whole_bytes;
     return journal;
 }
 
@@ -63,6 +64,9 @@ void JournalWriter::once(const Do& action) {
 void JournalWriter::write(std::span<const std::byte> bytes) {
     once([&] { write_at(file_, bytes, written_, path_); });
     written_ += bytes.size();
+    if (written_ < begun_bytes_ + kWriteBack) return;
+    begin_writing_back(file_, begun_bytes_, written_ - begun_bytes_);
+    begun_bytes_ = written_;
 }
 
 void JournalWriter::write_gathered() {

@@ -72,6 +72,7 @@ class JournalWriter {
     FileDescriptor file_;
     std::uint64_t written_ = 0;       ///< bytes in the file
     std::uint64_t synced_bytes_ = 0;  ///< of them on the disk
+    std::uint64_t begun_bytes_ = 0;   ///< of them on their way there
     bool failed_ = false;
     std::vector<std::byte> gathered_;  ///< frames that wait to be written together
 };

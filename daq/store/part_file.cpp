@@ -15,6 +15,9 @@
 #include "daq/store/files.hpp"
 
 namespace alleycat::h5 {
+namespace {
+constexpr std::uint64_t kWriteBack = 1 << 23;  // else the disk would get all of a part when it is closed
+}
 
 struct PartFile::State {
     struct Kept {
@@ -24,9 +27,9 @@ struct PartFile::State {
 
     std::filesystem::path path;
     FileDescriptor file;
+    std::uint64_t begun = 0;           ///< bytes of the file that are on their way to the disk
     std::optional<DiskError> failure;  ///< the first
     std::vector<Kept> kept;            ///< written since, in order: a few MB until the owner closes the file
-    bool sync_when_closed = false;
 
     /// Does it unless the disk has failed; no exception may reach HDF5.
     template <class Do>
@@ -43,7 +46,12 @@ struct PartFile::State {
 
     void write(std::span<const std::byte> bytes, std::uint64_t offset) {
         attempt([&] { write_at(file, bytes, offset, path); });
-        if (failure) kept.push_back({offset, {bytes.begin(), bytes.end()}});  // how much was written nobody knows
+        if (failure)
+            return kept.push_back({offset, {bytes.begin(), bytes.end()}});  // how much was written nobody knows
+        const std::uint64_t end = offset + bytes.size();
+        if (end < begun + kWriteBack) return;
+        begin_writing_back(file, begun, end - begun);
+        begun = end;
     }
 
     /// What HDF5 wrote there; zeros where nothing was ever written.
@@ -91,10 +99,7 @@ H5FD_t* open_driver(const char*, unsigned flags, hid_t access, haddr_t) {
 
 herr_t close_driver(H5FD_t* file) {
     const std::unique_ptr<DriverFile> driver{&file_of(file)};
-    PartFile::State& state = *driver->state;
-    if (state.sync_when_closed) state.attempt([&] { sync_data(state.file, state.path); });
-    state.file = FileDescriptor{};
-    state.kept.clear();
+    driver->state->kept.clear();
     return 0;
 }
 
@@ -110,6 +115,12 @@ herr_t set_end_of_addresses(H5FD_t* file, H5FD_mem_t, haddr_t end) {
     return 0;
 }
 haddr_t get_end_of_file(const H5FD_t* file, H5FD_mem_t) { return file_of(file).end_of_file; }
+
+herr_t get_descriptor(H5FD_t* file, hid_t, void** handle) {
+    PartFile::State& state = *file_of(file).state;
+    *handle = state.file.place();
+    return state.failure ? -1 : 0;  // then part of it stands in memory only
+}
 
 herr_t read_driver(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t offset, std::size_t size, void* into) {
     try {
@@ -165,7 +176,7 @@ const H5FD_class_t kDriver{
     .get_eoa = get_end_of_addresses,
     .set_eoa = set_end_of_addresses,
     .get_eof = get_end_of_file,
-    .get_handle = nullptr,
+    .get_handle = get_descriptor,
     .read = read_driver,
     .write = write_driver,
     .flush = nullptr,
@@ -181,6 +192,8 @@ hid_t driver_id() {
 }
 
 }  // namespace
+
+bool is_part_driver(hid_t driver) { return driver == driver_id(); }
 
 PartFile::PartFile(std::filesystem::path path) : state_{std::make_shared<State>()} { state_->path = std::move(path); }
 PartFile::~PartFile() = default;
@@ -201,6 +214,10 @@ void PartFile::check() const {
     if (state_->failure) throw DiskError{*state_->failure};
 }
 
-void PartFile::sync_when_closed() noexcept { state_->sync_when_closed = true; }
+void PartFile::sync() {
+    state_->attempt([&] { sync_data(state_->file, state_->path); });
+    state_->file = FileDescriptor{};
+    check();
+}
 
 }  // namespace alleycat::h5

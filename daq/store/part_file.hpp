@@ -14,6 +14,9 @@
 
 namespace alleycat::h5 {
 
+/// H5Fget_vfd_handle() of such a file gives its descriptor, as of HDF5's own ordinary files.
+[[nodiscard]] bool is_part_driver(hid_t driver);
+
 class PartFile {
   public:
     explicit PartFile(std::filesystem::path path);
@@ -25,9 +28,10 @@ class PartFile {
     [[nodiscard]] Handle create();
     /// Throws the DiskError of the first call the disk refused.
     void check() const;
-    /// H5Fclose() then also makes the file durable, through the descriptor it was written with: that one hears of every
-    /// page that could not be written. check() afterwards.
-    void sync_when_closed() noexcept;
+    /// After H5Fclose(): makes the file durable, through the descriptor it was written with: that one hears of every
+    /// page that could not be written. Not within H5Fclose(), where every other thread would wait for HDF5's one lock.
+    /// Throws as check().
+    void sync();
 
     struct State;
 

@@ -378,9 +378,8 @@ class PartWriter::File {
         put_end(end);
         contents_.reset();
         h5::put_content_digest(file_.get());
-        disk_.sync_when_closed();
         h5::check(H5Fclose(file_.release()), unfinished().string() + ": cannot be closed");
-        disk_.check();
+        disk_.sync();
         rename_new(unfinished(), final_);
         sync_folder(folder_of(final_));
     }

@@ -16,6 +16,7 @@
 #include "daq/store/disk_room.hpp"
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
+#include "daq/store/part_closer.hpp"
 #include "daq/store/rebuild.hpp"
 #include "daq/store/repair.hpp"
 
@@ -39,12 +40,19 @@ struct OpenPart {
     std::uint64_t last_ordinal = 0;  ///< in its journal
 };
 
+/// The journal of a part that is being closed: whole and synced.
+struct ClosedJournal {
+    std::filesystem::path path;
+    std::uint64_t bytes = 0;
+};
+
 /// A run without an end. Its last part is the one being written, those before wait for beam states.
 struct OpenRun {
     RunDescription description;
     std::vector<std::byte> start_frame;
     std::vector<CalibrationFrame> calibrations;  ///< in force, and announced
     std::deque<OpenPart> parts;
+    std::deque<ClosedJournal> closing;  ///< of the parts before those, until the catalogue knows them
     Durable appended;
     std::uint64_t triggers = 0;
     std::uint64_t missing_frames = 0, lost_in_stream = 0;  ///< frames, and triggers in them, of closed parts
@@ -96,6 +104,7 @@ class RunWriter::Folder {
         if (!run_) return durable_;
         on_disk([&] {
             sync_journals();
+            note_closed_parts();
             const auto now = std::chrono::steady_clock::now();
             if (now - last_flush_ < kFlushInterval) return;
             last_flush_ = now;
@@ -104,10 +113,16 @@ class RunWriter::Folder {
         return durable_;
     }
 
+    void finish() {
+        (void)sync();
+        on_disk([&] { wait_for_closing_parts(); });
+    }
+
     [[nodiscard]] TrustedBytes synced_journals() const {
         TrustedBytes bytes;
         if (!run_) return bytes;
         for (const OpenPart& part : run_->parts) bytes[part.journal.path()] = part.journal.synced_bytes();
+        for (const ClosedJournal& journal : run_->closing) bytes[journal.path] = journal.bytes;
         return bytes;
     }
 
@@ -116,6 +131,7 @@ class RunWriter::Folder {
         status.file = run_->parts.back().writer->unfinished_file().filename().string();
         status.file_bytes = run_->parts.back().writer->bytes();
         for (const OpenPart& part : run_->parts) status.journal_bytes += part.journal.bytes();
+        for (const ClosedJournal& journal : run_->closing) status.journal_bytes += journal.bytes;
     }
 
   private:
@@ -298,39 +314,60 @@ class RunWriter::Folder {
     void close_settled_parts() {
         while (run_->parts.size() > 1 &&
                (run_->parts.front().writer->pending_beam_states() == 0 || run_->parts.size() > kMostWaitingParts + 1)) {
-            sync_journals();  // the catalogue must not know of frames that a power cut may still take
-            const PartSummary closed = close_part(
-                run_->parts.front(),
-                {.run_ended = false, .clean = true, .repaired = false, .reason = "part full", .notes = notes()},
-                "closed");
-            run_->parts.pop_front();
-            put_run("running", "", closed);
+            begin_to_close_oldest();
         }
+    }
+
+    /// In a thread of its own; with too many under way, waits for the oldest of them.
+    void begin_to_close_oldest() {
+        OpenPart& part = run_->parts.front();
+        part.journal.sync();
+        if (!closer_.room()) note_closed(closer_.wait());
+        PartEnd end{.run_ended = false, .clean = true, .repaired = false, .reason = "part full", .notes = notes()};
+        run_->missing_frames += part.writer->missing_frames();
+        run_->lost_in_stream += part.writer->summary().lost_in_stream;
+        run_->closing.push_back({part.journal.path(), part.journal.bytes()});
+        closer_.close({.writer = std::move(part.writer), .end = std::move(end), .state = "closed"});
+        run_->parts.pop_front();
+    }
+
+    void note_closed_parts() {
+        while (const std::optional<ClosedPart> closed = closer_.take()) note_closed(*closed);
+    }
+
+    void wait_for_closing_parts() {
+        while (!closer_.empty()) note_closed(closer_.wait());
+    }
+
+    void note_closed(const ClosedPart& closed) {
+        sync_journals();  // the catalogue must not know of frames that a power cut may still take
+        catalogue_->put(closed.row);
+        put_run("running", "", closed.summary);
+        remove_journal(run_->closing.front().path);
+        run_->closing.pop_front();
     }
 
     /// Closes all parts of the run, which has ended or was interrupted.
     void close_run() {
         sync_journals();
-        while (run_->parts.size() > 1) {
-            (void)close_part(
-                run_->parts.front(),
-                {.run_ended = false, .clean = true, .repaired = false, .reason = "part full", .notes = notes()},
-                "closed");
-            run_->parts.pop_front();
-        }
+        while (run_->parts.size() > 1) begin_to_close_oldest();
+        wait_for_closing_parts();
         const std::string reason = run_->end ? run_->end->reason : "interrupted: the run's end never came";
-        const PartSummary closed = close_part(run_->parts.front(),
-                                              {.run_ended = run_->end.has_value(),
-                                               .clean = run_->end && run_->end->clean,
-                                               .repaired = false,
-                                               .reason = reason,
-                                               .notes = notes(),
-                                               .missing = what_is_missing(),
-                                               .shortcomings = shortcomings()},
-                                              run_->end ? "closed" : "interrupted");
-        put_run(run_->end ? "ended" : "interrupted", reason, closed);
+        PartEnd end{.run_ended = run_->end.has_value(),
+                    .clean = run_->end && run_->end->clean,
+                    .repaired = false,
+                    .reason = reason,
+                    .notes = notes(),
+                    .missing = what_is_missing(),
+                    .shortcomings = shortcomings()};
+        OpenPart& last = run_->parts.front();
+        ClosingPart part{
+            .writer = std::move(last.writer), .end = std::move(end), .state = run_->end ? "closed" : "interrupted"};
+        const ClosedPart closed = close_now(part);
+        catalogue_->put(closed.row);
+        put_run(run_->end ? "ended" : "interrupted", reason, closed.summary);
         // The journal of the last part goes last: until then the run can be told from it.
-        remove_journal(run_->parts.front().name);
+        remove_journal(last.journal.path());
         run_.reset();
     }
 
@@ -376,31 +413,6 @@ class RunWriter::Folder {
         return sentences;
     }
 
-    /// What stands in the part then.
-    PartSummary close_part(OpenPart& part, const PartEnd& end, const std::string& state) {
-        const PartSummary expected = part.writer->summary();
-        if (&part != &run_->parts.back()) {
-            run_->missing_frames += part.writer->missing_frames();
-            run_->lost_in_stream += expected.lost_in_stream;
-        }
-        part.writer->close(end);
-        const bool last = &part == &run_->parts.back();
-        const std::filesystem::path file = in_folder(closed_name(part.name));
-        const AlleycatFile closed{file};
-        if (!closed.closed() || closed.triggers() != expected.triggers) {
-            throw Error{fmt::format("{}: does not hold what was written into it ({} of {} triggers)", file.string(),
-                                    closed.triggers(), expected.triggers)};
-        }
-        catalogue_part(closed, state);
-        if (!last) remove_journal(part.name);
-        log::store().info("{}: closed, {} triggers", file.filename().string(), expected.triggers);
-        return *closed.summary();
-    }
-
-    void catalogue_part(const AlleycatFile& file, const std::string& state) {
-        catalogue_->put(part_row(file, sha256_of(file.path()), state));
-    }
-
     /// `last` is of the part closed last.
     void put_run(const std::string& state, const std::string& reason, const PartSummary& last) {
         CatalogueRun row = run_row(run_->description, last);
@@ -413,8 +425,8 @@ class RunWriter::Folder {
         catalogue_->judge_anew(row.run);  // by what was said meanwhile
     }
 
-    void remove_journal(const PartName& name) {
-        remove_file(in_folder(journal_name(name)));
+    void remove_journal(const std::filesystem::path& path) {
+        remove_file(path);
         sync_folder(config_.folder);
     }
 
@@ -579,7 +591,8 @@ class RunWriter::Folder {
             throw Error{fmt::format(
                 "{}: was not closed in order, yet its journal is there: `alleycat verify --repair` it", path.string())};
         if (!catalogue_->part(path.filename().string())) {
-            catalogue_part(file, file.summary()->run_ended || file.summary()->clean ? "closed" : "interrupted");
+            catalogue_->put(part_row(file, sha256_of(path),
+                                     file.summary()->run_ended || file.summary()->clean ? "closed" : "interrupted"));
         }
         JournalReader reader{journal};
         Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
@@ -622,6 +635,7 @@ class RunWriter::Folder {
     std::uint64_t durable_triggers_ = 0, late_states_ = 0;
     std::chrono::steady_clock::time_point last_flush_{};
     FrameContent content_;
+    PartCloser closer_;  // last: its thread uses what stands above
 };
 
 /// The folder while the disk takes what it is given; while it does not, why, and when it is tried again.
@@ -685,7 +699,7 @@ class RunWriter::Session {
     }
 
     void finish() {
-        if (problem_.empty()) (void)sync();
+        if (problem_.empty()) refusable([&] { folder_->finish(); });
     }
 
     [[nodiscard]] std::optional<Durable> durable() const { return folder_ ? folder_->durable() : durable_; }

@@ -1,5 +1,8 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include "daq/core/ordered_workers.hpp"
 
@@ -42,6 +45,34 @@ TEST_CASE("results come in the order of the jobs, whatever the number of workers
     CHECK(most == 16);
     CHECK(queue.empty());
     CHECK(queue.front() == nullptr);
+}
+
+TEST_CASE("a single worker with a thread of its own does the jobs one after the other, beside the caller",
+          "[core][threads]") {
+    Doorbell bell;
+    std::atomic<bool> begin{false};
+    std::thread::id worker{};
+    std::vector<std::uint64_t> order;  // written by the worker until every job is done
+    std::vector<OrderedWorkers<Job>::Work> works{[&](Job& job) {
+        begin.wait(false);
+        worker = std::this_thread::get_id();
+        order.push_back(job.in);
+    }};
+    OrderedWorkers<Job> queue{3, std::move(works), bell, "test", SingleWorker::own_thread};
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        queue.back().in = i;
+        queue.submit();  // returns although no job can be done yet
+    }
+    CHECK(queue.full());
+    CHECK(queue.front() == nullptr);
+    begin = true;
+    begin.notify_all();
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        CHECK(queue.wait_for_front().in == i);
+        queue.pop();
+    }
+    CHECK(order == std::vector<std::uint64_t>{0, 1, 2});
+    CHECK(worker != std::this_thread::get_id());
 }
 
 TEST_CASE("what a job throws comes out at its place in the order", "[core][threads]") {

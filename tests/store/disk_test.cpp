@@ -1,6 +1,7 @@
 // A disk that refuses at any call: through the probe every change of journal, part and folder goes by.
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 
@@ -42,7 +43,8 @@ class BadDisk final : public DiskProbe {
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
   private:
-    std::uint64_t first_, end_, calls_ = 0, refused_ = 0;
+    std::uint64_t first_, end_;
+    std::atomic<std::uint64_t> calls_{0}, refused_{0};
     int error_;
     DiskProbe* before_ = nullptr;
 };
@@ -58,7 +60,7 @@ class ForgetfulDisk final : public DiskProbe {
     ForgetfulDisk& operator=(const ForgetfulDisk&) = delete;
 
     int before(const DiskCall& call, std::size_t&) override {
-        if (call.kind != Kind::sync || call.path.extension() != ".journal") return 0;
+        if (call.kind != Kind::sync || call.path.extension() != ".journal") return 0;  // by the thread that writes
         if (syncs_++ != failing_sync_) return 0;
         failed_journal_ = call.path;
         return EIO;
@@ -68,6 +70,28 @@ class ForgetfulDisk final : public DiskProbe {
   private:
     std::uint64_t failing_sync_, syncs_ = 0;
     std::filesystem::path failed_journal_;
+    DiskProbe* before_ = nullptr;
+};
+
+/// A disk that takes its time to make parts durable: until it is told to.
+class SlowPartDisk final : public DiskProbe {
+  public:
+    SlowPartDisk() { before_ = install_disk_probe(this); }
+    ~SlowPartDisk() override { install_disk_probe(before_); }
+    SlowPartDisk(const SlowPartDisk&) = delete;
+    SlowPartDisk& operator=(const SlowPartDisk&) = delete;
+
+    int before(const DiskCall& call, std::size_t&) override {
+        if (call.kind == Kind::sync && call.path.extension() == ".part") released_.wait(false);
+        return 0;
+    }
+    void release() {
+        released_ = true;
+        released_.notify_all();
+    }
+
+  private:
+    std::atomic<bool> released_{false};
     DiskProbe* before_ = nullptr;
 };
 
@@ -163,6 +187,29 @@ std::uint64_t calls_of(const std::vector<RunFrames::Frame>& frames) {
 }
 
 }  // namespace
+
+TEST_CASE("while a full part is made durable, triggers are taken and acknowledged", "[store][disk]") {
+    const TemporaryFolder folder;
+    SlowPartDisk disk;
+    RunFrames frames{make_run(7)};
+    RunWriter writer{config_in(folder)};
+    writer.append(view(frames.start()));
+    const auto second = [&](std::uint64_t s) {
+        writer.append(view(frames.trigger(s)));
+        writer.append(view(frames.beam_states(s, s, BeamState::on, 5)));
+    };
+    for (std::uint64_t s = 0; s < 100; ++s) second(s);  // the first 60 fill a part
+    REQUIRE(writer.sync()->sequence == 99);
+    REQUIRE_FALSE(std::filesystem::exists(folder / "run_000007_part_0001.h5"));
+    REQUIRE(std::filesystem::exists(folder / "run_000007_part_0001.journal"));
+
+    disk.release();
+    writer.finish();
+    REQUIRE(std::filesystem::exists(folder / "run_000007_part_0001.h5"));
+    REQUIRE_FALSE(std::filesystem::exists(folder / "run_000007_part_0001.journal"));
+    writer.append(view(frames.end(100)));
+    REQUIRE(verify(folder.path()).problems.empty());
+}
 
 TEST_CASE("a disk that refuses once, at any call, costs nothing", "[store][disk]") {
     const std::vector<RunFrames::Frame> frames = whole_run();

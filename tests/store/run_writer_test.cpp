@@ -109,6 +109,7 @@ TEST_CASE("a part whose rows wait for their beam state stays open over a rotatio
     REQUIRE(std::filesystem::exists(folder / "run_000003_part_0001.h5.part"));
     REQUIRE(std::filesystem::exists(folder / "run_000003_part_0002.h5.part"));
     writer.append(view(frames.beam_states(1, 2, BeamState::off, 0)));
+    writer.finish();  // waits for what is being closed
     REQUIRE(states_of(folder / "run_000003_part_0001.h5") == std::vector{BeamState::on, BeamState::off});
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000003_part_0001.journal"));
     writer.append(view(frames.end(3)));
@@ -127,6 +128,7 @@ TEST_CASE("parts that wait in vain are closed, oldest first, and what comes too 
     RunFrames frames{make_run(3)};
     writer.append(view(frames.start()));
     for (std::uint64_t s = 0; s < 7; ++s) writer.append(view(trigger_at(frames, s, static_cast<std::int64_t>(s))));
+    writer.finish();  // waits for what is being closed
     REQUIRE(std::filesystem::exists(folder / "run_000003_part_0002.h5"));  // 7 parts, 4 of them wait behind the last
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000003_part_0003.h5"));
     writer.append(view(frames.beam_states(0, 6, BeamState::on, 5)));
