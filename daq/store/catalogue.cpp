@@ -61,7 +61,10 @@ class Catalogue::Database {
         }
         sqlite3_busy_timeout(db_, kBusyTimeoutMs);
         try {
-            if (how == Open::write) execute("PRAGMA synchronous = FULL");
+            if (how == Open::write) {
+                execute("PRAGMA synchronous = FULL");
+                clear_journal();
+            }
             version_ = read_version();
             if (how == Open::write && version_ < kVersion) bring_up_to_date();
             if (version_ > kVersion)
@@ -168,6 +171,14 @@ class Catalogue::Database {
     [[nodiscard]] std::string_view run_columns() const { return version_ >= 1 ? kRunColumns : kOldRunColumns; }
 
   private:
+    /// SQLite rolls back a journal that a killed process left, and removes it; but one whose beginning was not synced
+    /// yet (empty, or zeros) has nothing to roll back, and would stay until the next change. By the way that takes
+    /// SQLite's own locks: that of a change that is being made stays.
+    void clear_journal() const {
+        if (!std::filesystem::exists(path_.string() + "-journal")) return;
+        execute("PRAGMA journal_mode = TRUNCATE");
+        execute("PRAGMA journal_mode = DELETE");
+    }
     int read_version() {
         Statement s{*this, "PRAGMA user_version"};
         std::uint32_t version = 0;
