@@ -95,6 +95,26 @@ class Catalogue::Database {
             throw;
         }
     }
+    /// Reads in `action` are of one moment.
+    template <class Do>
+    void as_seen_at_once(const Do& action) const {
+        execute("BEGIN");
+        try {
+            action();
+        } catch (...) {
+            sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+            throw;
+        }
+        execute("COMMIT");
+    }
+    [[nodiscard]] std::vector<std::byte> serialize() const {
+        sqlite3_int64 bytes = 0;
+        const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> image{sqlite3_serialize(db_, "main", &bytes, 0),
+                                                                            sqlite3_free};
+        if (!image) fail();
+        const auto* first = reinterpret_cast<const std::byte*>(image.get());
+        return {first, first + bytes};
+    }
     [[noreturn]] void fail() const { fail(sqlite3_errmsg(db_)); }
     /// What the disk refused is not what the file is wrong with.
     [[noreturn]] void fail(const std::string& why) const {
@@ -341,6 +361,28 @@ std::vector<CatalogueRun> Catalogue::runs() const {
     std::vector<CatalogueRun> rows;
     while (s.step()) rows.push_back(Database::read_run(s));
     return rows;
+}
+
+std::vector<std::byte> Catalogue::snapshot() const {
+    std::vector<std::byte> bytes;
+    database_->as_seen_at_once([&] { bytes = database_->serialize(); });
+    return bytes;
+}
+
+std::string Catalogue::missing_of(const Catalogue& older) const {
+    for (const CataloguePart& old : older.parts()) {
+        const std::optional<CataloguePart> known = part(old.file);
+        const bool same = known && (known->sha256 == old.sha256 || known->sha256.empty() || old.sha256.empty());
+        if (!same) return old.file;
+    }
+    for (const CatalogueRun& run : older.runs()) {
+        const std::vector<CatalogueComment> known = comments(run.run);
+        for (const CatalogueComment& old : older.comments(run.run)) {
+            if (std::ranges::find(known, old) == known.end())
+                return fmt::format("what {} said of run {}", old.author, old.run);
+        }
+    }
+    return "";
 }
 
 std::string Catalogue::damage_in(const std::filesystem::path& folder) {
