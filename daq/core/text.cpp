@@ -52,6 +52,10 @@ std::string to_text(const Gap& gap) {
                        seconds, gap.lost_estimated);
 }
 
+std::string_view provenance_of(const Gap& gap) noexcept {
+    return gap.told_by_writer ? " (from what is on disk)" : " (by the daemon's own mark, up to a second too early)";
+}
+
 std::string to_text(const IndexCheck& check) {
     switch (check.verdict) {
         case IndexVerdict::none: return "nothing checks the charge index";

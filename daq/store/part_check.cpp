@@ -36,6 +36,7 @@ class PartCheck {
         check_lengths();
         check_rows();
         check_dead_time();
+        check_gaps();
         check_windows();
         check_raw();
         check_records();
@@ -165,6 +166,7 @@ class PartCheck {
         table("counters", "utc_ns");
         table("truth", "sequence");
         if (h5::exists(id_, "comments")) table("comments", "utc_ns");  // since format version 3
+        if (h5::exists(id_, "gaps")) table("gaps", "previous_run");    // the same
         const std::uint64_t triggers = h5::rows(id_, "triggers/sequence").value_or(0);
         for (const WindowInfo& window : file_.run().windows) {
             const std::string group = "windows/" + window.name;
@@ -223,6 +225,19 @@ class PartCheck {
                 if (d.end_ps < d.begin_ps)
                     impossible.add(fmt::format("the dead time of {} ends at {} ps, before it begins at {} ps",
                                                text_of(d.first_sequence, d.last_sequence), d.end_ps, d.begin_ps));
+            }
+        });
+    }
+
+    void check_gaps() {
+        if (!h5::exists(id_, "gaps")) return;
+        attempt([&] {
+            account_.gaps = file_.gaps();
+            for (const Gap& gap : *account_.gaps) {
+                note(fmt::format("before this run: {}{}", to_text(gap), provenance_of(gap)));
+                if (gap.to_utc_ns < gap.from_utc_ns)
+                    problem(fmt::format("/gaps: the gap ends at {} ns, before it begins at {} ns", gap.to_utc_ns,
+                                        gap.from_utc_ns));
             }
         });
     }
