@@ -68,6 +68,17 @@ QString sentences(const Snapshot& snapshot, bool hidden) {
     return text + QStringLiteral("</table>");
 }
 
+/// What beam energies are drawn in: in a run's first minutes numbers of GWh are all zeros, and do not fit side by side.
+struct EnergyUnit {
+    const char* name;
+    double per_gwh;
+};
+EnergyUnit unit_for(double most_gwh) {
+    if (most_gwh >= 0.05) return {"GWh", 1};
+    if (most_gwh >= 5e-5) return {"MWh", 1e3};
+    return most_gwh >= 5e-8 ? EnergyUnit{"kWh", 1e6} : EnergyUnit{"Wh", 1e9};
+}
+
 }  // namespace
 
 ExcessPanel::ExcessPanel()
@@ -156,10 +167,13 @@ void ExcessPanel::show_snapshot(const Snapshot& snapshot, bool hide_residual) {
     };
     Points excess, control;
     QCPRange x{0, 0}, y{0, 0};
+    const EnergyUnit unit = last.beam_energy_gwh > 0 ? unit_for(last.beam_energy_gwh) : EnergyUnit{"GWh", 1};
+    label(*plot_->xAxis, QStringLiteral("beam energy [%1]").arg(QLatin1String{unit.name}));
     for (const ExcessPoint& point : history) {
-        x.expand(point.beam_energy_gwh);
-        if (!hide_residual) excess.add(point.beam_energy_gwh, point.excess, point.error, y);
-        control.add(point.beam_energy_gwh, point.control, point.control_error, y);
+        const double energy = point.beam_energy_gwh * unit.per_gwh;
+        x.expand(energy);
+        if (!hide_residual) excess.add(energy, point.excess, point.error, y);
+        control.add(energy, point.control, point.control_error, y);
     }
     excess.give(excess_);
     control.give(control_);

@@ -65,6 +65,38 @@ Tile run_tile(const FeedState& feed, UtcTime now) {
     return tile;
 }
 
+/// "tainted" of "degraded,tainted": what an operator said comes before what the program found.
+QString shown_flag(const QString& flags) { return flags.section(QLatin1Char{','}, -1); }
+
+/// The reason behind a flag: what follows "flag: " in its last line.
+QString reason_of(const QString& flag, const QString& reasons) {
+    QString found;
+    for (const QString& line : reasons.split(QLatin1Char{'\n'})) {
+        if (line.startsWith(flag + QStringLiteral(": "))) found = line.mid(flag.size() + 2);
+    }
+    return found;
+}
+
+Tile quality_tile(const FeedState& feed) {
+    Tile tile{"QUALITY", kUnknown, "",
+              "What the run is worth: good, or what speaks against it; below it why, or what an operator said last.",
+              Tone::unknown};
+    const Status* status = status_of(feed);
+    if (status == nullptr || status->run == 0) return tile;
+    const QString flags = text(status->quality), flag = shown_flag(flags);
+    tile.value = flags.isEmpty() ? QStringLiteral("no fault") : flag.toUpper();
+    tile.tone = flags.isEmpty() || flags == QStringLiteral("good") ? Tone::good : Tone::warning;
+    tile.detail = reason_of(flag, text(status->quality_reasons));
+    for (const QString& line : text(status->quality_reasons).split(QLatin1Char{'\n'}, Qt::SkipEmptyParts))
+        tile.tooltip += QStringLiteral("\n") + line;
+    if (const std::optional<OperatorNote>& note = status->last_note) {
+        const QString said = text(note->author) + QStringLiteral(": ") + text(note->text);
+        tile.tooltip += QStringLiteral("\n%1, %2").arg(utc_text(note->utc_ns), said);
+        if (tile.detail.isEmpty()) tile.detail = said;
+    }
+    return tile;
+}
+
 Tile state_tile(const FeedState& feed) {
     Tile tile{"STATE", kUnknown, "",
               "State of the acquisition: idle, running, draining (stopped, handing over what is left) or error.",
@@ -321,18 +353,20 @@ Tile writer_tile(const FeedState& feed) {
 }
 
 Tile disk_tile(const FeedState& feed) {
-    Tile tile{"DISK FREE", kUnknown, "",
-              "Free space where the writer writes, and how long it lasts at the present data rate without compression.",
-              Tone::unknown};
+    Tile tile{
+        "DISK FREE", kUnknown, "",
+        "Free space where the writer writes, and how long it lasts by what it lost in the last ten minutes. In the "
+        "first minute of a run: at least so long, by the data rate without compression.",
+        Tone::unknown};
     const Status* status = live_status_of(feed);
     if (status == nullptr || (status->writer.disk_free_bytes == 0 && !status->writer.connected)) return tile;
-    const auto free = static_cast<double>(status->writer.disk_free_bytes);
     tile.value = bytes_text(status->writer.disk_free_bytes);
     tile.tone = Tone::plain;
-    if (status->bytes_per_second > 0) {
-        const double hours = free / status->bytes_per_second / 3600;
-        tile.detail = QStringLiteral("%1 h to full")
-                          .arg(hours < 10 ? QString::number(hours, 'f', 1)
+    if (const std::optional<DiskOutlook>& disk = feed.snapshot->disk) {
+        const double hours = disk->hours_left;
+        tile.detail = QStringLiteral("%1%2 h to full")
+                          .arg(disk->measured ? QString{} : QStringLiteral("> "),
+                               hours < 10 ? QString::number(hours, 'f', 1)
                                           : count_text(static_cast<std::uint64_t>(std::min(hours, 1e9))));
     }
     tile.tone = with_alarms(feed, {"disk"}, tile.tone);
@@ -413,7 +447,8 @@ std::vector<Tile> status_tiles(const FeedState& feed, UtcTime now) {
             retransmit_tile(feed),
             writer_tile(feed),
             disk_tile(feed),
-            message_tile(feed)};
+            message_tile(feed),
+            quality_tile(feed)};
 }
 
 Banner status_banner(const FeedState& feed) {
@@ -481,10 +516,10 @@ StatusStrip::StatusStrip() : banner_{new ElidedLabel} {
     all->setSpacing(4);
     QBoxLayout* rows[2] = {new QHBoxLayout, new QHBoxLayout};
     // Widths by what stands there: state and beam have the longest words.
-    static constexpr int kStretch[2 * kLargeTiles] = {10, 13, 15, 12, 11, 12, 10, 10, 10, 11, 12, 12, 10, 13};
-    for (std::size_t k = 0; k < 2 * kLargeTiles; ++k) {
+    static constexpr int kStretch[kTiles] = {10, 13, 15, 12, 11, 12, 10, 10, 10, 10, 12, 12, 10, 11, 12};
+    for (std::size_t k = 0; k < kTiles; ++k) {
         views_.push_back(new TileView{k < kLargeTiles});
-        rows[k / kLargeTiles]->addWidget(views_.back(), kStretch[k]);
+        rows[k < kLargeTiles ? 0 : 1]->addWidget(views_.back(), kStretch[k]);
     }
     for (QBoxLayout* row : rows) {
         row->setSpacing(4);

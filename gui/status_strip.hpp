@@ -26,7 +26,7 @@ struct Tile {
 };
 
 /// The tiles of the strip: always as many and in the same places. The first kLargeTiles are the large ones.
-inline constexpr std::size_t kLargeTiles = 7;
+inline constexpr std::size_t kLargeTiles = 7, kTiles = 15;
 [[nodiscard]] std::vector<Tile> status_tiles(const FeedState& feed, UtcTime now);
 
 /// The one line below the strip: what is most wrong now. It is always there, so that nothing jumps when it speaks.

@@ -137,6 +137,7 @@ struct Accumulator::Impl {
     std::uint64_t next_dead_sequence = 0;  ///< dead time below it has been counted
     std::int64_t newest_event_utc_ns = 0;
     std::optional<Status> status;
+    DiskWatch disk;
     std::optional<Calibration> calibration;
     std::optional<DeadTime> last_dead_time;
     std::shared_ptr<const Waveform> waveform;  ///< not part of the state
@@ -404,7 +405,10 @@ void Accumulator::on_calibration(const Calibration& calibration) {
 void Accumulator::on_waveform(const Waveform& waveform) {
     impl_->waveform = std::make_shared<const Waveform>(waveform);
 }
-void Accumulator::on_status(const Status& status) { impl_->status = status; }
+void Accumulator::on_status(const Status& status) {
+    impl_->status = status;
+    impl_->disk.look(status, status.utc_ns);
+}
 
 void Accumulator::on_alarm(const Alarm& alarm) {
     Impl& m = *impl_;
@@ -439,6 +443,7 @@ std::shared_ptr<const Snapshot> Accumulator::snapshot(std::uint64_t message_numb
     Snapshot& s = *made;
     s.run = m.run;
     s.status = m.status;
+    s.disk = m.disk.outlook();
     s.waveform = m.waveform;
     s.message_number = message_number;
     s.events = m.events;

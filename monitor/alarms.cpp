@@ -10,13 +10,11 @@
 namespace alleycat {
 namespace {
 
+constexpr double kDiskSlowS = 5;          // of data that wait, and for how long: they are synced once a second at least
 constexpr double kHysteresis = 0.1;       // of a limit
 constexpr double kBoardSpanS = 3;         // rate by the board's clock: needs so much data
 constexpr double kHostSpanS = 10;         // by the host's clock: triggers come in bunches, so it takes longer
 constexpr std::uint64_t kMinEvents = 60;  // behind a mean, before it is judged
-constexpr double kDiskFirstS = 60;        // until the disk's loss is believed
-constexpr double kDiskSpanS = 600;        // and over how long it is taken: other programs come and go
-constexpr double kDiskSamples = 60;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 /// Subtracted as integers: a double of nanoseconds since 1970 resolves 256 ns only. Unsigned, so that no time
@@ -134,9 +132,9 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
         refused_last_ns_.reset();
         ledger_open_since_.reset();
         beam_unknown_since_.reset();
+        disk_slow_since_.reset();
         good_fits_ = kept_before_ = 0;
         rate_samples_.clear();
-        disk_samples_.clear();
     }
     const std::int64_t now_ns = input.now.time_since_epoch().count();
     const bool running =
@@ -271,43 +269,36 @@ void AlarmWatch::watch_writer(Look& look) {
           writer.problem.empty() || full ? std::nullopt : Level{low ? AlarmLevel::warning : AlarmLevel::alarm},
           writer.problem.empty() || full ? "the writer is well" : "writer: " + writer.problem);
 
-    const double rate = disk_loss(look);
-    const bool writing = writer.connected && !full && writer.state != WriterState::failed;
-    if (!look.running || !look.in.real_time || !writing || !(rate > 0) || writer.disk_free_bytes == 0) {
+    watch_disk(look);
+}
+
+void AlarmWatch::watch_disk(Look& look) {
+    const WriterStatus& writer = look.in.status.writer;
+    disk_.look(look.in.status, look.now_ns);
+    const bool writing =
+        writer.connected && writer.state != WriterState::stopped_disk_full && writer.state != WriterState::failed;
+    // The writer takes what it is sent, and that does not get to disk.
+    const std::optional<WaitingData> waiting = waiting_for_writer(look.in.status.buffers);
+    const bool waits = look.running && look.in.real_time && writing && waiting && waiting->held_s > kDiskSlowS;
+    const bool slow = held_s(waits, look.now_ns, disk_slow_since_) >= kDiskSlowS && waits;
+    judge(look, "disk_slow", slow ? Level{AlarmLevel::warning} : std::nullopt,
+          slow ? fmt::format("the disk, or the writer, is slow: {:.0f} s of data are not on the disk yet{}",
+                             waiting->held_s, writer.problem.empty() ? "" : "; " + writer.problem)
+               : "what comes gets to disk in time");
+
+    if (!look.running || !look.in.real_time || !disk_.outlook()) {
         // Without a writer nobody knows the disk; what was known stays.
         if (!look.running) judge(look, "disk_low", std::nullopt, "nothing is written now");
         return;
     }
-    const double free = static_cast<double>(writer.disk_free_bytes);
-    const double left = std::max(0.0, free - static_cast<double>(writer.disk_stop_bytes));
-    const double hours = std::max(left / rate / 3600, 1e-3);
+    const DiskOutlook& disk = *disk_.outlook();
     // "1 / hours above 1 / limit": few hours are bad.
     const auto inverse = [](double limit_h) { return limit_h > 0 ? 1 / limit_h : kNever; };
-    judge(
-        look, "disk_low", above("disk_low", 1 / hours, inverse(config_.disk_warning_h), inverse(config_.disk_alarm_h)),
-        fmt::format("{:.1f} h until {}, at {:.1f} MB/s", hours,
-                    writer.disk_stop_bytes > 0 ? "writing stops for want of space" : "the disk is full", rate * 1e-6));
-}
-
-/// What the disk loses [bytes/s], whoever takes it: parts as they are compressed, other programs. Journals are given
-/// back when their part is closed and are left out, else the disk would seem to fill at several times the rate and to
-/// empty with every part. Until that was watched for a minute: the rate of the samples, more than parts will take.
-double AlarmWatch::disk_loss(const Look& look) {
-    const WriterStatus& writer = look.in.status.writer;
-    if (!look.running || !writer.connected || writer.disk_free_bytes == 0 ||
-        writer.state == WriterState::stopped_disk_full || writer.state == WriterState::failed) {
-        disk_samples_.clear();
-        return look.in.status.bytes_per_second;
-    }
-    const std::uint64_t without_journals = writer.disk_free_bytes + writer.journal_bytes;
-    const bool due =
-        disk_samples_.empty() || seconds_between(disk_samples_.back().utc_ns, look.now_ns) >= kDiskSpanS / kDiskSamples;
-    if (due) disk_samples_.push_back({look.now_ns, without_journals});
-    while (disk_samples_.size() > 2 && seconds_between(disk_samples_[1].utc_ns, look.now_ns) >= kDiskSpanS)
-        disk_samples_.pop_front();
-    const double span_s = seconds_between(disk_samples_.front().utc_ns, look.now_ns);
-    if (span_s < kDiskFirstS) return look.in.status.bytes_per_second;
-    return (static_cast<double>(disk_samples_.front().bytes) - static_cast<double>(without_journals)) / span_s;
+    judge(look, "disk_low",
+          above("disk_low", 1 / disk.hours_left, inverse(config_.disk_warning_h), inverse(config_.disk_alarm_h)),
+          fmt::format("{:.1f} h until {}, at {:.1f} MB/s", disk.hours_left,
+                      writer.disk_stop_bytes > 0 ? "writing stops for want of space" : "the disk is full",
+                      disk.bytes_per_s * 1e-6));
 }
 
 void AlarmWatch::watch_signal(Look& look) {

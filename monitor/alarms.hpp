@@ -2,7 +2,6 @@
 // What an operator must be told: looked at once a second, in the daemon. The excess itself never alarms.
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "daq/core/status.hpp"
 #include "daq/core/time.hpp"
 #include "monitor/accumulator.hpp"
+#include "monitor/disk_watch.hpp"
 #include "monitor/monitor_config.hpp"
 
 namespace alleycat {
@@ -37,6 +37,7 @@ struct AlarmInput {
 ///   writer_away      no writer connected; writer: the writer reports a problem
 ///   disk_low         hours until writing stops for want of space
 ///   disk_full        it has stopped
+///   disk_slow        data wait for a writer that takes them
 ///   baseline, baseline_sigma, spe_charge
 ///   detector_silent  one of several detectors gives nothing, the others do
 ///   spe_fit          no good fit of the SPE charge for several blocks of the data
@@ -77,7 +78,7 @@ class AlarmWatch {
     void watch_rate(Look& look);
     void watch_ledger(Look& look);
     void watch_writer(Look& look);
-    [[nodiscard]] double disk_loss(const Look& look);
+    void watch_disk(Look& look);
     void watch_signal(Look& look);
     void watch_detectors(Look& look);
     void watch_calibration(Look& look);
@@ -87,7 +88,7 @@ class AlarmWatch {
     AlarmConfig config_;
     std::vector<Watched> watched_;
     std::uint64_t run_ = 0;
-    std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_;
+    std::optional<std::int64_t> ledger_open_since_, writer_away_since_, beam_unknown_since_, disk_slow_since_;
     std::uint64_t refused_before_ = 0;
     std::optional<std::int64_t> refused_last_ns_;
     std::string refused_why_;
@@ -98,11 +99,7 @@ class AlarmWatch {
         std::uint64_t ticks = 0;
     };
     std::vector<RateSample> rate_samples_;  ///< of the last few looks, oldest first
-    struct DiskSample {
-        std::int64_t utc_ns = 0;
-        std::uint64_t bytes = 0;  ///< free, or in journals
-    };
-    std::deque<DiskSample> disk_samples_;  ///< of the last minutes, oldest first
+    DiskWatch disk_;
 };
 
 }  // namespace alleycat

@@ -10,6 +10,7 @@
 #include "daq/core/event_sink.hpp"
 #include "daq/core/run_description.hpp"
 #include "daq/core/status.hpp"
+#include "monitor/disk_watch.hpp"
 
 namespace alleycat {
 
@@ -140,6 +141,7 @@ struct Trend {
 struct Snapshot {
     std::shared_ptr<const RunDescription> run;  ///< nullptr before the first run message
     std::optional<Status> status;               ///< latest; a file has none
+    std::optional<DiskOutlook> disk;            ///< how long the writer's disk lasts; nullopt: not known
     std::shared_ptr<const Waveform> waveform;   ///< latest; nullptr before the first
     std::uint64_t message_number = 0;           ///< last message that is in here
     std::uint64_t events = 0;                   ///< triggers seen, all runs of the campaign

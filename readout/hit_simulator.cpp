@@ -43,12 +43,6 @@ constexpr float kTimingHeight = 1'000;  // ADC counts
 
 std::int64_t picoseconds(double ns) { return std::llround(ns * 1e3); }
 
-/// Numbers of photoelectrons are small or very large.
-double poisson(RandomStream& random, double mean) {
-    if (mean < 50) return random.poisson(mean);
-    return std::max(0.0, std::round(mean + std::sqrt(mean) * random.gaussian()));
-}
-
 /// Hits of the detectors of one board. A pure function of the tick.
 class HitPlanner {
   public:
@@ -417,8 +411,9 @@ void HitSimulator::State::draw() {
     const bool recoil = now.kind == TruthKind::neutron;
     const double slow_share = recoil ? config.slow_share_recoil : config.slow_share_electron;
     const double mean = now.energy_kev * config.photoelectrons_per_kev;
-    const double fast_pe = poisson(random, mean * (1 - slow_share)), slow_pe = poisson(random, mean * slow_share);
-    photoelectrons = static_cast<std::uint32_t>(fast_pe + slow_pe);
+    const std::uint32_t fast_pe = random.poisson_any(mean * (1 - slow_share));
+    const std::uint32_t slow_pe = random.poisson_any(mean * slow_share);
+    photoelectrons = fast_pe + slow_pe;
     const double charge = config.charge_per_kev_adc / config.photoelectrons_per_kev * gain(now.detector, now.time_ps);
     for (std::size_t i = 0; i < per_detector; ++i) {
         const double scale = i == 0 ? charge : charge / config.low_gain_ratio;
@@ -472,11 +467,11 @@ void HitSimulator::fill(std::span<std::byte> payload) {
                      [&]<class Sample>(Sample) { s.write_samples(reinterpret_cast<Sample*>(payload.data())); });
     const bool timing = s.now.detector == PlannedHit::kTimingSignal;
     const std::size_t samples = (timing ? 1 : s.per_detector) * s.board.samples * bytes_per_sample(s.board.sample_type);
-    const std::size_t padded = (samples + 3) / 4 * 4;
-    std::memset(payload.data() + samples, 0, padded - samples);
+    const std::size_t behind = payload.size() - (timing ? 0 : sizeof(TruthPulse));
+    std::memset(payload.data() + samples, 0, behind - samples);
     if (timing) return;
     const TruthPulse truth{static_cast<float>(s.onset_ns), s.photoelectrons, s.now.kind, {}};
-    std::memcpy(payload.data() + padded, &truth, sizeof truth);
+    std::memcpy(payload.data() + behind, &truth, sizeof truth);
 }
 
 void HitSimulator::take_beam_frames(std::vector<BeamFrame>& frames) {

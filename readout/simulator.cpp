@@ -181,9 +181,9 @@ void Simulator::fill(std::span<std::byte> payload) {
     s.instruments.draw(s.now);
     s.inputs.digitize(s.now, s.board.sample_type, payload.data());
     const std::size_t samples = s.inputs.inputs() * s.board.samples * bytes_per_sample(s.board.sample_type);
-    const std::size_t padded = (samples + 3) / 4 * 4;
-    std::memset(payload.data() + samples, 0, padded - samples);
-    std::byte* to = payload.data() + padded;
+    const std::size_t truth = payload.size() - s.now.pulses.size() * sizeof(TruthPulse);
+    std::memset(payload.data() + samples, 0, truth - samples);
+    std::byte* to = payload.data() + truth;
     for (const PlannedPulse& pulse : s.now.pulses) {
         std::memcpy(to, &pulse.truth, sizeof(TruthPulse));
         to += sizeof(TruthPulse);

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
@@ -41,6 +42,7 @@ struct AcquisitionOptions {
     double rate_boost = 0;
     bool test_run = false;
     bool once = false;
+    bool check = false, json = false;
 };
 
 StationSetup load(const AcquisitionOptions& options) {
@@ -95,11 +97,67 @@ void wait_for(std::chrono::seconds time, const std::stop_token& stop) {
     never.wait_for(lock, stop, time, [] { return false; });
 }
 
+nlohmann::json to_json(const ArchivedPart& part) {
+    return {
+        {"file", part.part},
+        {"bytes", part.bytes},
+        {"here", part.here},
+        {"there", part.there},
+        {"verified_utc", part.verified_utc_ns == 0 ? nlohmann::json{} : nlohmann::json(utc_text(part.verified_utc_ns))},
+        {"hook_done", part.hook_done}};
+}
+
+void print(const ArchivedPart& part, const ArchiveConfig& config) {
+    fmt::print("{}: {:.1f} MB, {}", part.part, static_cast<double>(part.bytes) / 1e6, part.here ? "here" : "not here");
+    if (part.verified_utc_ns != 0)
+        fmt::print(", verified in {} at {}{}", config.destination.string(), utc_text(part.verified_utc_ns),
+                   part.there ? "" : " AND GONE SINCE");
+    else if (!config.destination.empty())
+        fmt::print(", to be copied");
+    if (!config.hook.empty()) fmt::print(", hook {}", part.hook_done ? "done" : "to be run");
+    fmt::print("\n");
+}
+
+/// What is archived and what is left to do; exit status 1 when something is nowhere.
+int check_archive(const AcquisitionOptions& options, const StationSetup& setup) {
+    const ArchiveConfig& config = setup.archive;
+    const ArchiveState state = look_at_archive(setup.store.folder, config);
+    const auto count = [&](const auto& what) { return std::ranges::count_if(state.parts, what); };
+    const auto here = count([](const ArchivedPart& p) { return p.here; });
+    const auto verified = count([](const ArchivedPart& p) { return p.verified_utc_ns != 0 && p.there; });
+    const auto deleted = count([](const ArchivedPart& p) { return p.verified_utc_ns != 0 && p.there && !p.here; });
+    const auto to_copy =
+        count([&](const ArchivedPart& p) { return p.here && p.verified_utc_ns == 0 && !config.destination.empty(); });
+    const auto to_hook = count([&](const ArchivedPart& p) { return p.here && !p.hook_done && !config.hook.empty(); });
+    if (options.json) {
+        nlohmann::json parts = nlohmann::json::array();
+        for (const ArchivedPart& part : state.parts) parts.push_back(to_json(part));
+        const nlohmann::json all{{"destination", config.destination.string()},
+                                 {"parts", parts},
+                                 {"here", here},
+                                 {"verified", verified},
+                                 {"deleted_here", deleted},
+                                 {"to_be_copied", to_copy},
+                                 {"hooks_to_be_run", to_hook},
+                                 {"problems", state.problems}};
+        fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    } else {
+        for (const ArchivedPart& part : state.parts) print(part, config);
+        fmt::print(
+            "{} parts: {} here, {} verified elsewhere ({} of them deleted here), {} to be copied, {} hooks to be run\n",
+            state.parts.size(), here, verified, deleted, to_copy, to_hook);
+    }
+    if (state.problems.empty()) return 0;
+    std::fflush(stdout);
+    throw Error{fmt::format("{}", fmt::join(state.problems, "; "))};
+}
+
 /// Rounds until told to end; a problem is told when it comes, not in every round.
 int archive(const AcquisitionOptions& options, CommandContext& context) {
     const StationSetup setup = load(options);
     if (setup.archive.destination.empty() && setup.archive.hook.empty())
         throw UsageError{fmt::format("{}: [archive] names neither a destination nor a hook", options.config.string())};
+    if (options.check) return check_archive(options, setup);
     Archive archive{setup.store.folder, setup.archive};
     const std::stop_token stop = context.signals.stop();
     std::vector<std::string> told;
@@ -167,6 +225,10 @@ void add_acquisition_commands(CLI::App& app, Action& action) {
     add_folder_option(*archive_command, *options);
     archive_command->add_flag("--once", options->once,
                               "One round over all closed files; exit status 1 when any is left");
+    CLI::Option* const check = archive_command->add_flag(
+        "--check", options->check, "Copy nothing: say which files are here, verified elsewhere, deleted, left to do");
+    check->excludes("--once");
+    archive_command->add_flag("--json", options->json, "With --check: one JSON object on stdout")->needs(check);
     archive_command->footer(
         "Reads [archive] of the station file. A process of its own: a target that hangs does not touch the writer.\n"
         "Only what was read back from the target and has the catalogue's SHA-256 is ever deleted here.");

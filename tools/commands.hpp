@@ -23,6 +23,8 @@ void add_file_commands(CLI::App& app, Action& action);         ///< info, verify
 void add_station_commands(CLI::App& app, Action& action);      ///< check, control, excess, keygen
 
 /// A number from `min` to `max`. CLI::Range lets NaN pass and prints the largest double with all its digits.
+/// "2015-10-02T16:00:00Z"
+[[nodiscard]] std::string utc_text(std::int64_t utc_ns);
 [[nodiscard]] CLI::Validator number_between(double min, double max);
 
 /// The option every command of a station has.

@@ -21,9 +21,13 @@
 #include "monitor/window_alpha.hpp"
 #include "tools/commands.hpp"
 #include "tools/excess_json.hpp"
+#include "tools/gap_json.hpp"
 #include "tools/run_report.hpp"
 
 namespace alleycat {
+
+std::string utc_text(std::int64_t utc_ns) { return to_iso8601(UtcTime{std::chrono::nanoseconds{utc_ns}}); }
+
 namespace {
 
 struct InfoOptions {
@@ -49,8 +53,6 @@ struct Sums {
     bool one_alpha = true;
     bool truth = false;
 };
-
-std::string utc_text(std::int64_t utc_ns) { return to_iso8601(UtcTime{std::chrono::nanoseconds{utc_ns}}); }
 
 /// What a run is worth and what operators said of it.
 struct RunSaid {
@@ -140,6 +142,8 @@ nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::opt
                             {"author", note.author},
                             {"text", note.text}});
     }
+    nlohmann::json gaps = nlohmann::json::array();
+    for (const Gap& gap : file.gaps) gaps.push_back(to_json(gap));
     nlohmann::json boards = nlohmann::json::object();
     for (const FileInfo::Board& b : file.boards) boards[b.name] = {{"records", b.records}, {"irregular", b.irregular}};
     nlohmann::json ticks = nlohmann::json::object();
@@ -186,6 +190,7 @@ nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::opt
         {"quality", said.quality.flags},
         {"quality_reasons", lines_of(said.quality.reasons)},
         {"comments", comments},
+        {"gaps", gaps},
         {"triggers", s.triggers},
         {"refused", s.refused_total()},
         {"first_sequence", s.first_sequence == kNoSequence ? nlohmann::json{} : nlohmann::json(s.first_sequence)},
@@ -222,6 +227,7 @@ void print(const FileInfo& file, const RunSaid& said, const std::optional<TruthT
         if (note.kind == NoteKind::comment)
             fmt::print("  comment, {}, {}: {}\n", utc_text(note.utc_ns), note.author, note.text);
     }
+    for (const Gap& gap : file.gaps) fmt::print("  before it: {}{}\n", to_text(gap), provenance_of(gap));
     fmt::print("  {:.1f} MB, {} triggers", static_cast<double>(file.bytes) / 1e6, s.triggers);
     const std::uint64_t without_samples = s.refused[static_cast<std::size_t>(RefusalReason::not_kept)];
     if (s.first_sequence != kNoSequence)

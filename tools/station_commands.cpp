@@ -19,6 +19,7 @@
 #include "monitor/excess.hpp"
 #include "tools/commands.hpp"
 #include "tools/excess_json.hpp"
+#include "tools/gap_json.hpp"
 
 namespace alleycat {
 namespace {
@@ -56,15 +57,15 @@ nlohmann::json to_json(const Status& status) {
                            {"data_bytes_per_s", b.data_bytes_per_s}});
     }
     const Ledger& l = status.ledger;
-    nlohmann::json waiting, gap;  // null where there is none
+    nlohmann::json waiting, note;  // null where there is none
     if (const std::optional<WaitingData> w = waiting_for_writer(status.buffers)) {
         waiting = {{"held_s", w->held_s}, {"left_s", w->left_s}};
     }
-    if (const std::optional<Gap>& g = status.gap) {
-        gap = {{"previous_run", g->previous_run},     {"from_utc_ns", g->from_utc_ns},
-               {"to_utc_ns", g->to_utc_ns},           {"lost_estimated", g->lost_estimated},
-               {"told_by_writer", g->told_by_writer}, {"last_sequence", nullptr}};
-        if (g->last_sequence != kNoSequence) gap["last_sequence"] = g->last_sequence;
+    if (status.last_note) {
+        note = {{"utc_ns", status.last_note->utc_ns},
+                {"kind", to_text(status.last_note->kind)},
+                {"author", status.last_note->author},
+                {"text", status.last_note->text}};
     }
     return {{"run", status.run},
             {"state", to_text(status.state)},
@@ -79,7 +80,10 @@ nlohmann::json to_json(const Status& status) {
             {"backed_up", status.backed_up},
             {"dead_s", status.dead_s},
             {"waiting_for_writer", waiting},
-            {"gap", gap},
+            {"gap", status.gap ? to_json(*status.gap) : nlohmann::json{}},
+            {"quality", status.quality},
+            {"quality_reasons", status.quality_reasons},
+            {"last_note", note},
             {"beam_state", to_text(status.beam_state)},
             {"beam_power_w", status.beam_power_w},
             {"beam_lag_s", status.beam_lag_s},
@@ -121,6 +125,9 @@ void print_status(const Status& status) {
                l.closes() ? "closes" : "DOES NOT CLOSE");
     if (status.dead_s > 0) fmt::print("  REFUSING TRIGGERS for {:.1f} s\n", status.dead_s);
     if (status.gap) fmt::print("  {}\n", to_text(*status.gap));
+    if (!status.quality.empty()) fmt::print("  quality {}\n", status.quality);
+    if (const std::optional<OperatorNote>& note = status.last_note)
+        fmt::print("  {} by {}: {}\n", to_text(note->kind), note->author, note->text);
     fmt::print("  beam {}, {}, {:.1f} s behind\n", to_text(status.beam_state),
                status.beam_power_w < 0 ? "power unknown" : fmt::format("{:.3f} MW", status.beam_power_w / 1e6),
                status.beam_lag_s);

@@ -62,12 +62,18 @@ ConfigFile::~ConfigFile() = default;
 
 ConfigFile ConfigFile::load(const std::filesystem::path& path) {
     std::error_code error;
-    if (std::filesystem::is_directory(path, error)) throw UsageError{fmt::format("{}: is a folder, not a station file", path.string())};
-    if (!std::filesystem::exists(path, error)) throw UsageError{fmt::format("{}: there is no such file", path.string())};
+    if (std::filesystem::is_directory(path, error))
+        throw UsageError{fmt::format("{}: is a folder, not a station file", path.string())};
+    if (!std::filesystem::exists(path, error))
+        throw UsageError{fmt::format("{}: there is no such file", path.string())};
+    // Opening a FIFO or a socket would wait for somebody who writes; a device (/dev/stdin) may well be read.
+    if (std::filesystem::is_fifo(path, error) || std::filesystem::is_socket(path, error))
+        throw UsageError{fmt::format("{}: is a pipe or a socket, not a station file", path.string())};
     std::ifstream in{path, std::ios::binary};
     std::string text(kLongestFile + 1, '\0');  // a device or a recording given by mistake may have no end
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (in.bad() || (in.fail() && !in.eof())) throw UsageError{fmt::format("{}: cannot read the station file", path.string())};
+    if (in.bad() || (in.fail() && !in.eof()))
+        throw UsageError{fmt::format("{}: cannot read the station file", path.string())};
     text.resize(static_cast<std::size_t>(in.gcount()));
     if (text.empty()) throw UsageError{fmt::format("{}: the station file is empty", path.string())};
     if (text.size() > kLongestFile) throw UsageError{fmt::format("{}: is too long for a station file", path.string())};
@@ -107,7 +113,9 @@ const toml::node* ConfigSection::find(std::string_view key) {
 bool ConfigSection::has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
 
 void ConfigSection::report(const toml::node* at, std::string_view key, std::string_view what) {
-    const toml::source_region where = at != nullptr ? at->source() : table_ != nullptr ? table_->source() : toml::source_region{};
+    const toml::source_region where = at != nullptr       ? at->source()
+                                      : table_ != nullptr ? table_->source()
+                                                          : toml::source_region{};
     problems_->add(file_, std::max<std::uint32_t>(where.begin.line, 1), std::max<std::uint32_t>(where.begin.column, 1),
                    full_key(key), what);
 }
@@ -246,7 +254,8 @@ void ConfigSection::finish() {
     if (table_ == nullptr) return;
     for (const auto& [key, node] : *table_) {
         if (!known_.contains(key.str())) {
-            problems_->add(file_, key.source().begin.line, key.source().begin.column, full_key(key.str()), "unknown key");
+            problems_->add(file_, key.source().begin.line, key.source().begin.column, full_key(key.str()),
+                           "unknown key");
         }
     }
 }

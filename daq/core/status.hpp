@@ -11,6 +11,7 @@
 
 #include "daq/core/beam.hpp"
 #include "daq/core/counter.hpp"
+#include "daq/core/operator_note.hpp"
 
 namespace alleycat {
 
@@ -103,6 +104,8 @@ struct Gap {
 };
 /// "run 4 was cut off after trigger 1201: 2.5 s, an estimated 150 triggers are lost"
 [[nodiscard]] std::string to_text(const Gap& gap);
+/// " (from what is on disk)": who knew where it begins, to be added.
+[[nodiscard]] std::string_view provenance_of(const Gap& gap) noexcept;
 
 struct WriterStatus {
     bool connected = false;
@@ -160,6 +163,10 @@ struct Status {
     IndexCheck index_check;
     Ledger ledger;
     std::optional<Gap> gap;  ///< before this run
+    /// What the run is worth so far: "tainted", "degraded,tainted", "good"; "": nothing speaks against it yet.
+    std::string quality;
+    std::string quality_reasons;            ///< a line "flag: reason" each
+    std::optional<OperatorNote> last_note;  ///< of this run
     std::vector<BufferStatus> buffers;
     WriterStatus writer;
     CounterValues counters;

@@ -59,6 +59,10 @@ std::string to_text(const Gap& gap) {
                        gap.told_by_writer ? "" : " at most: the daemon's mark, which says so, is up to a second old");
 }
 
+std::string_view provenance_of(const Gap& gap) noexcept {
+    return gap.told_by_writer ? " (from what is on disk)" : " (by the daemon's own mark, up to a second too early)";
+}
+
 std::string to_text(const IndexCheck& check) {
     switch (check.verdict) {
         case IndexVerdict::none: return "nothing checks the charge index";

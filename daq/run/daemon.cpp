@@ -11,8 +11,10 @@
 #include "daq/run/ticker.hpp"
 #include "daq/run/writer_process.hpp"
 #include "daq/store/catalogue.hpp"
+#include "daq/store/catalogue_rebuild.hpp"
 #include "daq/store/part_name.hpp"
 #include "daq/store/run_number.hpp"
+#include "daq/store/run_quality.hpp"
 #include "daq/store/run_writer.hpp"
 #include "daq/store/single_file_writer.hpp"
 
@@ -264,6 +266,7 @@ void Daemon::start_run(bool test_run) {
     reason_.clear();
     failure_ = nullptr;
     registry_.start_anew();  // every counter is of one run
+    notes_.clear();
     const bool live = !options_.input.has_value();
     std::vector<std::unique_ptr<RecordSource>> sources;
     std::uint64_t run = 0;
@@ -291,6 +294,7 @@ void Daemon::start_run(bool test_run) {
     if (!live && setup_.trigger.calibration.source == CalibrationConfig::Source::fit)
         config.recorded_calibration = options_.input->calibration;
     if (!live && options_.input->is_alleycat) {
+        config.recorded_gap = options_.input->gap;
         config.builder.recorded = true;
         config.builder.tick_board = 0;  // the first board's source tells them
     }
@@ -519,7 +523,10 @@ ControlReply Daemon::note_by(const ControlRequest& request) {
         note.kind = request.argument == "good" ? NoteKind::good : NoteKind::tainted;
     }
     if (std::string problem = note_problem(note); !problem.empty()) return refuse(std::move(problem));
-    if (pipeline_ && pipeline_->add_note(note)) return accept(fmt::format("noted in run {}", pipeline_->run().run));
+    if (pipeline_ && pipeline_->add_note(note)) {
+        notes_.push_back(note);
+        return accept(fmt::format("noted in run {}", pipeline_->run().run));
+    }
     if (!keeps_runs()) return refuse("no run is going on, and none of this program stands in a catalogue");
     if (!std::filesystem::exists(Catalogue::file_in(state_folder()))) {
         return refuse(fmt::format("no run is going on, and {} is not here: say it where the data are written",
@@ -532,7 +539,7 @@ ControlReply Daemon::note_by(const ControlRequest& request) {
     }
 }
 
-ControlReply Daemon::note_in_catalogue(const OperatorNote& note) const {
+ControlReply Daemon::note_in_catalogue(const OperatorNote& note) {
     Catalogue catalogue{state_folder(), Catalogue::Open::write};
     std::uint64_t run = result_.run.run;
     if (run == 0) {
@@ -540,8 +547,9 @@ ControlReply Daemon::note_in_catalogue(const OperatorNote& note) const {
         if (!newest) return refuse("there is no run yet");
         run = newest->run;
     }
-    catalogue.put(CatalogueComment{run, note.utc_ns, note.author, std::string{to_text(note.kind)}, note.text});
+    catalogue.put(comment_row(run, note));
     catalogue.judge_anew(run);
+    if (run == result_.run.run) notes_.push_back(note);
     return accept(fmt::format("noted in the catalogue: run {} has ended", run));
 }
 
@@ -596,10 +604,28 @@ void Daemon::update_status() {
         status->writer = *writer;
     }
     note_writer(status->writer);
+    if (any_run_) judge_run(*status);
     if (spill_ && status->writer.problem.empty()) status->writer.problem = spill_->problem();
     update_rates(*status);
     status_.put(std::move(status));
     if (any_run_ && mark_keeper_) keep_run_mark();
+}
+
+/// As its files will say, but for what only the writer finds. A run that ended is over as far as this process knows.
+void Daemon::judge_run(Status& status) const {
+    RunEvidence evidence{.over = !pipeline_,
+                         .end = {},
+                         .ledger = status.ledger,
+                         .counters = status.counters,
+                         .missing = {},
+                         .shortcomings = {}};
+    if (!pipeline_)
+        evidence.end =
+            RunEnd{.utc_ns = 0, .clean = state_ != RunState::error, .reason = reason_, .ledger = status.ledger};
+    RunQuality judged = judge(evidence, notes_);
+    status.quality = std::move(judged.flags);
+    status.quality_reasons = std::move(judged.reasons);
+    if (!notes_.empty()) status.last_note = notes_.back();
 }
 
 /// That the writer stopped, and why, is known here first: it stands in the log, the counters and the end of the run.

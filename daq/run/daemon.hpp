@@ -99,11 +99,12 @@ class Daemon {
     ControlReply execute(const ControlRequest& request);
     ControlReply start_by(const ControlRequest& request);
     ControlReply note_by(const ControlRequest& request);
-    [[nodiscard]] ControlReply note_in_catalogue(const OperatorNote& note) const;
+    [[nodiscard]] ControlReply note_in_catalogue(const OperatorNote& note);
 
     void update_status();
     void update_rates(Status& status);
     void note_writer(const WriterStatus& writer);
+    void judge_run(Status& status) const;
     [[nodiscard]] std::optional<Gap> gap_by_mark() const;
     [[nodiscard]] Gap gap_by_writer(const std::optional<DurablePosition>& on_disk) const;
     void settle_gap();
@@ -133,13 +134,14 @@ class Daemon {
     RunResult result_;
     std::chrono::steady_clock::time_point run_started_{};
     bool any_run_ = false;
+    std::vector<OperatorNote> notes_;  // of the run that goes on, or went last
     bool quit_ = false;
     bool drain_expired_ = false;
     std::chrono::steady_clock::time_point run_deadline_{};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::deque<RateSample> rates_;
     WriterState writer_state_ = WriterState::writing;  // as reported last
-    std::uint64_t written_before_run_ = 0;  ///< to the frame buffer
+    std::uint64_t written_before_run_ = 0;             ///< to the frame buffer
     /// A trigger, and how many bytes had been written to the frame buffer with it.
     struct UnderWay {
         std::uint64_t written_bytes = 0;
@@ -149,7 +151,7 @@ class Daemon {
     std::optional<Gap> gap_;  // what an earlier process left: for the first run
     bool gap_is_settled_ = false;
     std::deque<UnderWay> under_way_;
-    UnderWay on_disk_;  // or in the spill
+    UnderWay on_disk_;              // or in the spill
     std::uint64_t marked_run_ = 0;  ///< whose trigger on_disk_ is
     bool any_on_disk_ = false;      ///< of this run
     std::string mark_;

@@ -575,6 +575,10 @@ void Pipeline::begin_run(std::int64_t start_utc_ns) {
     begun_ = true;
     run_.start_utc_ns = start_utc_ns;
     if (config_.gap) measure_gap(*config_.gap);
+    if (config_.recorded_gap) {
+        gap_ = config_.recorded_gap;
+        gap_is_due_ = true;
+    }
     const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_);
     if (put_frame(run_start)) ++next_ordinal_;
     put_monitor(run_start);

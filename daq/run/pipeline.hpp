@@ -64,6 +64,7 @@ class Pipeline {
         std::uint64_t max_triggers = 0;    ///< the run ends after so many; 0: endless
         std::optional<Gap> gap{};    ///< since a run that was cut off before this one; its end is this run's beginning
         bool gap_is_settled = true;  ///< false: the writer may know better (settle_gap)
+        std::optional<Gap> recorded_gap{};  ///< of the run that is replayed: goes into the file as it is
         std::optional<std::vector<Calibration>> recorded_calibration{};  ///< of a run that is replayed: not made anew
     };
 

@@ -1,6 +1,5 @@
 #include "daq/run/state_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <fstream>
@@ -11,19 +10,6 @@
 #include "daq/store/files.hpp"
 
 namespace alleycat {
-
-void write_state_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-    const std::filesystem::path beside = path.string() + ".new";
-    {
-        const FileDescriptor file = open_file(beside, O_WRONLY | O_CREAT | O_TRUNC);
-        write_at(file, bytes, 0, beside);
-        sync_data(file, beside);
-    }
-    std::error_code error;
-    std::filesystem::rename(beside, path, error);
-    if (error) throw Error{fmt::format("{}: cannot be replaced: {}", path.string(), error.message())};
-    sync_folder(folder_of(path));
-}
 
 std::vector<std::byte> read_state_file(const std::filesystem::path& path) {
     std::ifstream in{path, std::ios::binary};
@@ -50,7 +36,7 @@ void StateKeeper::run(const std::stop_token& stop) {
         if (const auto newest = newest_.get(); newest != tried) {
             tried = newest;
             try {
-                write_state_file(path_, *newest);
+                replace_file(path_, *newest);
                 warned.clear();
             } catch (const std::exception& e) {
                 if (warned != e.what()) log::run().warn("{}", e.what());

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -12,10 +11,6 @@
 #include "daq/core/worker.hpp"
 
 namespace alleycat {
-
-/// Small files that must be whole after any crash: written beside, synced, renamed over the old one, folder synced.
-/// Throws Error naming the file.
-void write_state_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 /// The whole file. Throws Error naming it.
 [[nodiscard]] std::vector<std::byte> read_state_file(const std::filesystem::path& path);

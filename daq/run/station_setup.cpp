@@ -38,9 +38,11 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
-/// Which sources there are is known here, not where the station is read.
-void check_source(ConfigSection& board) {
+/// Which sources there are, and what they need, is known here, not where the station is read.
+void check_source(ConfigSection& board, const BoardInfo& info) {
     const std::string source = board.text("source", "");
+    if (source == "simulator" && info.samples == 0)
+        board.problem("samples", "a simulated board must know how long its traces are: at least 1 sample");
     if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump") return;
     board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
 }
@@ -71,7 +73,8 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.text = file.text();
     setup.station = parse_station(root);
     if (!setup.station.boards.empty()) {
-        for (ConfigSection& board : root.sections("board")) check_source(board);
+        std::vector<ConfigSection> sections = root.sections("board");
+        for (std::size_t b = 0; b < sections.size(); ++b) check_source(sections[b], setup.station.boards.at(b));
     }
     setup.trigger = parse_trigger(root, setup.station);
     setup.tick = parse_tick(root, setup.station, setup.trigger);
@@ -156,6 +159,14 @@ std::vector<Calibration> recorded_calibrations(const std::vector<std::filesystem
     return all;
 }
 
+/// Stands in the first part of a run.
+std::optional<Gap> recorded_gap(const std::vector<std::filesystem::path>& files) {
+    for (const std::filesystem::path& file : files) {
+        if (const std::vector<Gap> gaps = AlleycatFile{file}.gaps(); !gaps.empty()) return gaps.front();
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs,
@@ -172,6 +183,7 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
         input.test_run = first.run().test_run;
         input.sources = open_recorded_run(inputs, decode_threads);
         input.calibration = recorded_calibrations(inputs);
+        input.gap = recorded_gap(inputs);
     } else if (alleycat_files > 0) {
         throw Error{"Alleycat files and files of other formats cannot be replayed together"};
     } else {

@@ -66,6 +66,8 @@ struct RecordedInput {
     bool test_run = false;  ///< the same
     /// Of an Alleycat file: the SPE charges it was recorded with. With these a station that fits them makes none anew.
     std::optional<std::vector<Calibration>> calibration{};
+    /// Of an Alleycat file: what no file has before its run.
+    std::optional<Gap> gap{};
 };
 /// decode_threads  decompress ahead of the readers' threads; 1: none does
 [[nodiscard]] RecordedInput open_input(const StationSetup& setup, const std::vector<std::filesystem::path>& inputs,

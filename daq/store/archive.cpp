@@ -20,6 +20,7 @@
 #include "daq/core/time.hpp"
 #include "daq/store/catalogue.hpp"
 #include "daq/store/files.hpp"
+#include "daq/store/sha256.hpp"
 
 extern char** environ;  // NOLINT: POSIX wants it declared
 
@@ -158,10 +159,74 @@ void accept_copy(const std::filesystem::path& file, const std::filesystem::path&
     sync_folder(folder_of(final_name));
 }
 
+namespace {
+
+/// The verified copy of a part as the catalogue has it.
+std::optional<CatalogueCopy> copy_of(const Catalogue& catalogue, const CataloguePart& part,
+                                     const std::filesystem::path& destination) {
+    for (CatalogueCopy& copy : catalogue.copies(part.file)) {
+        if (copy.destination == destination.string() && copy.sha256 == part.sha256) return std::move(copy);
+    }
+    return std::nullopt;
+}
+
+bool has_all_bytes(const std::filesystem::path& copy, const CataloguePart& part) {
+    std::error_code error;
+    return std::filesystem::file_size(copy, error) == part.bytes && !error;
+}
+
+/// What would be lost with the catalogue that is there is not replaced.
+void require_replaceable(const Catalogue& ours, const std::filesystem::path& destination) {
+    const std::filesystem::path there = Catalogue::file_in(destination);
+    if (std::filesystem::exists(destination / "writer.lock"))
+        throw Error{
+            fmt::format("{}: a writer uses it: the catalogue is not copied there, each station needs a "
+                        "destination of its own",
+                        destination.string())};
+    if (!std::filesystem::exists(there) || !Catalogue::damage_in(destination).empty()) return;
+    const std::string missing = ours.missing_of(Catalogue{destination, Catalogue::Open::read_only});
+    if (!missing.empty())
+        throw Error{
+            fmt::format("{}: knows of {}, which the catalogue of the data does not: it is not replaced; is it "
+                        "another station's, or was the catalogue of the data made anew? Move it away",
+                        there.string(), missing)};
+}
+
+}  // namespace
+
+ArchiveState look_at_archive(const std::filesystem::path& folder, const ArchiveConfig& config) {
+    if (!std::filesystem::exists(Catalogue::file_in(folder)))
+        throw Error{
+            fmt::format("{}: there is no such file: nothing was closed yet", Catalogue::file_in(folder).string())};
+    const Catalogue catalogue{folder, Catalogue::Open::read_only};
+    ArchiveState state;
+    for (const CataloguePart& part : catalogue.parts()) {
+        ArchivedPart& one = state.parts.emplace_back();
+        one.part = part.file;
+        one.bytes = part.bytes;
+        one.here = std::filesystem::exists(folder / part.file);
+        one.hook_done = catalogue.hook(part.file).has_value();
+        if (const auto copy = copy_of(catalogue, part, config.destination)) one.verified_utc_ns = copy->utc_ns;
+        one.there = !config.destination.empty() && has_all_bytes(config.destination / part.file, part);
+        if (one.verified_utc_ns != 0 && !one.there)
+            state.problems.push_back(
+                fmt::format("{}: was verified there and is not any more", (config.destination / part.file).string()));
+        if (one.here || one.there || one.verified_utc_ns != 0) continue;
+        const std::vector<CatalogueCopy> copies = catalogue.copies(part.file);
+        state.problems.push_back(
+            copies.empty() ? fmt::format("{}: is not in the folder, and was never verified elsewhere", part.file)
+                           : fmt::format("{}: is not in the folder; its copy is in {}, which is not the "
+                                         "destination any more",
+                                         part.file, copies.front().destination));
+    }
+    return state;
+}
+
 struct Archive::Impl {
     std::filesystem::path folder;
     ArchiveConfig config;
     FileDescriptor lock{};
+    std::string catalogue_there{};  ///< SHA-256 of the catalogue that was copied last
 
     /// Does `action` for one part; what does not work is a problem of this round.
     template <class Do>
@@ -173,15 +238,8 @@ struct Archive::Impl {
         }
     }
 
-    [[nodiscard]] std::optional<CatalogueCopy> copy_of(const Catalogue& catalogue, const CataloguePart& part) const {
-        for (CatalogueCopy& copy : catalogue.copies(part.file)) {
-            if (copy.destination == config.destination.string() && copy.sha256 == part.sha256) return std::move(copy);
-        }
-        return std::nullopt;
-    }
-
     void copy(Catalogue& catalogue, const CataloguePart& part, const std::stop_token& stop, ArchiveRound& round) const {
-        if (copy_of(catalogue, part)) return;
+        if (copy_of(catalogue, part, config.destination)) return;
         if (part.sha256.empty())
             throw Error{fmt::format("{}: the catalogue has no digest to compare a copy with", part.file)};
         copy_verified(folder / part.file, config.destination, part.sha256, stop);
@@ -212,12 +270,29 @@ struct Archive::Impl {
     /// true: it may be deleted here.
     [[nodiscard]] bool safe_elsewhere(const Catalogue& catalogue, const CataloguePart& part) const {
         if (!config.hook.empty() && !catalogue.hook(part.file)) return false;
-        if (!copy_of(catalogue, part)) return false;
+        if (!copy_of(catalogue, part, config.destination)) return false;
         const std::filesystem::path there = config.destination / part.file;
-        std::error_code error;
-        if (std::filesystem::file_size(there, error) == part.bytes && !error) return true;
+        if (has_all_bytes(there, part)) return true;
         throw Error{fmt::format("{}: was verified there and is not any more: {} is not deleted here", there.string(),
                                 part.file)};
+    }
+
+    /// Behind the parts it speaks of.
+    void copy_catalogue(const Catalogue& catalogue) {
+        const std::vector<std::byte> content = catalogue.snapshot();
+        Sha256 digest;
+        digest.add(content);
+        const std::string sha256 = digest.finish();
+        if (!std::filesystem::is_directory(config.destination)) return;  // said of the parts
+        const std::filesystem::path there = Catalogue::file_in(config.destination);
+        const bool is_there = std::filesystem::exists(there);
+        if (is_there && catalogue_there.empty()) catalogue_there = sha256_of(there);
+        if (is_there && sha256 == catalogue_there) return;
+        require_replaceable(catalogue, config.destination);
+        replace_file(there, content);
+        catalogue_there = digest_on_disk(there);
+        if (catalogue_there != sha256)
+            throw Error{fmt::format("{}: is not what was written there (SHA-256)", there.string())};
     }
 
     void make_room(Catalogue& catalogue, const std::vector<CataloguePart>& parts, const std::stop_token& stop,
@@ -259,7 +334,7 @@ Archive::~Archive() = default;
 
 ArchiveRound Archive::work(const std::stop_token& stop) {
     ArchiveRound round;
-    const Impl& m = *impl_;
+    Impl& m = *impl_;
     if (!std::filesystem::exists(Catalogue::file_in(m.folder))) return round;  // nothing was closed yet
     Catalogue catalogue{m.folder, Catalogue::Open::write};
     std::vector<CataloguePart> parts = catalogue.parts();
@@ -273,6 +348,8 @@ ArchiveRound Archive::work(const std::stop_token& stop) {
         Impl::attempt(round, [&] { m.run_hook(catalogue, part, stop, round); });
     }
     if (m.config.keep_free_mb > 0) m.make_room(catalogue, parts, stop, round);
+    if (!m.config.destination.empty() && !stop.stop_requested())
+        Impl::attempt(round, [&] { m.copy_catalogue(catalogue); });
     return round;
 }
 

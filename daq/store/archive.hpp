@@ -32,6 +32,23 @@ struct ArchiveRound {
     std::vector<std::string> problems;  ///< a sentence each, naming the thing; the next round tries again
 };
 
+/// Where a part of the catalogue stands.
+struct ArchivedPart {
+    std::string part;  ///< name of its file
+    std::uint64_t bytes = 0;
+    bool here = false;                 ///< in the folder of the data
+    bool there = false;                ///< at the destination, with all its bytes
+    std::int64_t verified_utc_ns = 0;  ///< when what was read back there was compared; 0: never
+    bool hook_done = false;
+};
+/// What an archive has done so far.
+struct ArchiveState {
+    std::vector<ArchivedPart> parts;    ///< oldest first
+    std::vector<std::string> problems;  ///< parts that are nowhere, copies that are gone: a sentence each
+};
+/// Looks and changes nothing; an archive may be at work meanwhile. Throws Error when there is no catalogue.
+[[nodiscard]] ArchiveState look_at_archive(const std::filesystem::path& folder, const ArchiveConfig& config);
+
 /// The archive of one folder of data; used by one thread.
 class Archive {
   public:
@@ -41,7 +58,9 @@ class Archive {
 
     /// Every part that stands in the catalogue, oldest first: copied and compared unless it is, the hook run unless it
     /// was; then parts are deleted, oldest first, while less than keep_free_mb are free: only those whose copy was
-    /// verified and is still there, and whose hook has left with 0.
+    /// verified and is still there, and whose hook has left with 0. At the end the catalogue follows to the
+    /// destination, when it has changed: what operators say after a run's end stands nowhere else. One there that knows
+    /// more than ours is kept.
     ArchiveRound work(const std::stop_token& stop);
 
   private:

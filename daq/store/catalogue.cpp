@@ -61,7 +61,10 @@ class Catalogue::Database {
         }
         sqlite3_busy_timeout(db_, kBusyTimeoutMs);
         try {
-            if (how == Open::write) execute("PRAGMA synchronous = FULL");
+            if (how == Open::write) {
+                execute("PRAGMA synchronous = FULL");
+                clear_journal();
+            }
             version_ = read_version();
             if (how == Open::write && version_ < kVersion) bring_up_to_date();
             if (version_ > kVersion)
@@ -91,6 +94,26 @@ class Catalogue::Database {
             sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
             throw;
         }
+    }
+    /// Reads in `action` are of one moment.
+    template <class Do>
+    void as_seen_at_once(const Do& action) const {
+        execute("BEGIN");
+        try {
+            action();
+        } catch (...) {
+            sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+            throw;
+        }
+        execute("COMMIT");
+    }
+    [[nodiscard]] std::vector<std::byte> serialize() const {
+        sqlite3_int64 bytes = 0;
+        const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> image{sqlite3_serialize(db_, "main", &bytes, 0),
+                                                                            sqlite3_free};
+        if (!image) fail();
+        const auto* first = reinterpret_cast<const std::byte*>(image.get());
+        return {first, first + bytes};
     }
     [[noreturn]] void fail() const { fail(sqlite3_errmsg(db_)); }
     /// What the disk refused is not what the file is wrong with.
@@ -168,6 +191,14 @@ class Catalogue::Database {
     [[nodiscard]] std::string_view run_columns() const { return version_ >= 1 ? kRunColumns : kOldRunColumns; }
 
   private:
+    /// SQLite rolls back a journal that a killed process left, and removes it; but one whose beginning was not synced
+    /// yet (empty, or zeros) has nothing to roll back, and would stay until the next change. By the way that takes
+    /// SQLite's own locks: that of a change that is being made stays.
+    void clear_journal() const {
+        if (!std::filesystem::exists(path_.string() + "-journal")) return;
+        execute("PRAGMA journal_mode = TRUNCATE");
+        execute("PRAGMA journal_mode = DELETE");
+    }
     int read_version() {
         Statement s{*this, "PRAGMA user_version"};
         std::uint32_t version = 0;
@@ -330,6 +361,28 @@ std::vector<CatalogueRun> Catalogue::runs() const {
     std::vector<CatalogueRun> rows;
     while (s.step()) rows.push_back(Database::read_run(s));
     return rows;
+}
+
+std::vector<std::byte> Catalogue::snapshot() const {
+    std::vector<std::byte> bytes;
+    database_->as_seen_at_once([&] { bytes = database_->serialize(); });
+    return bytes;
+}
+
+std::string Catalogue::missing_of(const Catalogue& older) const {
+    for (const CataloguePart& old : older.parts()) {
+        const std::optional<CataloguePart> known = part(old.file);
+        const bool same = known && (known->sha256 == old.sha256 || known->sha256.empty() || old.sha256.empty());
+        if (!same) return old.file;
+    }
+    for (const CatalogueRun& run : older.runs()) {
+        const std::vector<CatalogueComment> known = comments(run.run);
+        for (const CatalogueComment& old : older.comments(run.run)) {
+            if (std::ranges::find(known, old) == known.end())
+                return fmt::format("what {} said of run {}", old.author, old.run);
+        }
+    }
+    return "";
 }
 
 std::string Catalogue::damage_in(const std::filesystem::path& folder) {

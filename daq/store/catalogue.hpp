@@ -1,6 +1,7 @@
 #pragma once
 // catalogue.sqlite beside the data: which runs and parts there are, and what their content must be.
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -107,6 +108,11 @@ class Catalogue {
     [[nodiscard]] std::vector<OperatorNote> notes(std::uint64_t run) const;         ///< the same
     [[nodiscard]] std::vector<CatalogueCopy> copies(const std::string& part) const;
     [[nodiscard]] std::optional<CatalogueHook> hook(const std::string& part) const;
+
+    /// One moment of the whole catalogue, whoever writes meanwhile: what a file with it would hold.
+    [[nodiscard]] std::vector<std::byte> snapshot() const;
+    /// Something that `older` says and this one does not: a part or a comment; "": nothing.
+    [[nodiscard]] std::string missing_of(const Catalogue& older) const;
 
     [[nodiscard]] static std::filesystem::path file_in(const std::filesystem::path& folder);
     /// Why a folder's catalogue can never be read again; "" when it is absent or nothing is wrong with it.

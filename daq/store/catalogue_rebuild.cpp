@@ -119,10 +119,16 @@ void put_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t l
     if (known &&
         (known->state == "ended" || (reached(known->last_sequence) >= reached(s.last_sequence) && !s.run_ended)))
         return;
+    replace_run_row(catalogue, file, std::max(known ? known->last_ordinal : 0, last_ordinal));
+}
+
+void replace_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t last_ordinal) {
+    const RunDescription& d = file.run();
+    const PartSummary& s = *file.summary();
     CatalogueRun row = run_row(d, s);
     row.state = s.run_ended ? "ended" : s.clean ? "running" : "interrupted";
     row.reason = s.end_reason;
-    row.last_ordinal = std::max(known ? known->last_ordinal : 0, last_ordinal);
+    row.last_ordinal = last_ordinal;
     row.last_sequence = s.last_sequence;
     for (const CataloguePart& part : catalogue.parts(d.run)) row.recorded += part.triggers;
     catalogue.put(row);

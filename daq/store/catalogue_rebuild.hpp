@@ -18,6 +18,8 @@ namespace alleycat {
 /// What the part closed last tells of its run; state, reason, last_ordinal, last_sequence and recorded are left open.
 [[nodiscard]] CatalogueRun run_row(const RunDescription& run, const PartSummary& last);
 [[nodiscard]] CatalogueComment comment_row(std::uint64_t run, const OperatorNote& note);
+/// Makes the row of a part's run from this part, whatever stood there.
+void replace_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t last_ordinal);
 /// Makes or updates the row of a part's run, with what operators said, from what this part knows, where it knows more
 /// than the row. `last_ordinal`: of the last frame of the run in this part.
 void put_run_row(Catalogue& catalogue, const AlleycatFile& file, std::uint64_t last_ordinal);

@@ -70,7 +70,9 @@ class EventPlayer final : public EventSource {
         if (new_run) {
             sink.on_run(file_->run());
             last_calibration_.reset();
+            last_note_.reset();
         }
+        if (const std::vector<OperatorNote> notes = file_->notes(); !notes.empty()) last_note_ = notes.back();
         calibrations_ = file_->calibration();
         if (last_calibration_) {  // a part repeats what is in force
             std::erase_if(calibrations_,
@@ -142,8 +144,11 @@ class EventPlayer final : public EventSource {
             status.beam_state = states_.back().state;
             status.beam_power_w = states_.back().power_w;
         }
+        status.last_note = last_note_;
         if (file_->closed()) {
             status.ledger = file_->summary()->ledger;
+            status.quality = file_->summary()->quality.flags;
+            status.quality_reasons = file_->summary()->quality.reasons;
             const std::uint64_t asked =
                 status.ledger.triggers - std::min(status.ledger.refused, not_kept(status.counters));
             if (asked > 0)
@@ -166,6 +171,7 @@ class EventPlayer final : public EventSource {
     std::vector<TickRecord> ticks_;
     std::size_t next_calibration_ = 0, next_dead_time_ = 0, next_tick_ = 0;
     std::optional<Calibration> last_calibration_;
+    std::optional<OperatorNote> last_note_;
 };
 
 }  // namespace

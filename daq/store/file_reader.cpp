@@ -267,6 +267,25 @@ std::vector<StreamGap> AlleycatFile::stream_gaps() const {
     return gaps;
 }
 
+std::vector<Gap> AlleycatFile::gaps() const {
+    h5::prepare();
+    const std::uint64_t n = h5::rows(id_, "gaps/told_by_writer").value_or(0);  // since format version 3
+    const auto run = read_column<std::uint64_t>(id_, "gaps/previous_run", 0, n);
+    const auto last = read_column<std::uint64_t>(id_, "gaps/last_sequence", 0, n);
+    const auto from = read_column<std::int64_t>(id_, "gaps/from_utc_ns", 0, n);
+    const auto to = read_column<std::int64_t>(id_, "gaps/to_utc_ns", 0, n);
+    const auto lost = read_column<std::uint64_t>(id_, "gaps/lost_estimated", 0, n);
+    const auto told_by_writer = read_column<std::uint8_t>(id_, "gaps/told_by_writer", 0, n);
+    std::vector<Gap> gaps;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (told_by_writer[i] > 1)
+            refuse(path_, fmt::format("row {} of /gaps/told_by_writer is {}", i, told_by_writer[i]));
+        if (run[i] == run_.run) continue;  // within the run: stream_gaps()
+        gaps.push_back({run[i], last[i], from[i], to[i], lost[i], told_by_writer[i] == 1});
+    }
+    return gaps;
+}
+
 std::vector<Calibration> AlleycatFile::calibration() const {
     h5::prepare();
     const std::uint64_t n = h5::rows(id_, "calibration/fit_quality").value_or(0);
@@ -502,6 +521,7 @@ FileInfo info(const std::filesystem::path& path) {
     }
     made.detectors = tally_detectors(file);
     made.notes = file.notes();
+    made.gaps = file.gaps();
     return made;
 }
 

@@ -12,6 +12,7 @@
 #include "daq/core/event_sink.hpp"
 #include "daq/core/frame.hpp"
 #include "daq/core/source.hpp"
+#include "daq/core/status.hpp"
 #include "daq/store/part_summary.hpp"
 
 namespace alleycat {
@@ -55,7 +56,10 @@ class AlleycatFile {
     void read_events(std::uint64_t first, std::uint64_t n, std::vector<Event>& events,
                      std::vector<BeamResolution>& beam_states) const;
     [[nodiscard]] std::vector<DeadTime> dead_time() const;
+    /// Frames of the data stream that did not come, within this run.
     [[nodiscard]] std::vector<StreamGap> stream_gaps() const;
+    /// What no file has between a run that was cut off and this one: in the first part one row, elsewhere none.
+    [[nodiscard]] std::vector<Gap> gaps() const;
     [[nodiscard]] std::vector<Calibration> calibration() const;
     [[nodiscard]] std::vector<BeamFrame> beam_frames() const;
     /// Ticks that came apart from the triggers (stations of self-triggered boards), in order of time.
@@ -124,6 +128,7 @@ struct FileInfo {
     };
     std::vector<DetectorHits> detectors;  ///< empty: there is one
     std::vector<OperatorNote> notes;      ///< in this part
+    std::vector<Gap> gaps;                ///< before this run; none: no run was cut off before it, or a later part
 };
 [[nodiscard]] FileInfo info(const std::filesystem::path& path);
 

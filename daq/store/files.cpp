@@ -132,6 +132,23 @@ void rename_new(const std::filesystem::path& from, const std::filesystem::path& 
     fail(from, "cannot be renamed to " + to.filename().string(), errno);
 }
 
+void replace_file(const std::filesystem::path& path, std::span<const std::byte> content) {
+    const std::filesystem::path fresh = path.string() + ".new";
+    try {
+        const FileDescriptor file = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
+        write_at(file, content, 0, fresh);
+        sync_data(file, fresh);
+        int error = refused({.kind = DiskCall::Kind::rename, .path = fresh, .to = &path});
+        if (error == 0 && ::rename(fresh.c_str(), path.c_str()) != 0) error = errno;
+        if (error != 0) fail(path, "cannot be replaced", error);
+    } catch (...) {
+        std::error_code ignored;
+        std::filesystem::remove(fresh, ignored);
+        throw;
+    }
+    sync_folder(folder_of(path));
+}
+
 bool remove_file(const std::filesystem::path& path) {
     int error = refused({DiskCall::Kind::remove, path});
     if (error == 0 && ::unlink(path.c_str()) != 0) error = errno;

@@ -88,6 +88,9 @@ void forget_cached(const FileDescriptor& file, const std::filesystem::path& path
 void sync_folder(const std::filesystem::path& folder);
 /// Renames; an existing `to` is never overwritten, not even when it appears at the last moment.
 void rename_new(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Puts a whole small file in the place of one that may be there: whoever reads finds the one before or this one, also
+/// after a power cut. What it was made as (PATH.new) does not stay when the disk refuses.
+void replace_file(const std::filesystem::path& path, std::span<const std::byte> content);
 /// false: there was none.
 bool remove_file(const std::filesystem::path& path);
 

@@ -36,6 +36,7 @@ class PartCheck {
         check_lengths();
         check_rows();
         check_dead_time();
+        check_stream_gaps();
         check_gaps();
         check_windows();
         check_raw();
@@ -166,6 +167,7 @@ class PartCheck {
         table("counters", "utc_ns");
         table("truth", "sequence");
         if (h5::exists(id_, "comments")) table("comments", "utc_ns");  // since format version 3
+        if (h5::exists(id_, "gaps")) table("gaps", "previous_run");    // the same
         const std::uint64_t triggers = h5::rows(id_, "triggers/sequence").value_or(0);
         for (const WindowInfo& window : file_.run().windows) {
             const std::string group = "windows/" + window.name;
@@ -237,7 +239,7 @@ class PartCheck {
     }
 
     /// What was lost on the way from the daemon is accounted for where the part says so.
-    void check_gaps() {
+    void check_stream_gaps() {
         attempt([&] {
             for (const StreamGap& gap : file_.stream_gaps()) {
                 account_.missing_frames += gap.frames;
@@ -248,6 +250,19 @@ class PartCheck {
                                  gap.triggers == 0 ? std::string{"no trigger is lost"}
                                                    : text_of(first, first + gap.triggers - 1) +
                                                          (gap.triggers == 1 ? " is lost" : " are lost")));
+            }
+        });
+    }
+
+    void check_gaps() {
+        if (!h5::exists(id_, "gaps")) return;
+        attempt([&] {
+            account_.gaps = file_.gaps();
+            for (const Gap& gap : *account_.gaps) {
+                note(fmt::format("before this run: {}{}", to_text(gap), provenance_of(gap)));
+                if (gap.to_utc_ns < gap.from_utc_ns)
+                    problem(fmt::format("/gaps: the gap ends at {} ns, before it begins at {} ns", gap.to_utc_ns,
+                                        gap.from_utc_ns));
             }
         });
     }

@@ -1,6 +1,7 @@
 #pragma once
 // One part, looked at from its first to its last byte (internal to daq/store).
 
+#include <optional>
 #include <vector>
 
 #include "daq/core/status.hpp"
@@ -15,6 +16,7 @@ struct PartAccount {
     std::vector<SequenceRange> ranges;  ///< of all sequence numbers it accounts for, sorted
     std::vector<DeadTime> dead_time;
     std::uint64_t missing_frames = 0;                    ///< of the data stream, as /gaps says
+    std::optional<std::vector<Gap>> gaps;                ///< nullopt: before format version 3, or they cannot be read
     std::uint64_t ticks_apart = 0, duplicate_ticks = 0;  ///< that came apart from the triggers
     bool unreadable = false;  ///< not all of its bytes could be read: there is something to be saved
 };

@@ -109,7 +109,7 @@ bool RunCheck::begins_at_the_beginning() const {
 /// The ledger of every part, as far as the parts from the first on are there. It speaks of the triggers up to the
 /// moment it was reported, which is a little before the part's last one.
 void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& problems) const {
-    std::uint64_t recorded_before = 0, lost_estimated = 0;
+    std::uint64_t recorded_before = 0, lost_estimated = 0, lost_in_gaps = 0;
     std::uint32_t expected = 1, lost_said_by = 0;
     bool from_the_beginning = begins_at_the_beginning();
     for (const auto& [part, one] : parts_) {
@@ -117,6 +117,7 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
         expected = part + 1;
         std::uint64_t rows = 0;
         for (const SequenceRange& r : one.account.ranges) rows += r.fate == Fate::recorded ? r.size() : 0;
+        for (const Gap& gap : one.account.gaps.value_or(std::vector<Gap>{})) lost_in_gaps += gap.lost_estimated;
         if (one.summary && one.summary->has_ledger()) {
             const Ledger& ledger = one.summary->ledger;
             const std::string whose = one.summary->run_ended ? fmt::format("run {}: its ledger", number)
@@ -131,6 +132,10 @@ void RunCheck::check_ledgers(std::uint64_t number, std::vector<std::string>& pro
                                                whose, ledger.lost_estimated, lost_said_by, lost_estimated));
             lost_estimated = ledger.lost_estimated;
             lost_said_by = part;
+            if (from_the_beginning && one.summary->run_ended && one.account.gaps &&
+                ledger.lost_estimated != lost_in_gaps)
+                problems.push_back(fmt::format("{} says {} triggers were lost before the run, /gaps says {}", whose,
+                                               ledger.lost_estimated, lost_in_gaps));
             if (from_the_beginning) {
                 std::uint64_t recorded = recorded_before;
                 for (const SequenceRange& r : one.account.ranges) {

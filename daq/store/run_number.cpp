@@ -47,21 +47,14 @@ std::uint64_t next_run_number(const std::filesystem::path& folder) {
                 fmt::format("{}: cannot be locked: {}", (folder / "next_run.lock").string(), std::strerror(errno))};
     }
 
-    const std::filesystem::path path = folder / "next_run", fresh = folder / "next_run.new";
+    const std::filesystem::path path = folder / "next_run";
     std::uint64_t number = std::max<std::uint64_t>(read_number(path).value_or(1), 1);
     for (const auto& entry : std::filesystem::directory_iterator{folder}) {
         if (const std::optional<PartName> name = parse_part_name(entry.path()))
             number = std::max(number, name->run + 1);
     }
     const std::string text = fmt::format("{}\n", number + 1);
-    {
-        const FileDescriptor file = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
-        write_at(file, std::as_bytes(std::span{text}), 0, fresh);
-        sync_data(file, fresh);
-    }
-    std::filesystem::rename(fresh, path, error);
-    if (error) throw Error{fmt::format("{}: cannot be replaced: {}", path.string(), error.message())};
-    sync_folder(folder);
+    replace_file(path, std::as_bytes(std::span{text}));
     return number;
 }
 

@@ -598,16 +598,8 @@ class RunWriter::Folder {
         Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
         for (FrameView frame; reader.next(frame);) last.ordinal = frame.header.ordinal;
         if (const auto known = catalogue_->run(last.run); !known || known->last_ordinal < last.ordinal) {
-            const bool ended = file.summary()->run_ended, full = file.summary()->clean;
             for (const OperatorNote& note : file.notes()) catalogue_->put(comment_row(last.run, note));
-            CatalogueRun row = run_row(file.run(), *file.summary());
-            row.state = ended ? "ended" : full ? "running" : "interrupted";
-            row.reason = file.summary()->end_reason;
-            row.last_ordinal = last.ordinal;
-            row.last_sequence = last.sequence;
-            for (const CataloguePart& part : catalogue_->parts(last.run)) row.recorded += part.triggers;
-            catalogue_->put(row);
-            catalogue_->judge_anew(row.run);
+            replace_run_row(*catalogue_, file, last.ordinal);
             if (!durable_ || durable_->run <= last.run) durable_ = last;
         }
         remove_file(journal);

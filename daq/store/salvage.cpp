@@ -437,6 +437,15 @@ class Salvage {
                 }
             });
         }
+        if (h5::exists(file_.id(), "gaps")) {  // the same
+            attempt("gaps", [&] {
+                for (const Gap& gap : from_.gaps()) {
+                    FrameContent content = frame(FrameKind::gap);
+                    content.gap = gap;
+                    part.add(content);
+                }
+            });
+        }
         attempt("counters", [&] { write_counters(part); });
     }
 

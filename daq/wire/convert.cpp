@@ -452,6 +452,15 @@ void to_proto(const Status& from, v1::Status& to) {
         gap.set_lost_estimated(from.gap->lost_estimated);
         gap.set_told_by_writer(from.gap->told_by_writer);
     }
+    to.set_quality(from.quality);
+    to.set_quality_reasons(valid_utf8(from.quality_reasons));
+    if (from.last_note) {
+        v1::OperatorNote& note = *to.mutable_last_note();
+        note.set_utc_ns(from.last_note->utc_ns);
+        note.set_kind(static_cast<v1::NoteKind>(from.last_note->kind));
+        note.set_author(valid_utf8(from.last_note->author));
+        note.set_text(valid_utf8(from.last_note->text));
+    }
     to_proto(from.writer, *to.mutable_writer());
     for (const auto& [name, value] : from.counters) {
         v1::CounterValue& c = *to.add_counters();
@@ -486,6 +495,13 @@ bool from_proto(const v1::Status& from, Status& to) {
         const v1::Gap& gap = from.gap();
         to.gap = {gap.previous_run(), gap.last_sequence(),  gap.from_utc_ns(),
                   gap.to_utc_ns(),    gap.lost_estimated(), gap.told_by_writer()};
+    }
+    to.quality = from.quality();
+    to.quality_reasons = from.quality_reasons();
+    if (from.has_last_note()) {
+        const v1::OperatorNote& note = from.last_note();
+        to.last_note = {note.utc_ns(), NoteKind::comment, note.author(), note.text()};
+        if (!enum_from(note.kind(), v1::NoteKind_IsValid, to.last_note->kind)) return false;
     }
     for (const v1::CounterValue& c : from.counters()) to.counters.emplace_back(c.name(), c.value());
     return from_proto(from.writer(), to.writer) && enum_from(from.state(), v1::RunState_IsValid, to.state) &&

@@ -2,6 +2,8 @@
 
 #include "daq/core/config.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -163,9 +165,11 @@ TEST_CASE("what is not TOML is named with its place", "[core][hostile]") {
 TEST_CASE("a file that cannot be a station file is named", "[core][hostile]") {
     const TemporaryFolder folder;
     const auto path = [&](const char* name) { return folder.path() / name; };
-    REQUIRE_THROWS_WITH(ConfigFile::load(path("none.toml")),
-                        path("none.toml").string() + ": there is no such file");
+    REQUIRE_THROWS_WITH(ConfigFile::load(path("none.toml")), path("none.toml").string() + ": there is no such file");
     REQUIRE_THROWS_WITH(ConfigFile::load(folder.path()), folder.path().string() + ": is a folder, not a station file");
+    REQUIRE(::mkfifo(path("pipe.toml").c_str(), 0600) == 0);  // nobody writes into it: reading would wait for ever
+    REQUIRE_THROWS_WITH(ConfigFile::load(path("pipe.toml")),
+                        path("pipe.toml").string() + ": is a pipe or a socket, not a station file");
     std::ofstream{path("empty.toml")}.close();
     REQUIRE_THROWS_WITH(ConfigFile::load(path("empty.toml")),
                         path("empty.toml").string() + ": the station file is empty");

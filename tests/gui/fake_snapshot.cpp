@@ -204,7 +204,12 @@ std::shared_ptr<Snapshot> snapshot(double gwh, std::uint64_t sequence, unsigned 
     status.writer.file = "/data/run004711/run004711_part0007.h5.part";
     status.writer.file_bytes = 812'000'000;
     status.writer.disk_free_bytes = 2'310'000'000'000;
+    status.quality = "degraded";
+    status.quality_reasons = "degraded: 225 of 1728431 triggers were refused";
+    status.last_note =
+        OperatorNote{kNoonNs - 3'600'000'000'000, NoteKind::comment, "ann", "cart parked under the hall"};
     s->status = status;
+    s->disk = DiskOutlook{4.2e6, 2.31e12 / 4.2e6 / 3600, true};
 
     const double fill = gwh / 7.476;
     s->pe_on = pe(random, 25 * fill, 55 * fill);

@@ -92,12 +92,46 @@ TEST_CASE("a test run says so on the strip", "[gui][unit]") {
 TEST_CASE("the strip has all its tiles at every time", "[gui][unit]") {
     const FeedState nothing;
     const FeedState everything = fake::live(fake::snapshot(7.476, 1'728'430));
-    REQUIRE(status_tiles(nothing, kNow).size() == 2 * kLargeTiles);
-    REQUIRE(status_tiles(everything, kNow).size() == 2 * kLargeTiles);
+    REQUIRE(status_tiles(nothing, kNow).size() == kTiles);
+    REQUIRE(status_tiles(everything, kNow).size() == kTiles);
     for (const Tile& tile : status_tiles(everything, kNow)) {
         CHECK_FALSE(tile.tooltip.isEmpty());
         CHECK_FALSE(tile.value.isEmpty());
     }
+}
+
+TEST_CASE("the strip says what the run is worth, why, and what was said last", "[gui][unit]") {
+    auto snapshot = fake::snapshot(1, 100);
+    FeedState feed = fake::live(snapshot);
+    CHECK(tile(feed, "QUALITY").value == "DEGRADED");
+    CHECK(tile(feed, "QUALITY").tone == Tone::warning);
+    CHECK(tile(feed, "QUALITY").detail == "225 of 1728431 triggers were refused");
+    CHECK(tile(feed, "QUALITY").tooltip.contains("ann: cart parked under the hall"));
+
+    Snapshot marked = *snapshot;
+    marked.status->quality = "degraded,tainted";  // an operator's word comes first
+    marked.status->quality_reasons += "\ntainted: cart (ann, 2026-01-31T12:00:00Z)";
+    feed.snapshot = std::make_shared<const Snapshot>(marked);
+    CHECK(tile(feed, "QUALITY").value == "TAINTED");
+    CHECK(tile(feed, "QUALITY").detail == "cart (ann, 2026-01-31T12:00:00Z)");
+    CHECK(tile(feed, "QUALITY").tooltip.contains("degraded: 225 of"));
+
+    marked.status->quality.clear();
+    marked.status->quality_reasons.clear();
+    feed.snapshot = std::make_shared<const Snapshot>(marked);
+    CHECK(tile(feed, "QUALITY").value == "no fault");
+    CHECK(tile(feed, "QUALITY").tone == Tone::good);
+    CHECK(tile(feed, "QUALITY").detail == "ann: cart parked under the hall");
+}
+
+TEST_CASE("the hours to a full disk are the monitor's, and say when they are only a bound", "[gui][unit]") {
+    auto snapshot = fake::snapshot(1, 100);
+    snapshot->disk = DiskOutlook{2e6, 7.2, true};
+    CHECK(tile(fake::live(snapshot), "DISK FREE").detail == "7.2 h to full");
+    snapshot->disk->measured = false;
+    CHECK(tile(fake::live(snapshot), "DISK FREE").detail == "> 7.2 h to full");
+    snapshot->disk.reset();
+    CHECK(tile(fake::live(snapshot), "DISK FREE").detail.isEmpty());
 }
 
 TEST_CASE("data grow old visibly", "[gui][unit]") {

@@ -389,6 +389,56 @@ TEST_CASE("the hours left are those of what the disk really loses: parts and str
     CHECK_THAT(changed[0].text, Catch::StartsWith("2.0 h until writing stops") && Catch::Contains("MB/s"));
 }
 
+TEST_CASE("data that wait for seconds though a writer takes them are a slow disk, without a writer they are not",
+          "[monitor][alarms]") {
+    Shift shift;
+    for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());
+    // 42 MB at 4.2 MB/s are 10 s of data; 16 % of the buffer.
+    shift.status.buffers = {{"retransmit", 256'000'000, 42'000'000, 42'000'000, 4.2e6}};
+    CHECK(shift.seconds_until_change(20) == 6);
+    CHECK(shift.last.at(0).name == "disk_slow");
+    CHECK(shift.last.at(0).level == AlarmLevel::warning);
+    CHECK(shift.last.at(0).text == "the disk, or the writer, is slow: 10 s of data are not on the disk yet");
+    shift.status.buffers[0].used_bytes = 4'200'000;
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+
+    shift.status.writer.connected = false;
+    shift.status.buffers[0].used_bytes = 42'000'000;
+    CHECK(shift.seconds_until_change(20) == 6);
+    REQUIRE(shift.last.size() == 1);
+    CHECK(shift.last.at(0).name == "writer_away");
+    CHECK(shift.seconds_until_change(20) == 21);  // and nothing else
+}
+
+TEST_CASE("the screen's hours are those of the alarm: first by the samples, then by what the disk loses",
+          "[monitor][unit]") {
+    DiskWatch watch;
+    Status status;
+    status.run = 1;
+    status.state = RunState::running;
+    status.bytes_per_second = 4.2e6;
+    status.writer.connected = true;
+    status.writer.disk_stop_bytes = 1'000'000'000;
+    const std::int64_t begin_ns = 1'700'000'000'000'000'000;
+    // Every second 1.5 MB of parts and 4.2 MB of journal, which counts as free.
+    for (std::int64_t s = 0; s <= 60; ++s) {
+        status.writer.disk_free_bytes = static_cast<std::uint64_t>(101'000'000'000 - s * 5'700'000);
+        status.writer.journal_bytes = static_cast<std::uint64_t>(s * 4'200'000);
+        watch.look(status, begin_ns + s * 1'000'000'000);
+        REQUIRE(watch.outlook());
+        if (s > 0) continue;
+        CHECK_FALSE(watch.outlook()->measured);
+        CHECK(watch.outlook()->hours_left == Approx(1e11 / 4.2e6 / 3600));
+    }
+    CHECK(watch.outlook()->measured);
+    CHECK(watch.outlook()->bytes_per_s == Approx(1.5e6));
+    CHECK(watch.outlook()->hours_left == Approx((1e11 - 60 * 5.7e6) / 1.5e6 / 3600));
+    status.writer.connected = false;  // nobody knows the disk
+    watch.look(status, begin_ns + 61'000'000'000);
+    CHECK_FALSE(watch.outlook());
+}
+
 TEST_CASE("a writer that stopped for want of space is one alarm, with its reason", "[monitor][alarms]") {
     Shift shift;
     for (int s = 0; s < 5; ++s) REQUIRE(shift.second().empty());

@@ -105,8 +105,16 @@ def check_run_killed(folder):
     recorded = assert_every_trigger_once(parts[:1])
     assert len(recorded) >= acknowledged, (len(recorded), acknowledged)
     assert_every_trigger_once(parts[1:])
-    assert ledger_closes(parts[1])["lost_estimated"] == status["ledger"]["lost_estimated"]
-    alleycat("verify", station.folder)
+    lost = status["ledger"]["lost_estimated"]
+    assert ledger_closes(parts[1])["lost_estimated"] == lost
+    said = alleycat("verify", station.folder).stdout
+    assert f"before this run: run 1 was cut off after trigger {max(recorded)}: " in said and f"an estimated {lost} triggers are lost" in said, said
+    # Where the run was cut off stays with it through info and replay.
+    again = folder / "again.h5"
+    alleycat("replay", parts[1], "--config", station.path, "--output", again)
+    [gap], [gap_again] = (json.loads(alleycat("info", "--json", path).stdout)["files"][0]["gaps"] for path in (parts[1], again))
+    assert (gap["previous_run"], gap["last_sequence"], gap["lost_estimated"]) == (1, max(recorded), lost), gap
+    assert gap_again == gap and ledger_closes(again)["lost_estimated"] == lost, gap_again
 
 
 def check_run_killed_at_its_start(folder):

@@ -1,5 +1,6 @@
 """Closed parts are moved away: nothing is deleted that is not verified elsewhere, and what goes wrong is named and mended."""
 import hashlib
+import json
 import resource
 import sqlite3
 import subprocess
@@ -32,9 +33,10 @@ def digests(paths):
 
 
 def assert_all_there(station, destination, parts):
-    """The copies are the parts, by our own digest and the catalogue's."""
+    """The copies are the parts, by our own digest and the catalogue's, and with them is the catalogue."""
     expected = digests(parts)
-    assert digests(destination.iterdir()) == expected, list(destination.iterdir())
+    assert digests(destination.glob("run_*")) == expected, list(destination.iterdir())
+    assert digests(destination.glob("catalogue*")) == digests(station.folder.glob("catalogue*"))
     assert dict(rows(station, "SELECT part, sha256 FROM copies WHERE state = 'verified'")) == expected
 
 
@@ -75,7 +77,7 @@ def check_wrong_bytes(folder):
     expected = digests(parts[:2])
     alleycat("archive", "--config", station.path, "--once", status=1)  # there is never room enough: all goes
     assert not station.files()
-    assert {name: digest for name, digest in digests(destination.iterdir()).items() if name in expected} == expected
+    assert {name: digest for name, digest in digests(destination.glob("run_*")).items() if name in expected} == expected
     assert rows(station, "SELECT count(*), min(state), max(state) FROM copies") == [(len(parts), "moved", "moved")]
 
 
@@ -97,6 +99,63 @@ def check_killed_in_the_middle(folder):
     assert_all_there(station, destination, parts)
 
 
+def check_comments_follow(folder):
+    """What is said after the run's end is there after the next round: info and verify say it at the second place too"""
+    station, destination, parts = make_station(folder)
+    alleycat("archive", "--config", station.path, "--once")
+    catalogue = station.folder / "catalogue.sqlite"
+    said = (1, 1_700_000_000_000_000_000, "ann", "tainted", "cart parked under the hall")
+    with sqlite3.connect(catalogue) as db:
+        db.execute("INSERT INTO comments VALUES (?,?,?,?,?)", said)
+    alleycat("archive", "--config", station.path, "--once")
+    with sqlite3.connect(f"file:{destination}/catalogue.sqlite?mode=ro", uri=True) as db:
+        assert db.execute("SELECT * FROM comments").fetchall() == [said]
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert digests([destination / catalogue.name]) == digests([catalogue])
+    alleycat("verify", destination)
+    comments = json.loads(alleycat("info", "--json", destination / parts[0].name).stdout)["files"][0]["comments"]
+    assert [(c["author"], c["text"]) for c in comments] == [said[2::2]], comments
+    # Made anew from the files it lacks what was said: the one that knows it is kept.
+    catalogue.unlink()
+    alleycat("verify", "--catalogue", station.folder)
+    done = alleycat("archive", "--config", station.path, "--once", status=1)
+    assert "what ann said of run 1" in done.stderr and "is not replaced" in done.stderr, done.stderr
+    with sqlite3.connect(f"file:{destination}/catalogue.sqlite?mode=ro", uri=True) as db:
+        assert db.execute("SELECT * FROM comments").fetchall() == [said]
+
+
+def check_what_is_where(folder):
+    """--check says what is here, verified elsewhere, deleted and left to do, and changes nothing"""
+    station, destination, parts = make_station(folder)
+
+    def look(status=0):
+        before = digests(station.folder.iterdir()), sorted(destination.iterdir())
+        said = json.loads(alleycat("archive", "--config", station.path, "--check", "--json", status=status).stdout)
+        assert (digests(station.folder.iterdir()), sorted(destination.iterdir())) == before
+        return said
+
+    def numbers(said):
+        return tuple(said[key] for key in ("here", "verified", "deleted_here", "to_be_copied", "hooks_to_be_run"))
+
+    n = len(parts)
+    assert numbers(look()) == (n, 0, 0, n, 0)
+    alleycat("archive", "--config", station.path, "--once")
+    said = look()
+    assert numbers(said) == (n, n, 0, 0, 0) and not said["problems"]
+    assert [part["file"] for part in said["parts"]] == [part.name for part in parts]
+    text = alleycat("archive", "--config", station.path, "--check").stdout
+    assert f"{parts[0].name}: " in text and f"here, verified in {destination} at 20" in text, text
+    assert f"{n} parts: {n} here, {n} verified elsewhere (0 of them deleted here), 0 to be copied" in text, text
+    station.path.write_text(station.path.read_text() + "keep_free_mb = 100_000_000\n")
+    alleycat("archive", "--config", station.path, "--once", status=1)  # there is never room enough: all goes
+    assert numbers(look()) == (0, n, n, 0, 0)
+    (destination / parts[0].name).unlink()
+    said = look(status=1)
+    assert numbers(said) == (0, n - 1, n - 1, 0, 0)
+    assert said["problems"] == [f"{destination / parts[0].name}: was verified there and is not any more"]
+    refused("archive", "--config", station.path, "--check", "--once", status=2, names="--check")
+
+
 def check_target(folder):
     """The target is absent, full, read-only: each is named, nothing is deleted; then there is room, and all goes well"""
     station, destination, parts = make_station(folder, keep_free_mb=100_000_000)
@@ -113,14 +172,14 @@ def check_target(folder):
     try:
         done = alleycat("archive", "--config", station.path, "--once", status=1)
         assert str(destination) in done.stderr and "are free" in done.stderr and station.files() == parts, done.stderr
-        assert not list(destination.iterdir())
+        assert not list(destination.glob("run_*"))
         subprocess.run(["mount", "-o", "remount,ro", destination], check=True)
         subprocess.run(["mount", "-o", f"remount,ro,size={4 * sum(part.stat().st_size for part in parts)}", destination], check=True)
         done = alleycat("archive", "--config", station.path, "--once", status=1)
         assert "Read-only" in done.stderr and station.files() == parts, done.stderr
         subprocess.run(["mount", "-o", "remount,rw", destination], check=True)
         alleycat("archive", "--config", station.path, "--once", status=1)  # the disk still has less free than was asked for
-        assert not station.files() and len(list(destination.iterdir())) == len(parts)
+        assert not station.files() and len(list(destination.glob("run_*"))) == len(parts)
     finally:
         subprocess.run(["umount", destination], check=True)
 
@@ -180,6 +239,7 @@ def check_beside_a_run(folder):
         new = sorted(set(station.files()) - set(parts))
         assert new
         wait_for("the new parts", lambda: rows(station, f"SELECT * FROM copies WHERE part = '{new[-1].name}'"))
+        wait_for("the catalogue", lambda: digests(destination.glob("catalogue.sqlite")) == digests([station.folder / "catalogue.sqlite"]))
         archive.end()
     assert_all_there(station, destination, station.files())
 

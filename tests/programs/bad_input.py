@@ -15,7 +15,7 @@ COMMANDS = {  # every command and every option its help has to mention
     "run": ["--config", "--folder", "--seconds", "--rate-boost", "--test"],
     "daq": ["--config", "--folder", "--test"],
     "write": ["--config", "--folder"],
-    "archive": ["--config", "--folder", "--once"],
+    "archive": ["--config", "--folder", "--once", "--check", "--json"],
     "replay": ["INPUT", "--config", "--output", "--jobs", "--kernels", "--paced", "--recalibrate"],
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
     "check": ["STATION"],

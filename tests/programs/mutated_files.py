@@ -160,29 +160,37 @@ def make_originals(folder):
     return originals
 
 
+def for_each_mutation(folder, rounds, label, check):
+    """check(path, original, data) of so many damaged files; what it raises says which one that was."""
+    originals = make_originals(folder)
+    path = folder / "mutated.h5"
+    for round_ in range(rounds):
+        rng = random.Random(f"{OPTIONS.seed} {label}{round_}")
+        original = originals[rng.randrange(len(originals))]
+        data = bytearray(original[0].read_bytes())
+        mutation = rng.choice(MUTATIONS)(data, rng)
+        path.write_bytes(data)
+        try:
+            check(path, original, data)
+        except Exception as e:
+            raise AssertionError(f"round {round_} of seed {OPTIONS.seed}: {original[0].name}, {mutation}: {e}") from e
+        for left in [*folder.glob("mutated.h5*"), *folder.glob("out.h5*")]:
+            left.unlink()
+
+
 def check_mutated_files(folder):
     """Damaged files: no crash, no hang, and "whole" only of what h5py sees as the original"""
-    originals = make_originals(folder)
     counts = {"whole": 0, "not whole": 0, "info": 0, "replay": 0}
-    for round_ in range(OPTIONS.rounds):
-        rng = random.Random(f"{OPTIONS.seed} {round_}")
-        source, config, expected = originals[rng.randrange(len(originals))]
-        data = bytearray(source.read_bytes())
-        mutation = rng.choice(MUTATIONS)(data, rng)
-        path = folder / "mutated.h5"
-        path.write_bytes(data)
-        what = f"round {round_} of seed {OPTIONS.seed}: {source.name}, {mutation}"
-        try:
-            whole = run("verify", path) == 0
-            assert not whole or content(path) == expected, "verify says whole, h5py sees something else"
-            counts["whole" if whole else "not whole"] += 1
-            counts["info"] += run("info", path) == 0
-            out = folder / "out.h5"
-            counts["replay"] += run("replay", path, "--config", config, "--output", out) == 0
-        except Exception as e:
-            raise AssertionError(f"{what}: {e}") from e
-        for left in (path, folder / "out.h5", folder / "out.h5.part"):
-            left.unlink(missing_ok=True)
+
+    def look(path, original, _):
+        _, config, expected = original
+        whole = run("verify", path) == 0
+        assert not whole or content(path) == expected, "verify says whole, h5py sees something else"
+        counts["whole" if whole else "not whole"] += 1
+        counts["info"] += run("info", path) == 0
+        counts["replay"] += run("replay", path, "--config", config, "--output", folder / "out.h5") == 0
+
+    for_each_mutation(folder, OPTIONS.rounds, "", look)
     print(f"{OPTIONS.rounds} files: verify called {counts['whole']} whole and {counts['not whole']} not; info read {counts['info']}, "
           f"replay went through {counts['replay']}")
     assert counts["not whole"] > OPTIONS.rounds / 2
@@ -190,28 +198,20 @@ def check_mutated_files(folder):
 
 def check_repair_of_mutated_files(folder):
     """Damaged files, salvaged: what is saved is whole by itself, and every row in it is one of the original's"""
-    originals = make_originals(folder)
     saved = 0
-    for round_ in range(max(5, OPTIONS.rounds // 6)):
-        rng = random.Random(f"{OPTIONS.seed} repair {round_}")
-        source, _, _ = originals[rng.randrange(len(originals))]
-        data = bytearray(source.read_bytes())
-        mutation = rng.choice(MUTATIONS)(data, rng)
-        path = folder / "mutated.h5"
-        path.write_bytes(data)
-        what = f"round {round_} of seed {OPTIONS.seed}: {source.name}, {mutation}"
-        try:
-            run("verify", "--repair", path)
-            if (folder / "mutated.h5.damaged").exists():
-                saved += 1
-                assert_rows_of(path, source)
-                assert (folder / "mutated.h5.damaged").read_bytes() == data, "the original was not kept"
-            else:
-                assert path.read_bytes() == data, "it was changed and not kept"
-        except Exception as e:
-            raise AssertionError(f"{what}: {e}") from e
-        for left in (path, folder / "mutated.h5.damaged"):
-            left.unlink(missing_ok=True)
+
+    def look(path, original, data):
+        nonlocal saved
+        run("verify", "--repair", path)
+        kept = folder / "mutated.h5.damaged"
+        if not kept.exists():
+            assert path.read_bytes() == data, "it was changed and not kept"
+            return
+        saved += 1
+        assert_rows_of(path, original[0])
+        assert kept.read_bytes() == data, "the original was not kept"
+
+    for_each_mutation(folder, max(5, OPTIONS.rounds // 6), "repair ", look)
     print(f"{saved} files salvaged")
 
 

@@ -88,3 +88,40 @@ TEST_CASE("parts are copied and deleted oldest first, and one archive works on a
     REQUIRE_THROWS_WITH(Archive(data, config), Catch::Contains("another archive"));
     REQUIRE_THROWS_WITH(Archive(there, config), Catch::Contains("the folder of the data itself"));
 }
+
+TEST_CASE("the catalogue follows the parts, but never in the place of one that knows more", "[store][archive]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path data = folder / "data", there = folder / "there";
+    std::filesystem::create_directories(data);
+    std::filesystem::create_directories(there);
+    const CatalogueRun run{.run = 1, .profile = "csi", .state = "ended"};
+    const CatalogueComment early{1, 300, "ann", "comment", "cart"}, late{1, 400, "bob", "comment", "after the end"};
+    {
+        Catalogue catalogue{data, Catalogue::Open::write};
+        catalogue.put(run);
+        catalogue.put(early);
+    }
+    ArchiveConfig config;
+    config.destination = there;
+    Archive archive{data, config};
+    const auto said_there = [&] { return Catalogue{there, Catalogue::Open::read_only}.comments(1); };
+    REQUIRE(archive.work({}).problems.empty());
+    REQUIRE(said_there() == std::vector{early});
+    Catalogue{data, Catalogue::Open::write}.put(late);
+    REQUIRE(archive.work({}).problems.empty());
+    REQUIRE(said_there() == std::vector{early, late});
+    REQUIRE_FALSE(std::filesystem::exists(there / "catalogue.sqlite.new"));
+
+    std::filesystem::remove(Catalogue::file_in(data));
+    {
+        Catalogue anew{data, Catalogue::Open::write};
+        anew.put(run);
+        anew.put(early);
+    }
+    REQUIRE_THAT(archive.work({}).problems.at(0), Catch::Contains("what bob said of run 1"));
+    REQUIRE(said_there() == std::vector{early, late});
+    for (const CatalogueComment& one : {late, CatalogueComment{1, 500, "bob", "comment", "more"}})
+        Catalogue{data, Catalogue::Open::write}.put(one);
+    write_text(there / "writer.lock", "");  // another station's own data
+    REQUIRE_THAT(archive.work({}).problems.at(0), Catch::Contains("a writer uses it"));
+}

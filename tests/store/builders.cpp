@@ -185,13 +185,16 @@ RunFrames::Frame RunFrames::note(NoteKind kind, std::string author, std::string 
     const std::int64_t utc_ns = run_.start_utc_ns + static_cast<std::int64_t>(ordinal_) * 1'000'000'000;
     return encode_note(run_.run, ordinal_++, {utc_ns, kind, std::move(author), std::move(text)});
 }
-RunFrames::Frame RunFrames::end(std::uint64_t triggers, std::uint64_t refused) {
+RunFrames::Frame RunFrames::gap(const Gap& gap) { return encode_gap(run_.run, ordinal_++, gap); }
+
+RunFrames::Frame RunFrames::end(std::uint64_t triggers, std::uint64_t refused, std::uint64_t lost_estimated) {
     RunEnd e;
     e.utc_ns = run_.start_utc_ns + 1;
     e.reason = "stopped";
     e.ledger.ticks_expected = e.ledger.ticks_seen = e.ledger.triggers = triggers;
     e.ledger.recorded = triggers - refused;
     e.ledger.refused = refused;
+    e.ledger.lost_estimated = lost_estimated;
     return encode_run_end(run_.run, ordinal_++, e);
 }
 

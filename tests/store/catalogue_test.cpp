@@ -71,6 +71,32 @@ TEST_CASE("the catalogue keeps what it was told, and stock SQLite reads it", "[s
     sqlite3_close(db);
 }
 
+TEST_CASE("what a killed process left of SQLite's journal is gone when the catalogue is opened, one in use is not",
+          "[store][catalogue]") {
+    const TemporaryFolder folder;
+    const CataloguePart part{"run_000005_part_0001.h5", 5, 1, "ab12", 1234, 10, 20, 9, 100, 200, "closed"};
+    Catalogue{folder.path(), Catalogue::Open::write}.put(part);
+    const auto journal = folder / "catalogue.sqlite-journal";
+
+    // Killed before the first sync of a change: SQLite writes the magic number of the journal only with that sync.
+    for (const std::size_t bytes : {0, 512, 4616}) {
+        std::ofstream{journal} << std::string(bytes, '\0');
+        REQUIRE(Catalogue(folder.path(), Catalogue::Open::read_only).parts() == std::vector{part});
+        REQUIRE(Catalogue(folder.path(), Catalogue::Open::write).parts() == std::vector{part});
+        REQUIRE_FALSE(std::filesystem::exists(journal));
+    }
+
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open((folder / "catalogue.sqlite").c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE; UPDATE parts SET bytes = 77", nullptr, nullptr, nullptr) == SQLITE_OK);
+    REQUIRE(std::filesystem::exists(journal));
+    REQUIRE(Catalogue(folder.path(), Catalogue::Open::write).part(part.file) == part);
+    REQUIRE(std::filesystem::exists(journal));
+    REQUIRE(sqlite3_exec(other, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(other);
+    REQUIRE(Catalogue(folder.path(), Catalogue::Open::write).part(part.file)->bytes == 77);
+}
+
 TEST_CASE("a catalogue that is no database is refused by name", "[store][catalogue]") {
     const TemporaryFolder folder;
     std::ofstream{folder / "catalogue.sqlite"} << std::string(4096, 'x');

@@ -11,6 +11,7 @@
 #include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/journal.hpp"
+#include "daq/store/part_writer.hpp"
 #include "daq/store/run_writer.hpp"
 #include "daq/store/single_file_writer.hpp"
 #include "daq/store/verify.hpp"
@@ -231,6 +232,42 @@ TEST_CASE("a disk that refuses once, at any call, costs nothing", "[store][disk]
             REQUIRE_THAT(problem, Catch::StartsWith(folder.path().string()) && Catch::Contains(reason));
         }
     }
+}
+
+TEST_CASE("of a part that cannot be begun on a full disk nothing stays", "[store][disk]") {
+    RunFrames frames{make_run(77)};
+    const RunFrames::Frame start = frames.start();
+    bool begun = false;
+    for (std::uint64_t n = 0; !begun; ++n) {
+        const TemporaryFolder folder;
+        const BadDisk disk{n, 1'000'000, ENOSPC};
+        INFO("call " << n);
+        try {
+            const PartWriter part{folder / "part.h5", view(start), 1, Compression::none, RawSelection{}, 1};
+            begun = true;
+        } catch (const DiskError& e) {
+            REQUIRE(e.disk_full());
+            REQUIRE(std::filesystem::is_empty(folder.path()));
+        }
+        REQUIRE((n > 0 || !begun));
+    }
+}
+
+TEST_CASE("of a small file that cannot be replaced on a full disk the old one stays, and nothing beside it",
+          "[store][disk]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path file = folder / "csi.campaign";
+    const std::string before = "before", after = "after";
+    const auto put = [&](const std::string& text) { replace_file(file, std::as_bytes(std::span{text})); };
+    put(before);
+    for (std::uint64_t n = 0; n < 4; ++n) {  // create, write, sync, rename
+        const BadDisk disk{n, 1, ENOSPC};
+        REQUIRE_THROWS_AS(put(after), DiskError);
+        REQUIRE_FALSE(std::filesystem::exists(folder / "csi.campaign.new"));
+        REQUIRE(std::filesystem::file_size(file) == before.size());
+    }
+    put(after);
+    REQUIRE(std::filesystem::file_size(file) == after.size());
 }
 
 TEST_CASE("a disk that refuses for a while is tried again until it takes everything", "[store][disk]") {

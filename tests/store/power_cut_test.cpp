@@ -171,8 +171,7 @@ void check_tidy(const std::filesystem::path& folder) {
     for (const std::string& problem : report.problems) throw Error{"verify: " + problem};
     for (const auto& entry : std::filesystem::directory_iterator{folder}) {
         const std::string name = entry.path().filename().string();
-        // (SQLite's own journal may stay: one with nothing to roll back is removed by the next change of the catalogue.)
-        if (name.ends_with(".journal") || name.ends_with(".part"))
+        if (name.ends_with(".journal") || name.ends_with(".part") || name.ends_with("sqlite-journal"))
             throw Error{name + " is left behind"};
     }
 }

@@ -162,6 +162,36 @@ TEST_CASE("a gap in the sequence and a ledger that disagrees are named", "[store
     REQUIRE_THAT(all_notes(report), Catch::Contains("no catalogue"));
 }
 
+TEST_CASE("a gap before a run is told in words, and held against the ledger", "[store][verify]") {
+    // 2.5 s at 60 Hz are 150 triggers.
+    const Gap before{1, 1201, 1'000'000'000, 3'500'000'000, 150, true};
+    const TemporaryFolder folder;
+    const auto run_with = [&](const char* name, const std::vector<Gap>& gaps, std::uint64_t ledger_says) {
+        SingleFileWriter writer{folder / name, Compression::deflate, RawData::all};
+        RunFrames frames{make_run(2)};
+        writer.append(view(frames.start()));
+        for (const Gap& gap : gaps) writer.append(view(frames.gap(gap)));
+        writer.append(view(frames.trigger(0)));
+        writer.append(view(frames.end(1, 0, ledger_says)));
+        writer.finish();
+        return folder / name;
+    };
+    const std::filesystem::path told = run_with("told.h5", {before}, 150);
+    REQUIRE(AlleycatFile{told}.gaps() == std::vector{before});
+    REQUIRE(info(told).gaps == std::vector{before});
+    const VerifyReport report = verify(told);
+    REQUIRE(report.ok());
+    REQUIRE_THAT(all_notes(report),
+                 Catch::Contains("before this run: run 1 was cut off after trigger 1201: 2.5 s, an estimated 150 "
+                                 "triggers are lost (from what is on disk)"));
+    REQUIRE_THAT(all_problems(verify(run_with("untold.h5", {}, 150))),
+                 Catch::Contains("run 2: its ledger says 150 triggers were lost before the run, /gaps says 0"));
+    Gap backwards = before;
+    std::swap(backwards.from_utc_ns, backwards.to_utc_ns);
+    REQUIRE_THAT(all_problems(verify(run_with("backwards.h5", {backwards}, 150))),
+                 Catch::Contains("ends at 1000000000 ns, before it begins at 3500000000 ns"));
+}
+
 TEST_CASE("a part missing from its folder is named, with the triggers that went with it", "[store][verify]") {
     const TemporaryFolder folder;
     {

@@ -126,6 +126,9 @@ inline Status sample_status() {
     status.backed_up = true;
     status.dead_s = 12.5;
     status.gap = Gap{3, kBig, kLow, kHigh, 77, true};
+    status.quality = "degraded,tainted";
+    status.quality_reasons = "degraded: 3 of 9 triggers were refused\ntainted: cart";
+    status.last_note = OperatorNote{kHigh, NoteKind::tainted, "ann", "cart"};
     status.writer = {true, WriterState::failed, 10, 20, "run_7.part", 30, kBig, 77, 88, "slow disk"};
     status.counters = {{"a.b", kBig}, {"c", 0}};
     return status;
