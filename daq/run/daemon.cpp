@@ -266,6 +266,7 @@ void Daemon::start_run(bool test_run) {
     reason_.clear();
     failure_ = nullptr;
     registry_.start_anew();  // every counter is of one run
+    mark_due_ = {};          // a kill in its first second must not find the mark of a run that ended
     notes_.clear();
     const bool live = !options_.input.has_value();
     std::vector<std::unique_ptr<RecordSource>> sources;

@@ -580,7 +580,11 @@ void Pipeline::begin_run(std::int64_t start_utc_ns) {
         gap_is_due_ = true;
     }
     const std::vector<std::byte> run_start = encode_run_start(run_, next_ordinal_);
-    if (put_frame(run_start)) ++next_ordinal_;
+    if (put_closing_frame(run_start)) {
+        ++next_ordinal_;
+    } else {
+        described_ = false;
+    }
     put_monitor(run_start);
     if (config_.gap_is_settled) write_gap();
     write_calibrations(0);
@@ -659,7 +663,7 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t kee
         throw Error{"a frame of " + std::to_string(bytes) +
                     " bytes does not fit the retransmit buffer: raise run.retransmit_mb"};
     }
-    for (;;) {
+    while (described_) {
         const std::uint32_t seen = bell_.value();
         if (const std::span<std::byte> room = frames_.reserve(bytes, keep_free); !room.empty()) return room;
         if (give_up_.load(std::memory_order_acquire)) return {};
@@ -672,6 +676,7 @@ std::span<std::byte> Pipeline::room_for_frame(std::size_t bytes, std::size_t kee
         }
         bell_.wait(seen, std::stop_token{});
     }
+    return {};
 }
 
 bool Pipeline::put_frame(const std::vector<std::byte>& frame) {
@@ -681,7 +686,7 @@ bool Pipeline::put_frame(const std::vector<std::byte>& frame) {
 /// A frame that tells what was given up: there is room for it when there is none for others.
 bool Pipeline::put_closing_frame(const std::vector<std::byte>& frame) {
     const std::span<std::byte> room = room_for_frame(frame.size(), kEndReserve);
-    return hand_over(frame, room.empty() ? frames_.reserve(frame.size()) : room);
+    return hand_over(frame, room.empty() && described_ ? frames_.reserve(frame.size()) : room);
 }
 
 /// Puts a frame into the room found for it; without room it is given up, and counted.

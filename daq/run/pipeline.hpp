@@ -202,6 +202,7 @@ class Pipeline {
     bool input_ended_ = false;
     bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;
+    bool described_ = true;  ///< false: the frame that describes the run was given up; no writer could take the others
     bool waits_for_room_ = false;
 
     // Notes come from the thread that answers operators, now and then: a short list under a mutex hands them over.

@@ -17,6 +17,17 @@ class Readout {
         : source_{source}, input_{input}, registry_{registry}, when_full_{when_full}, counters_{registry, input.name} {}
 
     void run(const std::stop_token& stop) {
+        try {
+            read(stop);
+        } catch (...) {  // a board that fails: what it had refused before is told all the same
+            tell_the_rest();
+            throw;
+        }
+        tell_the_rest();
+    }
+
+  private:
+    void read(const std::stop_token& stop) {
         RecordHeader header;
         while (!stop.stop_requested()) {
             header = RecordHeader{};
@@ -27,13 +38,15 @@ class Readout {
             if (next == RecordSource::Next::end) break;
             if (next == RecordSource::Next::idle || ++since_mirrored_ == 256) mirror();
         }
+    }
+
+    void tell_the_rest() {
         // Only now may this thread wait for the trigger thread: stopping waits for nobody.
         input_.stopped.store(true, std::memory_order_release);
         commit_stub_when_possible(std::stop_token{});
         mirror();
     }
 
-  private:
     void take(const RecordHeader& header, const std::stop_token& stop) {
         seen_ps_ = std::max(seen_ps_, header.refused > 0 ? header.refused_last_time_ps : header.time_ps);
         const std::size_t bytes = sizeof(RecordHeader) + payload_bytes(header);

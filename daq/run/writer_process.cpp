@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 
+#include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "daq/store/run_writer.hpp"
 #include "daq/wire/data_client.hpp"
@@ -24,6 +25,19 @@ std::optional<DurablePosition> last_on_disk(const std::optional<Durable>& durabl
     return DurablePosition{{durable->run, durable->ordinal}, durable->sequence, durable->utc_ns};
 }
 
+void store_or_pass_over(FrameSink& store, const FrameView& frame, PassedOver& passed_over) {
+    try {
+        store.append(frame);
+    } catch (const DiskRefused&) {
+        throw;
+    } catch (const Error& e) {
+        if (passed_over.frames == 0 || passed_over.run != frame.header.run)
+            log::store().error("cannot be stored, passed over: {}", e.what());
+        if (passed_over.frames++ == 0) passed_over.first = e.what();
+        passed_over.run = frame.header.run;
+    }
+}
+
 int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
     using std::chrono::steady_clock;
     RunWriter writer{setup.store};
@@ -38,11 +52,17 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
     bool connected = false, paused = false;
     std::string refused;
     auto next_sync = steady_clock::now();
+    PassedOver passed_over;
     const auto report = [&](const std::optional<FramePosition>& durable) {
+        WriterStatus status = writer.status();
+        if (passed_over.frames > 0 && status.problem.empty()) {
+            status.problem =
+                fmt::format("{} frame(s) cannot be stored, the first: {}", passed_over.frames, passed_over.first);
+        }
         if (durable) {
-            client.acknowledge(*durable, writer.status());
+            client.acknowledge(*durable, status);
         } else {
-            client.report(writer.status());
+            client.report(status);
         }
         next_sync = steady_clock::now() + setup.store.sync_interval;
     };
@@ -53,7 +73,7 @@ int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
         report(position_of(writer.durable()));
     };
     const auto store = [&](const std::optional<FrameView>& frame) {
-        if (frame) writer.append(*frame);
+        if (frame) store_or_pass_over(writer, *frame, passed_over);
         const bool run_ended = frame && frame->header.kind == FrameKind::run_end;
         if (run_ended || steady_clock::now() >= next_sync) report(position_of(writer.sync()));
     };

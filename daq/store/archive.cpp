@@ -20,6 +20,7 @@
 #include "daq/core/time.hpp"
 #include "daq/store/catalogue.hpp"
 #include "daq/store/files.hpp"
+#include "daq/store/repair.hpp"
 #include "daq/store/sha256.hpp"
 
 extern char** environ;  // NOLINT: POSIX wants it declared
@@ -54,8 +55,7 @@ void copy_bytes(const std::filesystem::path& from, const std::filesystem::path& 
 
 /// What the disk holds, not what memory remembers of the writing.
 std::string digest_on_disk(const std::filesystem::path& file) {
-    const FileDescriptor opened = open_file(file, O_RDONLY);
-    (void)::posix_fadvise(opened.get(), 0, 0, POSIX_FADV_DONTNEED);
+    forget_cached(open_file(file, O_RDONLY), file);
     return sha256_of(file);
 }
 
@@ -126,7 +126,7 @@ void copy_verified(const std::filesystem::path& part, const std::filesystem::pat
         throw Error{fmt::format("{}: there is no such folder: is it mounted?", destination.string())};
     const std::filesystem::path final_name = destination / part.filename();
     if (std::filesystem::exists(final_name)) {  // ended between its name and its row in the catalogue
-        if (digest_on_disk(final_name) == sha256) return;
+        if (digest_on_disk(final_name) == sha256) return sync_folder(destination);
         throw Error{fmt::format("{}: exists already, is something else, and is not overwritten", final_name.string())};
     }
     const std::filesystem::path unfinished = final_name.string() + ".new";
@@ -269,6 +269,7 @@ struct Archive::Impl {
 
     /// true: it may be deleted here.
     [[nodiscard]] bool safe_elsewhere(const Catalogue& catalogue, const CataloguePart& part) const {
+        if (has_journal(folder / part.file)) return false;  // the writer would make it a second time
         if (!config.hook.empty() && !catalogue.hook(part.file)) return false;
         if (!copy_of(catalogue, part, config.destination)) return false;
         const std::filesystem::path there = config.destination / part.file;

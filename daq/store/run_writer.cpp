@@ -113,6 +113,11 @@ class RunWriter::Folder {
         return durable_;
     }
 
+    /// Also while nothing is taken: they may make the room that is waited for.
+    void settle_closed_parts() {
+        on_disk([&] { note_closed_parts(); });
+    }
+
     void finish() {
         (void)sync();
         on_disk([&] { wait_for_closing_parts(); });
@@ -596,13 +601,25 @@ class RunWriter::Folder {
         }
         JournalReader reader{journal};
         Durable last{reader.header().run, 0, file.summary()->last_sequence, file.summary()->last_utc_ns};
-        for (FrameView frame; reader.next(frame);) last.ordinal = frame.header.ordinal;
+        std::uint64_t triggers = 0;
+        for (FrameView frame; reader.next(frame);) {
+            last.ordinal = frame.header.ordinal;
+            triggers += frame.header.kind == FrameKind::trigger ? 1 : 0;
+        }
         if (const auto known = catalogue_->run(last.run); !known || known->last_ordinal < last.ordinal) {
             for (const OperatorNote& note : file.notes()) catalogue_->put(comment_row(last.run, note));
             replace_run_row(*catalogue_, file, last.ordinal);
             if (!durable_ || durable_->run <= last.run) durable_ = last;
         }
-        remove_file(journal);
+        if (reader.complete() && triggers == file.triggers()) {
+            remove_file(journal);
+        } else {  // it says something else than the file: somebody must look at both
+            const std::filesystem::path aside = name_aside(journal);
+            rename_new(journal, aside);
+            log::store().error("{}: holds {} triggers{}, {} holds {}: kept as {}", journal.string(), triggers,
+                               reader.complete() ? "" : " before its damage", path.filename().string(), file.triggers(),
+                               aside.filename().string());
+        }
         sync_folder(config_.folder);
     }
 
@@ -612,8 +629,7 @@ class RunWriter::Folder {
     }
 
     void set_aside_copy(const std::filesystem::path& journal) {
-        std::filesystem::path copy = journal.string() + ".damaged";
-        for (int n = 2; std::filesystem::exists(copy); ++n) copy = fmt::format("{}.damaged{}", journal.string(), n);
+        const std::filesystem::path copy = name_aside(journal);
         std::filesystem::copy_file(journal, copy);
         log::store().error("{}: whole frames stand behind the damage; a copy is kept as {}", journal.string(),
                            copy.filename().string());
@@ -653,6 +669,12 @@ class RunWriter::Session {
         const auto now = std::chrono::steady_clock::now();
         if (now < next_try_) return false;
         next_try_ = now + config_.retry_interval;
+        try {
+            if (folder_) folder_->settle_closed_parts();
+        } catch (const DiskError& e) {
+            give_up(e);
+            return false;
+        }
         if (!has_room()) {
             stop_for_space();
             return false;

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "daq/core/error.hpp"
 #include "daq/core/worker.hpp"
 #include "daq/run/beam_item.hpp"
 #include "daq/run/readout_loop.hpp"
@@ -167,6 +168,37 @@ TEST_CASE("acquisition is over while the last stub still waits for room", "[run]
     headers.insert(headers.end(), rest.begin(), rest.end());
     reader.finish();
     CHECK(check_order(headers) == 9'000);
+}
+
+TEST_CASE("what a board that fails had refused before is told all the same", "[run][readout]") {
+    CounterRegistry registry;
+    BoardInput input{"board0", kRing};
+    constexpr std::uint64_t kTriggers = 9'000;  // the ring is full of stubs, the last of them waits
+    class Source final : public ScriptedSource {
+      public:
+        Source() : ScriptedSource{big_steps(kTriggers)} {}
+        Next next(RecordHeader& header, std::stop_token stop) override {
+            if (steps_taken() == kTriggers) throw Error{"board0: its cable was pulled"};
+            return ScriptedSource::next(header, stop);
+        }
+    };
+    Source source;
+    Doorbell bell;
+    input.records.set_bell(bell);
+    Worker reader{"readout", [&](const std::stop_token& stop) {
+                      const EndOfInput end{input};
+                      readout_loop(source, input, registry, WhenFull::refuse, stop);
+                  }};
+    while (!input.stopped) std::this_thread::yield();
+    std::vector<RecordHeader> headers;
+    while (!input.ended) {
+        const auto some = drain(input);
+        headers.insert(headers.end(), some.begin(), some.end());
+    }
+    const auto rest = drain(input);
+    headers.insert(headers.end(), rest.begin(), rest.end());
+    CHECK_THROWS_WITH(reader.finish(), Catch::Contains("its cable was pulled"));
+    CHECK(check_order(headers) == kTriggers);
 }
 
 TEST_CASE("a record larger than the ring is an error that names the board", "[run][readout]") {

@@ -139,3 +139,22 @@ TEST_CASE("a frame damaged in the daemon's memory or spill is a gap in the file,
     }
     for (const std::string& problem : report.problems) FAIL_CHECK(problem);
 }
+
+TEST_CASE("a frame that no store can take is passed over and counted, and what follows is stored", "[run][gap]") {
+    const TemporaryFolder folder;
+    StoreConfig config;
+    config.folder = folder.path();
+    config.disk_warning_mb = config.disk_stop_mb = 0;
+    RunWriter writer{config};
+    const std::vector<Bytes> whole = frames_of_a_run();
+    const std::vector<Bytes> headless{whole.begin() + 1, whole.end()};  // nobody can read a run that nobody described
+    PassedOver passed_over;
+    for (const Bytes& bytes : headless) store_or_pass_over(writer, view_of_frame(bytes), passed_over);
+    REQUIRE(passed_over.frames == headless.size());
+    REQUIRE_THAT(passed_over.first, Catch::Contains("frame 1 came first"));
+    REQUIRE_FALSE(writer.sync());
+
+    for (const Bytes& bytes : whole) store_or_pass_over(writer, view_of_frame(bytes), passed_over);
+    REQUIRE(passed_over.frames == headless.size());
+    REQUIRE(writer.sync()->ordinal == view_of_frame(whole.back()).header.ordinal);
+}

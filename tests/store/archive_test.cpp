@@ -125,3 +125,27 @@ TEST_CASE("the catalogue follows the parts, but never in the place of one that k
     write_text(there / "writer.lock", "");  // another station's own data
     REQUIRE_THAT(archive.work({}).problems.at(0), Catch::Contains("a writer uses it"));
 }
+
+TEST_CASE("a part whose journal still stands is not deleted: the writer would make it a second time",
+          "[store][archive]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path data = folder / "data", there = folder / "there",
+                                part = data / "run_000001_part_0001.h5";
+    std::filesystem::create_directories(data);
+    std::filesystem::create_directories(there);
+    write_text(part, "a part");
+    write_text(data / "run_000001_part_0001.journal", "killed before it was removed");
+    CataloguePart row;
+    row.file = part.filename();
+    row.run = row.part = 1;
+    row.sha256 = sha256_of(part);
+    row.bytes = std::filesystem::file_size(part);
+    row.state = "closed";
+    Catalogue{data, Catalogue::Open::write}.put(row);
+    ArchiveConfig config;
+    config.destination = there;
+    config.keep_free_mb = 100'000'000;  // more than there is
+    REQUIRE(Archive{data, config}.work({}).deleted.empty());
+    std::filesystem::remove(data / "run_000001_part_0001.journal");
+    REQUIRE(Archive{data, config}.work({}).deleted == std::vector<std::string>{part.filename()});
+}

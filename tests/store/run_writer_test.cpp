@@ -1,4 +1,5 @@
 #include "daq/store/run_writer.hpp"
+#include "daq/store/journal.hpp"
 
 #include <hdf5.h>
 
@@ -128,7 +129,7 @@ TEST_CASE("parts that wait in vain are closed, oldest first, and what comes too 
     RunFrames frames{make_run(3)};
     writer.append(view(frames.start()));
     for (std::uint64_t s = 0; s < 7; ++s) writer.append(view(trigger_at(frames, s, static_cast<std::int64_t>(s))));
-    writer.finish();  // waits for what is being closed
+    writer.finish();                                                       // waits for what is being closed
     REQUIRE(std::filesystem::exists(folder / "run_000003_part_0002.h5"));  // 7 parts, 4 of them wait behind the last
     REQUIRE_FALSE(std::filesystem::exists(folder / "run_000003_part_0003.h5"));
     writer.append(view(frames.beam_states(0, 6, BeamState::on, 5)));
@@ -304,6 +305,38 @@ TEST_CASE("a crash between closing a part and removing its journal leaves nothin
     REQUIRE_FALSE(std::filesystem::exists(journal));
     REQUIRE(writer.durable()->run == 4);
     require_clean(verify(folder.path()));
+}
+
+TEST_CASE("a journal that holds more than the closed file beside it is kept", "[store][run_writer]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path journal = folder / "run_000004_part_0001.journal", kept = folder / "kept";
+    {
+        RunFrames frames{make_run(4)};
+        RunWriter writer{config_in(folder)};
+        writer.append(view(frames.start()));
+        for (std::uint64_t s = 0; s < 2; ++s) writer.append(view(frames.trigger(s)));
+        (void)writer.sync();
+        std::filesystem::copy_file(journal, kept);
+    }
+    const TemporaryFolder elsewhere;
+    {
+        RunFrames frames{make_run(4)};
+        RunWriter writer{config_in(elsewhere)};
+        writer.append(view(frames.start()));
+        writer.append(view(frames.trigger(0)));
+        writer.append(view(frames.end(1)));
+    }
+    for (const char* name : {"run_000004_part_0001.h5.part", "run_000004_part_0001.journal"})
+        std::filesystem::remove(folder / name);
+    std::filesystem::copy_file(elsewhere / "run_000004_part_0001.h5", folder / "run_000004_part_0001.h5");
+    std::filesystem::rename(kept, journal);
+    const RunWriter writer{config_in(folder)};
+    REQUIRE_FALSE(std::filesystem::exists(journal));
+    REQUIRE(std::filesystem::exists(journal.string() + ".damaged"));
+    JournalReader reader{journal.string() + ".damaged"};
+    std::uint64_t triggers = 0;
+    for (FrameView frame; reader.next(frame);) triggers += frame.header.kind == FrameKind::trigger ? 1 : 0;
+    REQUIRE(triggers == 2);
 }
 
 TEST_CASE("two writers cannot use one folder", "[store][run_writer]") {
