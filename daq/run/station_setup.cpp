@@ -41,7 +41,9 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
 /// Which sources there are is known here, not where the station is read.
 void check_source(ConfigSection& board) {
     const std::string source = board.text("source", "");
-    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump") return;
+    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump" ||
+        is_board_driver(source))
+        return;
     board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
 }
 
@@ -77,6 +79,7 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.tick = parse_tick(root, setup.station, setup.trigger);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
+    setup.boards = parse_boards(root, setup.station);
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
     setup.run = parse_run(root);
@@ -128,6 +131,8 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
         const BoardInfo& board = setup.station.boards[b];
         if (board.source == "simulator") {
             sources.push_back(make_simulator(setup, static_cast<std::uint16_t>(b), max_triggers));
+        } else if (is_board_driver(board.source)) {
+            sources.push_back(open_board(board, static_cast<std::uint16_t>(b), setup.boards[b]));
         } else if (board.source == "labview" || board.source == "wavedump") {
             throw Error{
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
