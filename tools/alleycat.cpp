@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
     alleycat::add_replay_commands(app, action);
     alleycat::add_file_commands(app, action);
     alleycat::add_station_commands(app, action);
+    alleycat::add_emulate_command(app, action);
     app.fallthrough();
 
     try {

@@ -20,6 +20,7 @@ using Action = std::function<int(CommandContext&)>;
 void add_acquisition_commands(CLI::App& app, Action& action);  ///< run, daq, write
 void add_replay_commands(CLI::App& app, Action& action);       ///< replay, simulate
 void add_file_commands(CLI::App& app, Action& action);         ///< info, verify
+void add_emulate_command(CLI::App& app, Action& action);       ///< emulate
 void add_station_commands(CLI::App& app, Action& action);      ///< check, control, excess, keygen
 
 /// A number from `min` to `max`. CLI::Range lets NaN pass and prints the largest double with all its digits.

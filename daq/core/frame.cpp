@@ -199,6 +199,7 @@ void put_run(ByteWriter& out, const RunDescription& r) noexcept {
     out.put(static_cast<std::uint8_t>(r.test_run));
     out.put_text(r.revision);
     out.put_text(r.compiler);
+    for (const BoardInfo& board : r.boards) out.put_text(board.firmware);
 }
 
 RunDescription get_run(ByteReader& in, std::uint16_t version) {
@@ -239,6 +240,9 @@ RunDescription get_run(ByteReader& in, std::uint16_t version) {
         r.test_run = in.get_bool();
         r.revision = in.get_text();
         r.compiler = in.get_text();
+    }
+    if (version >= 4) {
+        for (BoardInfo& board : r.boards) board.firmware = in.get_text();
     }
     return r;
 }

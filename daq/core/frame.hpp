@@ -47,7 +47,7 @@ enum class FrameKind : std::uint16_t {
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
 /// Older ones are read as well: 1 knew no ticks apart from triggers, 2 no notes, test runs and origin of the software.
-inline constexpr std::uint16_t kFrameVersion = 3;
+inline constexpr std::uint16_t kFrameVersion = 4;
 inline constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 30;  ///< a longer one is damage, not data
 
 struct FrameHeader {

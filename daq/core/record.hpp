@@ -55,9 +55,11 @@ inline constexpr std::uint32_t missing_channel = 1u << 1;    ///< a configured c
 inline constexpr std::uint32_t unexpected_length = 1u << 2;  ///< sample count differs from the board's configuration
 inline constexpr std::uint32_t duplicate = 1u << 3;          ///< counter seen before
 inline constexpr std::uint32_t bad_time = 1u << 4;           ///< no usable time stamp: time_ps is a stand-in
+inline constexpr std::uint32_t clock_restarted = 1u << 5;    ///< first one since the board came back: its clock and
+                                                             ///< counter may have begun anew
 }  // namespace record_flag
-inline constexpr std::array<std::string_view, 5> kRecordFlagNames{"clock_backwards", "missing_channel",
-                                                                  "unexpected_length", "duplicate", "bad_time"};
+inline constexpr std::array<std::string_view, 6> kRecordFlagNames{
+    "clock_backwards", "missing_channel", "unexpected_length", "duplicate", "bad_time", "clock_restarted"};
 
 inline constexpr std::uint64_t kNoSequence = std::numeric_limits<std::uint64_t>::max();
 inline constexpr std::size_t kMaxChannels = 64;

@@ -30,6 +30,7 @@ struct BoardInfo {
     std::string source;  ///< simulator, labview, wavedump, ...
     std::string model;   ///< "" when the source does not know
     std::string serial;
+    std::string firmware;  ///< as the board names it; "" when the source does not know
     SampleType sample_type = SampleType::int8;
     std::int64_t sample_period_ps = 0;
     std::uint32_t samples = 0;         ///< per channel and record; 0: they differ

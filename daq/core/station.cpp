@@ -37,6 +37,7 @@ BoardInfo parse_board(ConfigSection& section) {
     board.samples = static_cast<std::uint32_t>(section.integer("samples", 0, 0, 16'777'216));
     board.clock_period_ps = section.integer("clock_period_ps", 8'000, 1, 1'000'000'000'000);
     board.self_triggered = section.choice("trigger", false, {{"external", false}, {"self", true}});
+    section.leave_to_others(board.source);  // what only its driver understands: readout/boards
     std::vector<ConfigSection> channels = section.sections("channel");
     for (ConfigSection& channel : channels) {
         board.channels.push_back(parse_channel(channel));

@@ -43,7 +43,9 @@ void check_source(ConfigSection& board, const BoardInfo& info) {
     const std::string source = board.text("source", "");
     if (source == "simulator" && info.samples == 0)
         board.problem("samples", "a simulated board must know how long its traces are: at least 1 sample");
-    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump") return;
+    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump" ||
+        is_board_driver(source))
+        return;
     board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
 }
 
@@ -80,6 +82,7 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.tick = parse_tick(root, setup.station, setup.trigger);
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
+    setup.boards = parse_boards(root, setup.station);
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
     setup.run = parse_run(root);
@@ -131,6 +134,8 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
         const BoardInfo& board = setup.station.boards[b];
         if (board.source == "simulator") {
             sources.push_back(make_simulator(setup, static_cast<std::uint16_t>(b), max_triggers));
+        } else if (is_board_driver(board.source)) {
+            sources.push_back(open_board(board, static_cast<std::uint16_t>(b), setup.boards[b]));
         } else if (board.source == "labview" || board.source == "wavedump") {
             throw Error{
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",

@@ -16,6 +16,7 @@
 #include "daq/store/store_config.hpp"
 #include "daq/wire/wire_config.hpp"
 #include "monitor/monitor_config.hpp"
+#include "readout/boards.hpp"
 #include "readout/input.hpp"
 #include "readout/simulator.hpp"
 #include "trigger/tick_config.hpp"
@@ -32,6 +33,7 @@ struct StationSetup {
     TickSignal tick;
     SimulatorConfig simulator;
     FileSourceConfig files;
+    std::vector<BoardConfig> boards;  ///< as station.boards
     BeamConfig beam;
     BuilderConfig builder;
     RunConfig run;

@@ -211,6 +211,7 @@ BoardWriter::BoardWriter(hid_t file, const BoardInfo& board, Compression compres
     put_text(group.get(), "source", board.source);
     put_text(group.get(), "model", board.model);
     put_text(group.get(), "serial", board.serial);
+    put_text(group.get(), "firmware", board.firmware);
     put_number(group.get(), "sample_period_ps", board.sample_period_ps);
     put_number(group.get(), "clock_period_ps", board.clock_period_ps);
 }

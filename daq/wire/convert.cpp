@@ -26,6 +26,7 @@ void to_proto(const BoardInfo& from, v1::BoardInfo& to) {
     to.set_source(valid_utf8(from.source));
     to.set_model(valid_utf8(from.model));
     to.set_serial(valid_utf8(from.serial));
+    to.set_firmware(valid_utf8(from.firmware));
     to.set_sample_type(static_cast<v1::SampleType>(from.sample_type));
     to.set_sample_period_ps(from.sample_period_ps);
     to.set_samples(from.samples);
@@ -41,11 +42,17 @@ void to_proto(const BoardInfo& from, v1::BoardInfo& to) {
 
 bool from_proto(const v1::BoardInfo& from, BoardInfo& to) {
     if (static_cast<std::size_t>(from.channels_size()) > kMaxChannels) return false;
-    to = {from.name(),           from.source(),
-          from.model(),          from.serial(),
-          SampleType::int8,      from.sample_period_ps(),
-          from.samples(),        from.clock_period_ps(),
-          from.self_triggered(), {}};
+    to = {from.name(),
+          from.source(),
+          from.model(),
+          from.serial(),
+          from.firmware(),
+          SampleType::int8,
+          from.sample_period_ps(),
+          from.samples(),
+          from.clock_period_ps(),
+          from.self_triggered(),
+          {}};
     for (const v1::ChannelInfo& c : from.channels())
         to.channels.push_back({c.name(), c.negative_pulses(), c.code_map()});
     return enum_from(from.sample_type(), v1::SampleType_IsValid, to.sample_type);

@@ -107,17 +107,19 @@ RunDescription test_run() {
     run.config_name = "csi.toml";
     run.config_text = "[station]\nprofile = \"csi\"\n# \xc2\xb5s\n";
     run.rate_boost = 300;
-    run.boards = {{"pci5153",
-                   "simulator",
-                   "PCI-5153",
-                   "A1",
-                   SampleType::int8,
-                   2000,
-                   35'000,
-                   10'000,
-                   false,
-                   {{"csi", true, "pci5153_signal"}, {"veto", true, "pci5153_veto"}}},
-                  {"nube", "simulator", "", "", SampleType::uint16, 4000, 0, 8'000, true, {{"cell", false, "plain"}}}};
+    run.boards = {
+        {"pci5153",
+         "simulator",
+         "PCI-5153",
+         "A1",
+         "1.2",
+         SampleType::int8,
+         2000,
+         35'000,
+         10'000,
+         false,
+         {{"csi", true, "pci5153_signal"}, {"veto", true, "pci5153_veto"}}},
+        {"nube", "simulator", "", "", "", SampleType::uint16, 4000, 0, 8'000, true, {{"cell", false, "plain"}}}};
     run.signal = {0, 0, true};
     run.veto = {0, 1, true};
     run.detectors = {"upper", "lower"};
@@ -324,7 +326,7 @@ TEST_CASE("a frame's header stands where the format says", "[core][unit]") {
     const Bytes frame = encode_calibration(0x1122334455667788, 3, {1, 2, 3, 4});
     REQUIRE(frame.size() == 32 + 56);
     REQUIRE(std::memcmp(frame.data(), "ALYF", 4) == 0);
-    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 3, 0, 56, 0, 0, 0};
+    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 4, 0, 56, 0, 0, 0};
     REQUIRE(std::memcmp(frame.data() + 4, kind_version_size.data(), 8) == 0);
     const std::array<std::uint8_t, 16> run_ordinal{0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 3};
     REQUIRE(std::memcmp(frame.data() + 16, run_ordinal.data(), 16) == 0);
@@ -519,14 +521,29 @@ TEST_CASE("a frame of version 1 is read: what it did not know has its default", 
 TEST_CASE("a run of version 2 is read: it was no test, and nobody noted what it was built from", "[core][unit]") {
     RunDescription run = test_run();
     const Bytes now = encode_run_start(run, 0);
-    const std::size_t more = 1 + (4 + run.revision.size()) + (4 + run.compiler.size());
+    const std::size_t more =
+        1 + (4 + run.revision.size()) + (4 + run.compiler.size()) + (4 + run.boards[0].firmware.size()) + 4;
     const std::uint32_t body = read(now).header.body_bytes - static_cast<std::uint32_t>(more);
     Bytes before = now;
     std::fill(before.begin() + static_cast<std::ptrdiff_t>(kBody + body), before.end(), std::byte{0});
     before.resize(frame_bytes(body));
-    before = with(with(before, offsetof(FrameHeader, body_bytes), body), offsetof(FrameHeader, version), std::uint16_t{2});
+    before =
+        with(with(before, offsetof(FrameHeader, body_bytes), body), offsetof(FrameHeader, version), std::uint16_t{2});
     run.test_run = false;
-    run.revision = run.compiler = "";
+    run.revision = run.compiler = run.boards[0].firmware = "";
+    REQUIRE(decode_run_start(read(before)) == run);
+}
+
+TEST_CASE("a run of version 3 is read: nobody noted the firmware of its boards", "[core][unit]") {
+    RunDescription run = test_run();
+    const Bytes now = encode_run_start(run, 0);
+    const std::uint32_t body = read(now).header.body_bytes - static_cast<std::uint32_t>(4 + 3 + 4);  // "1.2" and ""
+    Bytes before = now;
+    std::fill(before.begin() + static_cast<std::ptrdiff_t>(kBody + body), before.end(), std::byte{0});
+    before.resize(frame_bytes(body));
+    before =
+        with(with(before, offsetof(FrameHeader, body_bytes), body), offsetof(FrameHeader, version), std::uint16_t{3});
+    run.boards[0].firmware = "";
     REQUIRE(decode_run_start(read(before)) == run);
 }
 
@@ -555,7 +572,7 @@ TEST_CASE("what is no frame of this version is refused by its reason", "[core][h
     const Bytes frame = encode_calibration(1, 0, {1, 2, 3, 4});
     FrameView view;
     REQUIRE(read_frame(with(frame, 0, std::uint32_t{0x46594C42}), view) == FrameError::bad_magic);
-    REQUIRE(read_frame(with(frame, 6, std::uint16_t{4}), view) == FrameError::bad_version);
+    REQUIRE(read_frame(with(frame, 6, std::uint16_t{5}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{0}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{11}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{0xFFFF}), view) == FrameError::bad_kind);

@@ -19,6 +19,7 @@ BoardInfo csi_board() {
             .source = "labview",
             .model = "",
             .serial = "",
+            .firmware = "",
             .sample_type = SampleType::int8,
             .sample_period_ps = 2000,
             .samples = 35'000,

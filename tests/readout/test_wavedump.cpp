@@ -15,6 +15,7 @@ BoardInfo caen_board(std::size_t channels, std::uint32_t samples = 0, SampleType
                     .source = "wavedump",
                     .model = "",
                     .serial = "",
+                    .firmware = "",
                     .sample_type = type,
                     .sample_period_ps = 1000,
                     .samples = samples,

@@ -52,13 +52,14 @@ inline RunDescription sample_run(std::uint64_t number = 7) {
                    "simulator",
                    "PCI-5153",
                    "007",
+                   "",
                    SampleType::int8,
                    2000,
                    35000,
                    100,
                    false,
                    {{"csi", true, "pci5153_signal"}, {"veto", false, "pci5153_veto"}}},
-                  {"v1730", "wavedump", "", "", SampleType::uint16, kLow, 4294967295u, kHigh, true, {}}};
+                  {"v1730", "wavedump", "", "", "DPP 4.2", SampleType::uint16, kLow, 4294967295u, kHigh, true, {}}};
     run.signal = {0, 0, true};
     run.veto = {65535, 1, true};
     run.detectors = {"nai_00", "nai_01"};
