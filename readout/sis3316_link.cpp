@@ -242,6 +242,7 @@ Answer Link::find_protocol(std::uint32_t& module_id) {
     State& s = *state_;
     const bool automatic = s.config.protocol == Protocol::automatic;
     const LinkCounts before = s.counts;
+    s.must_settle = false;  // a late answer says the same
     Answer answer = read_link(reg::modid, module_id);
     // A board of the other dialect may answer something to what it misunderstood.
     if (answer == Answer::ok && automatic && module_id >> 16 != kModuleId) answer = Answer::timeout;

@@ -22,9 +22,9 @@ struct Sis3316Config {
     std::uint16_t port = 0xE000, local_port = 0;
     sis3316::Protocol protocol = sis3316::Protocol::automatic;
     std::chrono::milliseconds timeout{50};
-    std::vector<unsigned> inputs;                            ///< 0 to 15, in the order of the board's channels
-    std::vector<std::uint32_t> gains;                        ///< as the register counts: 0: 5 V, 1: 2 V, 2: 1.9 V
-    std::vector<std::uint32_t> dac_offsets, thresholds_adc;  ///< thresholds: of boards that trigger themselves
+    std::vector<unsigned> inputs{};                              ///< 0 to 15, in the order of the board's channels
+    std::vector<std::uint32_t> gains{};                          ///< as the register counts: 0: 5 V, 1: 2 V, 2: 1.9 V
+    std::vector<std::uint32_t> dac_offsets{}, thresholds_adc{};  ///< thresholds: of boards that trigger themselves
     bool termination_50ohm = true;
     std::uint32_t pretrigger_samples = 0, gate_samples = 0;
     std::uint32_t peaking_samples = 0, gap_samples = 0;  ///< of the trigger's filter
