@@ -32,7 +32,7 @@ void parse_address(ConfigSection& section, Sis3316Config& config) {
         section.problem("address", fmt::format("'{}' must be HOST or HOST:PORT", address));
 }
 
-/// Whole numbers, one per channel; one alone stands for all.
+/// Whole numbers, one per channel; a list of one stands for all.
 std::vector<std::uint32_t> per_channel(ConfigSection& section, std::string_view key, double fallback, double min,
                                        double max, std::size_t channels) {
     const std::vector<double> values = section.number_list(key, {fallback}, min, max);
