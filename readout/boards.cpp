@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 1> kDrivers{"sis3316"};
 
 }  // namespace
 
+std::span<const std::string_view> board_drivers() noexcept { return kDrivers; }
+
 bool is_board_driver(std::string_view source) noexcept {
     return std::find(kDrivers.begin(), kDrivers.end(), source) != kDrivers.end();
 }

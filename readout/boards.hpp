@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,6 +26,7 @@ struct BoardIdentity {
 };
 
 /// Names of [[board]] `source` that open_board() understands.
+[[nodiscard]] std::span<const std::string_view> board_drivers() noexcept;
 [[nodiscard]] bool is_board_driver(std::string_view source) noexcept;
 
 /// Reads [board.DRIVER] of every board, in the order of the station; problems are reported, not thrown.

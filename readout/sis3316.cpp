@@ -105,24 +105,30 @@ struct Sis3316Source::State {
     // Before data: found, granted, known, set up ------------------------------------------------------------------
 
     void open() {
-        const Clock::time_point give_up = Clock::now() + kOpenPatience;
         link.reset();
-        while (phase != Phase::watch) {
-            if (Clock::now() >= give_up) throw Error{fmt::format("{}: {} within 5 s", where(), what_is_missing())};
-            step(true);
-        }
+        step_until(Phase::watch, Clock::now() + kOpenPatience);
         board.model = identity.model();
         board.serial = identity.serial_text();
         board.firmware = identity.firmware();
     }
+    /// Access belongs to the interface, not to a client: who had it before, keeps it.
     void open_to_identify() {
         const Clock::time_point give_up = Clock::now() + kOpenPatience;
-        link.reset();
-        while (phase != Phase::configure) {
-            if (Clock::now() >= give_up) throw Error{fmt::format("{}: {} within 5 s", where(), what_is_missing())};
+        step_until(Phase::ask, give_up);
+        std::uint32_t access = 0;
+        while (!done(link.read_link(reg::access_arbitration, access))) check_patience(give_up);
+        if ((access & bits::own_access_granted) != 0) phase = Phase::identify;
+        step_until(Phase::configure, give_up);
+        if ((access & bits::own_access_granted) == 0) link.write_link(reg::access_arbitration, 0);
+    }
+    void step_until(Phase wanted, Clock::time_point give_up) {
+        while (phase != wanted) {
+            check_patience(give_up);
             step(true);
         }
-        link.write_link(reg::access_arbitration, 0);
+    }
+    void check_patience(Clock::time_point give_up) const {
+        if (Clock::now() >= give_up) throw Error{fmt::format("{}: {} within 5 s", where(), what_is_missing())};
     }
     [[nodiscard]] std::string_view what_is_missing() const {
         switch (phase) {
@@ -146,6 +152,7 @@ struct Sis3316Source::State {
         std::uint32_t module_id = 0;
         if (!done(link.find_protocol(module_id))) return;
         if (module_id >> 16 != 0x3316) {
+            if (opened) return;  // it is still starting
             throw Error{fmt::format("{}: is no SIS3316: its module id is 0x{:08X}", where(), module_id)};
         }
         identity.module_id = module_id;

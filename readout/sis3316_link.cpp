@@ -86,7 +86,7 @@ struct Link::State {
             if (!error && bytes != 0) return std::span{packet}.first(bytes);
             // A refusal (nobody listens there) is no answer: the deadline is waited for all the same.
             if (Clock::now() >= deadline) return {};
-            if (error == boost::asio::error::would_block) (void)wait_readable(io, socket, deadline);
+            if (error == boost::asio::error::would_block) (void)wait_readable(socket, deadline);
         }
     }
 

@@ -10,6 +10,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/run/station_setup.hpp"
+#include "readout/hit_simulator.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
 #include "tools/emulator/emulator.hpp"
@@ -48,6 +49,7 @@ std::unique_ptr<RecordSource> waveforms(const StationSetup& setup, std::size_t b
     if (!options.inputs.empty()) return open_recorded(options.inputs, info, index, setup.files);
     SimulatorConfig simulator = setup.simulator;
     simulator.pacing = Pacing::fast;  // the emulator has a rate of its own
+    if (info.self_triggered) return std::make_unique<HitSimulator>(simulator, info, index, false, options.triggers);
     return std::make_unique<Simulator>(simulator, info, index, options.triggers);
 }
 

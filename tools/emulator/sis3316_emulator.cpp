@@ -424,7 +424,6 @@ struct Sis3316Emulator::State {
     // The loop ------------------------------------------------------------------------------------------------------
 
     void serve(const std::stop_token& stop) {
-        const std::stop_callback stop_io{stop, [this] { io.stop(); }};
         while (!stop.stop_requested() && !finished()) {
             transmit_late();
             ErrorCode error;
@@ -435,7 +434,7 @@ struct Sis3316Emulator::State {
                 if (Clock::now() >= silent_until && wants_trigger()) {
                     take_trigger();
                 } else {
-                    (void)wait_readable(io, socket, wake_up());
+                    (void)wait_readable(socket, wake_up());
                 }
             }
         }
