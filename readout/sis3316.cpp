@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kOpenPatience = 5s;  ///< for a board to be found and set up at start
 constexpr auto kLostAfter = 1s;     ///< of silence
 constexpr auto kNextTakes = 95ms;   ///< of the 100 ms that next() may take
-constexpr auto kLookEvery = 1ms;    ///< at an empty bank
+constexpr auto kLookEvery = 2ms;    ///< at an empty bank
 constexpr std::uint64_t kClockMask = (std::uint64_t{1} << sis3316::kClockBits) - 1;
 
 std::int64_t utc_now_ns() {

@@ -325,7 +325,13 @@ struct Sis3316Emulator::State {
         if (refuse(command::read, identifier, count <= sis3316::kMostRegisters && reader.left() == 4 * count)) return;
         begin(command::read, identifier);
         put(std::uint8_t{0});
-        for (std::size_t i = 0; i < count; ++i) put(read(reader.get<std::uint32_t>()));
+        bool looks_for_data = false;
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto address = reader.get<std::uint32_t>();
+            put(read(address));
+            looks_for_data = looks_for_data || address == reg::acquisition_control;
+        }
+        looks_since_data += looks_for_data ? 1 : 0;
         send(false, true);
     }
     void answer_write(ByteReader& reader, std::uint8_t identifier, std::size_t count) {
@@ -365,7 +371,7 @@ struct Sis3316Emulator::State {
             due = std::max(due, Clock::now() - emulation.packet_gap * static_cast<int>(kBurst)) + emulation.packet_gap;
             if (n % kBurst == kBurst - 1) wait_until(due);
         }
-        last_data = requests;
+        looks_since_data = 0;
         if (transfer.at >= words.size()) banks[transfer.bank].taken[transfer.input] = true;
     }
     void wait_until(Clock::time_point due) {
@@ -445,13 +451,10 @@ struct Sis3316Emulator::State {
         if (armed && !ended && config.rate_hz > 0) until = std::min(until, std::max(next_trigger, silent_until));
         return until;
     }
-    /// All waveforms were taken, and the client has seen that nothing more comes.
+    /// All waveforms were taken, and the client has looked for more: it does not ask again for what it has read.
     bool finished() {
-        if (!ended || banks[bank].total() != 0 || !banks[bank ^ 1].all_taken()) {
-            last_data = requests;
-            return false;
-        }
-        return requests >= last_data + 5;
+        if (!ended || banks[bank].total() != 0 || !banks[bank ^ 1].all_taken()) looks_since_data = 0;
+        return looks_since_data >= 3;
     }
 
     std::unique_ptr<RecordSource> source;
@@ -480,7 +483,8 @@ struct Sis3316Emulator::State {
     std::vector<std::byte> reply;
     std::vector<Packet> held;
     std::deque<LatePacket> late;
-    std::uint64_t requests = 0, packets = 0, triggers = 0, events_garbled = 0, last_data = 0;
+    std::uint64_t requests = 0, packets = 0, triggers = 0, events_garbled = 0;
+    unsigned looks_since_data = 0;
 };
 
 Sis3316Emulator::Sis3316Emulator(std::unique_ptr<RecordSource> source, const EmulatorConfig& config,
