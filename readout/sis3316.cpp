@@ -29,6 +29,7 @@ constexpr auto kOpenPatience = 5s;  ///< for a board to be found and set up at s
 constexpr auto kLostAfter = 1s;     ///< of silence
 constexpr auto kNextTakes = 95ms;   ///< of the 100 ms that next() may take
 constexpr auto kLookEvery = 2ms;    ///< at an empty bank
+constexpr std::size_t kFewestRequestWords = 1024;
 constexpr std::uint64_t kClockMask = (std::uint64_t{1} << sis3316::kClockBits) - 1;
 
 std::int64_t utc_now_ns() {
@@ -336,13 +337,16 @@ struct Sis3316Source::State {
             transfer_running = done(start_transfer(bank.input));
             return;
         }
-        const std::size_t words = std::min(link.request_words(), bank.used - transferred);
+        const std::size_t words = std::min(request_words, bank.used - transferred);
         const std::uint32_t fifo = reg::fifo * (1 + bank.input / sis3316::kInputsPerGroup);
         if (done(link.read_fifo(fifo, std::span{bank.words}.subspan(transferred, words)))) {
             transferred += words;
+            request_words = std::min(request_words + request_words / 8, link.request_words());
         } else {
             link.count(LinkCount::rerequests);
             transfer_running = false;  // where the board's memory stands is not known
+            // Less at a time goes through where the way is slow or loses much; packets stay where they are.
+            request_words = std::max(request_words / 2, kFewestRequestWords);
         }
     }
     Answer start_transfer(unsigned input) {
@@ -483,6 +487,7 @@ struct Sis3316Source::State {
     std::size_t transferring = 0;  ///< channel
     std::size_t transferred = 0;   ///< of its words
     bool transfer_running = false;
+    std::size_t request_words = link.request_words();  ///< at a time, as the way allows
 
     std::vector<const sis3316::Event*> waiting;  ///< as the board's channels
     std::uint64_t used_up = 0, in_record = 0;    ///< channels of the record described last
