@@ -6,17 +6,20 @@
 #include <array>
 
 #include "daq/core/error.hpp"
+#include "readout/sis3316.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 0> kDrivers{};
+constexpr std::array<std::string_view, 1> kDrivers{"sis3316"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
 }
 
 }  // namespace
+
+std::span<const std::string_view> board_drivers() noexcept { return kDrivers; }
 
 bool is_board_driver(std::string_view source) noexcept {
     return std::find(kDrivers.begin(), kDrivers.end(), source) != kDrivers.end();
@@ -27,15 +30,32 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
     if (station.boards.empty()) return configs;
     std::vector<ConfigSection> sections = root.sections("board");
     for (std::size_t b = 0; b < sections.size(); ++b) {
-        configs.emplace_back();  // a driver per `station.boards[b].source`
+        const BoardInfo& board = station.boards[b];
+        if (board.source == "sis3316") {
+            configs.emplace_back(parse_sis3316(sections[b], board));
+        } else {
+            configs.emplace_back();
+        }
     }
     return configs;
 }
 
-std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t, const BoardConfig&) {
+std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t board_index, const BoardConfig& config) {
+    if (const auto* sis3316 = std::get_if<Sis3316Config>(&config)) {
+        return std::make_unique<Sis3316Source>(board, board_index, *sis3316);
+    }
     no_driver(board);
 }
 
-BoardIdentity identify_board(const BoardInfo& board, const BoardConfig&) { no_driver(board); }
+BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) {
+    if (const auto* sis3316 = std::get_if<Sis3316Config>(&config)) {
+        const Sis3316Identity found = identify_sis3316(board, *sis3316);
+        return {.model = found.model(),
+                .serial = found.serial_text(),
+                .firmware = found.firmware(),
+                .remarks = {fmt::format("{:.2f} degC", found.temperature_c)}};
+    }
+    no_driver(board);
+}
 
 }  // namespace alleycat

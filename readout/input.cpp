@@ -18,6 +18,7 @@ std::string_view to_text(InputKind kind) {
     switch (kind) {
         case InputKind::labview: return "LabVIEW minutes";
         case InputKind::wavedump: return "WaveDump files";
+        case InputKind::sis3316: return "SIS3316 files";
         case InputKind::unknown: break;
     }
     return "an unknown format";
@@ -58,6 +59,8 @@ Recognised look_at(const fs::path& path) {
         if (labview::is_minute(path, result.why_not)) result.kind = InputKind::labview;
     } else if (wavedump::has_headers(path, result.why_not)) {
         result.kind = InputKind::wavedump;
+    } else if (std::string ignored; sis3316::is_event_file(path, ignored)) {
+        result.kind = InputKind::sis3316;
     }
     return result;
 }
@@ -146,6 +149,11 @@ FileSourceConfig parse_file_sources(ConfigSection& root) {
         wavedump.problem("record_interval_ps", "has a meaning only with header = false: event headers carry the time");
     }
     wavedump.finish();
+
+    ConfigSection words = root.section("sis3316");
+    config.sis3316.trace = words.choice("trace", config.sis3316.trace,
+                                        {{"raw", sis3316::Trace::raw}, {"averaged", sis3316::Trace::averaged}});
+    words.finish();
     return config;
 }
 
@@ -169,6 +177,8 @@ std::unique_ptr<RecordSource> open_recorded(const std::vector<fs::path>& inputs,
             case InputKind::wavedump:
                 return std::make_unique<WaveDumpSource>(channel_files_of(inputs, config.wavedump), board, board_index,
                                                         config.wavedump);
+            case InputKind::sis3316:
+                return std::make_unique<Sis3316FileSource>(inputs, board, board_index, config.sis3316);
             case InputKind::unknown: break;
         }
     } catch (const fs::filesystem_error& e) {

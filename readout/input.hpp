@@ -9,22 +9,25 @@
 #include "daq/core/config.hpp"
 #include "daq/core/source.hpp"
 #include "readout/labview.hpp"
+#include "readout/sis3316_files.hpp"
 #include "readout/wavedump.hpp"
 
 namespace alleycat {
 
-/// [labview] and [wavedump] of a station file.
+/// [labview], [wavedump] and [sis3316] of a station file.
 struct FileSourceConfig {
     LabviewConfig labview;
     WaveDumpConfig wavedump;
+    Sis3316FilesConfig sis3316{};
 };
 
-/// Reads [labview] and [wavedump]; problems are reported, not thrown.
+/// Reads [labview], [wavedump] and [sis3316]; problems are reported, not thrown.
 [[nodiscard]] FileSourceConfig parse_file_sources(ConfigSection& root);
 
 enum class InputKind {
     labview,   ///< a zip with a minute of 2015-17, or a folder of such zips
     wavedump,  ///< events with WaveDump headers, or a folder of wave<N>.dat
+    sis3316,   ///< native event words of one channel
     unknown,
 };
 

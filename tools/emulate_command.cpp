@@ -5,12 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <variant>
 
 #include "daq/core/error.hpp"
 #include "daq/run/station_setup.hpp"
+#include "readout/hit_simulator.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
 #include "tools/emulator/emulator.hpp"
+#include "tools/emulator/sis3316_emulator.hpp"
 
 namespace alleycat {
 namespace {
@@ -20,6 +24,7 @@ struct EmulateOptions {
     std::filesystem::path config;
     std::vector<std::filesystem::path> inputs;
     std::uint64_t triggers = 0, seed = 1;
+    std::optional<std::uint16_t> port;
     EmulatorConfig emulator;
 };
 
@@ -42,11 +47,28 @@ std::unique_ptr<RecordSource> waveforms(const StationSetup& setup, std::size_t b
     BoardInfo info = setup.station.boards[board];
     info.source = "simulator";
     if (!options.inputs.empty()) return open_recorded(options.inputs, info, index, setup.files);
-    return std::make_unique<Simulator>(setup.simulator, info, index, options.triggers);
+    SimulatorConfig simulator = setup.simulator;
+    simulator.pacing = Pacing::fast;  // the emulator has a rate of its own
+    if (info.self_triggered) return std::make_unique<HitSimulator>(simulator, info, index, false, options.triggers);
+    return std::make_unique<Simulator>(simulator, info, index, options.triggers);
 }
 
-std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource>, const EmulatorConfig&) {
+std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource> source,
+                                        const BoardConfig& board, const EmulatorConfig& config) {
+    if (kind == "sis3316") {
+        const auto& sis3316 = std::get<Sis3316Config>(board);
+        return std::make_unique<Sis3316Emulator>(
+            std::move(source), config,
+            Sis3316Emulation{.packet_identifiers = sis3316.protocol != sis3316::Protocol::plain,
+                             .inputs = sis3316.inputs});
+    }
     throw UsageError{fmt::format("'{}' is not a board that can be emulated", kind)};
+}
+
+/// Where the station file looks for the board.
+std::uint16_t station_port(const BoardConfig& board) {
+    const auto* sis3316 = std::get_if<Sis3316Config>(&board);
+    return sis3316 != nullptr ? sis3316->port : std::uint16_t{0};
 }
 
 int emulate(const EmulateOptions& options, CommandContext& context) {
@@ -54,7 +76,9 @@ int emulate(const EmulateOptions& options, CommandContext& context) {
     EmulatorConfig config = options.emulator;
     config.faults = FaultPlan::parse(options.faults, options.seed);
     const std::size_t board = find_board(setup, options);
-    const std::unique_ptr<Emulator> emulator = make_emulator(options.kind, waveforms(setup, board, options), config);
+    config.port = options.port.value_or(station_port(setup.boards[board]));
+    const std::unique_ptr<Emulator> emulator =
+        make_emulator(options.kind, waveforms(setup, board, options), setup.boards[board], config);
     fmt::print("{} listens on 127.0.0.1:{}\n", setup.station.boards[board].name, emulator->port());
     std::fflush(stdout);
     emulator->serve(context.signals.stop());
@@ -72,7 +96,7 @@ void add_emulate_command(CLI::App& app, Action& action) {
     add_config_option(command, options->config);
     command.add_option("--board", options->board, "Which board of the station (default: the first of this kind)");
     command.add_option("--input", options->inputs, "Recorded files to serve instead of the simulated detector");
-    command.add_option("--port", options->emulator.port, "On 127.0.0.1; 0: any free one")->capture_default_str();
+    command.add_option("--port", options->port, "On 127.0.0.1; 0: any free one (default: the station file's)");
     command.add_option("--rate", options->emulator.rate_hz, "Triggers/s; 0: as fast as the client takes them")
         ->check(number_between(0, 1e6))
         ->capture_default_str();

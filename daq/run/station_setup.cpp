@@ -1,6 +1,7 @@
 #include "daq/run/station_setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -38,6 +39,10 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
+std::string known_sources() {
+    return fmt::format("simulator, labview, wavedump, {}", fmt::join(board_drivers(), ", "));
+}
+
 /// Which sources there are, and what they need, is known here, not where the station is read.
 void check_source(ConfigSection& board, const BoardInfo& info) {
     const std::string source = board.text("source", "");
@@ -46,7 +51,7 @@ void check_source(ConfigSection& board, const BoardInfo& info) {
     if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump" ||
         is_board_driver(source))
         return;
-    board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
+    board.problem("source", fmt::format("'{}' is not one of {}", source, known_sources()));
 }
 
 /// What the timing line means for those who follow it.
@@ -141,8 +146,8 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
                             board.name, board.source, setup.path.string())};
         } else {
-            throw Error{fmt::format("board {}: source '{}' is not one of simulator, labview, wavedump", board.name,
-                                    board.source)};
+            throw Error{
+                fmt::format("board {}: source '{}' is not one of {}", board.name, board.source, known_sources())};
         }
     }
     find_ticks(setup, sources);
