@@ -29,6 +29,7 @@ class Readout {
         }
         // Only now may this thread wait for the trigger thread: stopping waits for nobody.
         input_.stopped.store(true, std::memory_order_release);
+        source_.finish();
         commit_stub_when_possible(std::stop_token{});
         mirror();
     }
