@@ -6,11 +6,13 @@
 #include <array>
 
 #include "daq/core/error.hpp"
+#include "readout/dig2.hpp"
+#include "readout/dig2_setup.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 0> kDrivers{};
+constexpr std::array<std::string_view, 1> kDrivers{"dig2"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
@@ -27,15 +29,33 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
     if (station.boards.empty()) return configs;
     std::vector<ConfigSection> sections = root.sections("board");
     for (std::size_t b = 0; b < sections.size(); ++b) {
-        configs.emplace_back();  // a driver per `station.boards[b].source`
+        const BoardInfo& board = station.boards[b];
+        if (board.source == "dig2") {
+            configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
+        } else {
+            configs.emplace_back();
+        }
     }
     return configs;
 }
 
-std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t, const BoardConfig&) {
+std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t board_index, const BoardConfig& config) {
+    if (const auto* dig2 = std::get_if<Dig2Config>(&config)) {
+        return std::make_unique<Dig2Board>(board, board_index, *dig2);
+    }
     no_driver(board);
 }
 
-BoardIdentity identify_board(const BoardInfo& board, const BoardConfig&) { no_driver(board); }
+BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) {
+    if (const auto* dig2 = std::get_if<Dig2Config>(&config)) {
+        const dig2::Identity found = dig2::ask_identity(board, *dig2);
+        return {.model = found.model,
+                .serial = found.serial,
+                .firmware = found.firmware,
+                .remarks = {fmt::format("{} firmware, {} inputs of {} bit at {} MS/s", found.firmware_type,
+                                        found.inputs, found.bits, found.megasamples_per_s)}};
+    }
+    no_driver(board);
+}
 
 }  // namespace alleycat

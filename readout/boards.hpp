@@ -11,11 +11,12 @@
 #include "daq/core/config.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/station.hpp"
+#include "readout/dig2_config.hpp"
 
 namespace alleycat {
 
 /// What [board.DRIVER] says, one kind per driver; monostate: the board's source is none of ours (simulator, files).
-using BoardConfig = std::variant<std::monostate>;
+using BoardConfig = std::variant<std::monostate, Dig2Config>;
 
 /// What a board says when asked who it is, before any acquisition.
 struct BoardIdentity {
