@@ -10,7 +10,7 @@
 #include "daq/run/station_setup.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
-#include "tools/emulator/emulator.hpp"
+#include "tools/emulator/dig2_emulator.hpp"
 
 namespace alleycat {
 namespace {
@@ -45,7 +45,9 @@ std::unique_ptr<RecordSource> waveforms(const StationSetup& setup, std::size_t b
     return std::make_unique<Simulator>(setup.simulator, info, index, options.triggers);
 }
 
-std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource>, const EmulatorConfig&) {
+std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource> source,
+                                        const EmulatorConfig& config) {
+    if (kind == "dig2") return std::make_unique<Dig2Emulator>(std::move(source), config);
     throw UsageError{fmt::format("'{}' is not a board that can be emulated", kind)};
 }
 
