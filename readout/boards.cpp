@@ -6,12 +6,14 @@
 #include <array>
 
 #include "daq/core/error.hpp"
+#include "readout/dig2.hpp"
+#include "readout/dig2_setup.hpp"
 #include "readout/sis3316.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 1> kDrivers{"sis3316"};
+constexpr std::array<std::string_view, 2> kDrivers{"sis3316", "dig2"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
@@ -33,6 +35,8 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
         const BoardInfo& board = station.boards[b];
         if (board.source == "sis3316") {
             configs.emplace_back(parse_sis3316(sections[b], board));
+        } else if (board.source == "dig2") {
+            configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
         } else {
             configs.emplace_back();
         }
@@ -44,6 +48,9 @@ std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t b
     if (const auto* sis3316 = std::get_if<Sis3316Config>(&config)) {
         return std::make_unique<Sis3316Source>(board, board_index, *sis3316);
     }
+    if (const auto* dig2 = std::get_if<Dig2Config>(&config)) {
+        return std::make_unique<Dig2Board>(board, board_index, *dig2);
+    }
     no_driver(board);
 }
 
@@ -54,6 +61,14 @@ BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) 
                 .serial = found.serial_text(),
                 .firmware = found.firmware(),
                 .remarks = {fmt::format("{:.2f} degC", found.temperature_c)}};
+    }
+    if (const auto* dig2 = std::get_if<Dig2Config>(&config)) {
+        const dig2::Identity found = dig2::ask_identity(board, *dig2);
+        return {.model = found.model,
+                .serial = found.serial,
+                .firmware = found.firmware,
+                .remarks = {fmt::format("{} firmware, {} inputs of {} bit at {} MS/s", found.firmware_type,
+                                        found.inputs, found.bits, found.megasamples_per_s)}};
     }
     no_driver(board);
 }

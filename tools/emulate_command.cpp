@@ -13,6 +13,7 @@
 #include "readout/hit_simulator.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
+#include "tools/emulator/dig2_emulator.hpp"
 #include "tools/emulator/emulator.hpp"
 #include "tools/emulator/sis3316_emulator.hpp"
 
@@ -62,6 +63,7 @@ std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr
             Sis3316Emulation{.packet_identifiers = sis3316.protocol != sis3316::Protocol::plain,
                              .inputs = sis3316.inputs});
     }
+    if (kind == "dig2") return std::make_unique<Dig2Emulator>(std::move(source), config);
     throw UsageError{fmt::format("'{}' is not a board that can be emulated", kind)};
 }
 

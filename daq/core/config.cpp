@@ -187,6 +187,20 @@ std::string ConfigSection::required_text(std::string_view key) {
     return text(key, "");
 }
 
+std::vector<std::pair<std::string, std::string>> ConfigSection::texts(std::string_view key) {
+    ConfigSection all = section(key);
+    std::vector<std::pair<toml::source_position, std::pair<std::string, std::string>>> found;
+    if (all.present()) {
+        for (const auto& [name, node] : *all.table_) {
+            found.emplace_back(name.source().begin, std::pair{std::string{name.str()}, all.text(name.str(), "")});
+        }
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<std::pair<std::string, std::string>> texts;
+    for (auto& [place, one] : found) texts.push_back(std::move(one));
+    return texts;
+}
+
 std::vector<std::string> ConfigSection::text_list(std::string_view key, std::vector<std::string> fallback) {
     const toml::node* const node = find(key);
     if (node == nullptr) return fallback;

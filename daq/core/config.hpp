@@ -85,6 +85,8 @@ class ConfigSection {
     [[nodiscard]] bool boolean(std::string_view key, bool fallback);
     [[nodiscard]] std::string text(std::string_view key, std::string_view fallback);
     [[nodiscard]] std::string required_text(std::string_view key);
+    /// Every key of a table whose keys are not known here, each with its text, in the order of the file.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> texts(std::string_view key);
     /// A text alone is a list of one.
     [[nodiscard]] std::vector<std::string> text_list(std::string_view key, std::vector<std::string> fallback);
     [[nodiscard]] std::vector<double> number_list(std::string_view key, std::vector<double> fallback, double min,

@@ -50,6 +50,10 @@ class RecordSource {
     /// Writes samples, zero padding to 4 bytes, and truth: exactly payload_bytes(header) bytes.
     virtual void fill(std::span<std::byte> payload) = 0;
 
+    /// The run is over: next() is not called again, only what has been counted is still asked for. A board is stopped
+    /// here, within half a second. Called by the source's own thread.
+    virtual void finish() {}
+
     /// Beam frames that came since the last call, oldest first (a source that knows the beam: simulator, Alleycat
     /// file). Appends to `frames`.
     virtual void take_beam_frames(std::vector<BeamFrame>& frames) { (void)frames; }

@@ -43,6 +43,7 @@ class Readout {
     void tell_the_rest() {
         // Only now may this thread wait for the trigger thread: stopping waits for nobody.
         input_.stopped.store(true, std::memory_order_release);
+        source_.finish();
         commit_stub_when_possible(std::stop_token{});
         mirror();
     }

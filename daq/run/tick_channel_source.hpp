@@ -21,6 +21,7 @@ class TickChannelSource final : public RecordSource {
     [[nodiscard]] const BoardInfo& board() const noexcept override { return source_->board(); }
     [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override;
     void fill(std::span<std::byte> payload) override { source_->fill(payload); }
+    void finish() override { source_->finish(); }
     void take_beam_frames(std::vector<BeamFrame>& frames) override { source_->take_beam_frames(frames); }
     void take_ticks(std::vector<TickRecord>& ticks) override;
     void take_beam_resolutions(std::vector<BeamResolution>& r) override { source_->take_beam_resolutions(r); }

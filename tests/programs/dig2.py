@@ -1,0 +1,63 @@
+"""A CAEN 27xx, emulated by one process and read by another: what is served stands in the file."""
+import json
+import re
+
+import h5py
+
+from support import CONFIG, Process, Station, alleycat, assert_every_trigger_once, ledger_closes, main, same_bits
+
+SECONDS = 5  # of the timing signal: 300 triggers
+
+
+def as_simulator(folder):
+    """The station with the simulator in the place of the board that it emulates."""
+    text = (CONFIG / "dig2.toml").read_text().replace('source = "dig2"', 'source = "simulator"')
+    text = re.sub(r"(?sm)^\[board\.dig2\].*?(?=^\[\[board\.channel\]\])", "", text)
+    path = folder / "simulated.toml"
+    path.write_text(text)
+    return path
+
+
+def emulated(*arguments):
+    """The emulator as a process, and its address."""
+    process = Process("emulate", "dig2", *arguments)
+    process.wait_for_output("listens on ")
+    return process, re.search(r"127\.0\.0\.1:\d+", process.text).group()
+
+
+def check_samples(folder):
+    """Every sample that the emulated board serves stands in the file, with the board's name and numbers; the ledger closes"""
+    triggers = 60 * SECONDS
+    fast = folder / "fast.toml"
+    fast.write_text((CONFIG / "dig2.toml").read_text().replace('pacing = "realtime"', 'pacing = "fast"'))
+    emulator, address = emulated("--config", fast, "--triggers", triggers)
+    with emulator:
+        station = Station(folder, base="dig2.toml", replace={'address = "127.0.0.1"': f'address = "{address}"'})
+        alleycat("run", "--config", station.path, "--seconds", SECONDS)
+        emulator.expect_end()
+    assert f"triggers_served: {triggers}" in emulator.text, emulator.text
+    [part] = station.files()
+    assert json.loads(alleycat("verify", station.folder, "--json").stdout)["ok"]
+    assert assert_every_trigger_once([part]) == list(range(triggers))
+    ledger_closes(part)
+    alleycat("simulate", "--config", as_simulator(folder), "--output", folder / "served.h5", "--triggers", triggers, "--seed", 1)
+    with h5py.File(part) as taken, h5py.File(folder / "served.h5") as served:
+        board = taken["raw/v2745"]
+        assert same_bits(board["samples"][()], served["raw/v2745/samples"][()])
+        assert (board["counter"][()] == range(triggers)).all()
+        assert not board["flags"][()].any()
+        assert board.attrs["model"] == "V2745" and board.attrs["serial"] == "99001", dict(board.attrs)
+        assert board.attrs["firmware"].startswith("scope-"), dict(board.attrs)
+
+
+def check_board_that_is_away(folder):
+    """A board that does not answer at the start ends it with one sentence: which board, where, and what it did not do"""
+    emulator, address = emulated("--config", CONFIG / "dig2.toml")
+    with emulator:
+        emulator.end()
+    station = Station(folder, base="dig2.toml", replace={'address = "127.0.0.1"': f'address = "{address}"'})
+    said = alleycat("run", "--config", station.path, "--seconds", 1, status=1).stderr
+    assert f"board v2745 ({address}): no connection to port" in said, said
+
+
+main(globals())
