@@ -646,7 +646,7 @@ TEST_CASE("values that no enumeration, flag or count has are refused", "[core][h
     REQUIRE_FALSE(tick_taken(state, std::int8_t{-2}));
     REQUIRE_FALSE(tick_taken(0, std::uint32_t{4}));  // a tick more than there are bytes
     const Bytes dead = encode_dead_time(1, 2, {5, 9, 10, 20, 1});
-    REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody + offsetof(DeadTime, reason), std::uint8_t{4}))));
+    REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody + offsetof(DeadTime, reason), std::uint8_t{5}))));
     REQUIRE_FALSE(decode_dead_time(read(with(dead, kBody, std::uint64_t{10}))));  // first after last
     const Gap before{4, 1201, 1'000, 2'500'000'000, 150, true};
     const Bytes gap = encode_gap(5, 1, before);

@@ -138,11 +138,11 @@ def time_span(parts):
 
 
 def lost_estimated(parts):
-    """As the run's files say. A part that was closed before the daemon reported in it says 0."""
+    """As the run's files say. A part in which the daemon had not reported yet when it was closed says nothing."""
     told = []
     for path in parts:
         with h5py.File(path) as file:
-            told.append(int(file["summary/ledger"].attrs["lost_estimated"]))
+            told += [int(value) for name, value in file["summary/ledger"].attrs.items() if name == "lost_estimated"]
     return max(told)
 
 
