@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -11,11 +12,12 @@
 #include "daq/core/config.hpp"
 #include "daq/core/source.hpp"
 #include "daq/core/station.hpp"
+#include "readout/fcio_board.hpp"
 
 namespace alleycat {
 
 /// What [board.DRIVER] says, one kind per driver; monostate: the board's source is none of ours (simulator, files).
-using BoardConfig = std::variant<std::monostate>;
+using BoardConfig = std::variant<std::monostate, FcioConfig>;
 
 /// What a board says when asked who it is, before any acquisition.
 struct BoardIdentity {
@@ -24,6 +26,7 @@ struct BoardIdentity {
 };
 
 /// Names of [[board]] `source` that open_board() understands.
+[[nodiscard]] std::span<const std::string_view> board_drivers() noexcept;
 [[nodiscard]] bool is_board_driver(std::string_view source) noexcept;
 
 /// Reads [board.DRIVER] of every board, in the order of the station; problems are reported, not thrown.

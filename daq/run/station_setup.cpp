@@ -1,6 +1,7 @@
 #include "daq/run/station_setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -38,13 +39,16 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
+/// "simulator, labview, ..."
+std::string known_sources() {
+    return fmt::format("simulator, {}, {}", fmt::join(recorded_sources(), ", "), fmt::join(board_drivers(), ", "));
+}
+
 /// Which sources there are is known here, not where the station is read.
 void check_source(ConfigSection& board) {
     const std::string source = board.text("source", "");
-    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump" ||
-        is_board_driver(source))
-        return;
-    board.problem("source", "'" + source + "' is not one of simulator, labview, wavedump");
+    if (source.empty() || source == "simulator" || is_recorded_source(source) || is_board_driver(source)) return;
+    board.problem("source", "'" + source + "' is not one of " + known_sources());
 }
 
 /// What the timing line means for those who follow it.
@@ -80,6 +84,10 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
     setup.boards = parse_boards(root, setup.station);
+    // Files are replayed by stations of one board: what is recorded of a live one has its traces where it says.
+    for (const BoardConfig& board : setup.boards) {
+        if (const auto* fcio = std::get_if<FcioConfig>(&board)) setup.files.fcio_traces = fcio->traces;
+    }
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
     setup.run = parse_run(root);
@@ -133,13 +141,13 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
             sources.push_back(make_simulator(setup, static_cast<std::uint16_t>(b), max_triggers));
         } else if (is_board_driver(board.source)) {
             sources.push_back(open_board(board, static_cast<std::uint16_t>(b), setup.boards[b]));
-        } else if (board.source == "labview" || board.source == "wavedump") {
+        } else if (is_recorded_source(board.source)) {
             throw Error{
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
                             board.name, board.source, setup.path.string())};
         } else {
-            throw Error{fmt::format("board {}: source '{}' is not one of simulator, labview, wavedump", board.name,
-                                    board.source)};
+            throw Error{
+                fmt::format("board {}: source '{}' is not one of {}", board.name, board.source, known_sources())};
         }
     }
     find_ticks(setup, sources);

@@ -22,8 +22,7 @@ TEST_CASE("recorded files are recognised by their bytes, whatever they are calle
 }
 
 TEST_CASE("other formats are not taken for one of these", "[readout][unit]") {
-    for (const char* name : {"compass/compass_test_data.BIN", "sis3316/pulser_ch0.bin", "fcio/th228.fcio",
-                             "labview/truth.csv", "compass/compass_test_data_settings.xml"}) {
+    for (const char* name : {"sis3316/pulser_ch0.bin", "labview/truth.csv", "compass/compass_test_data_settings.xml"}) {
         const fs::path file = real_file(name);
         if (file.empty()) return;
         INFO(name);
