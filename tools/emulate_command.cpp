@@ -1,16 +1,18 @@
 // emulate: a digitizer that is not there, on a loopback port.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "daq/core/error.hpp"
 #include "daq/run/station_setup.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
-#include "tools/emulator/emulator.hpp"
+#include "tools/emulator/fcio_emulator.hpp"
 
 namespace alleycat {
 namespace {
@@ -20,6 +22,7 @@ struct EmulateOptions {
     std::filesystem::path config;
     std::vector<std::filesystem::path> inputs;
     std::uint64_t triggers = 0, seed = 1;
+    std::optional<std::uint16_t> port;
     EmulatorConfig emulator;
 };
 
@@ -45,8 +48,16 @@ std::unique_ptr<RecordSource> waveforms(const StationSetup& setup, std::size_t b
     return std::make_unique<Simulator>(setup.simulator, info, index, options.triggers);
 }
 
-std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource>, const EmulatorConfig&) {
+std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr<RecordSource> source,
+                                        const EmulatorConfig& config) {
+    if (kind == "fcio") return make_fcio_emulator(std::move(source), config);
     throw UsageError{fmt::format("'{}' is not a board that can be emulated", kind)};
+}
+
+/// Where the station file looks for the board; 0: it does not say.
+std::uint16_t port_of(const BoardConfig& board) {
+    if (const auto* fcio = std::get_if<FcioConfig>(&board)) return fcio->port;
+    return 0;
 }
 
 int emulate(const EmulateOptions& options, CommandContext& context) {
@@ -54,6 +65,7 @@ int emulate(const EmulateOptions& options, CommandContext& context) {
     EmulatorConfig config = options.emulator;
     config.faults = FaultPlan::parse(options.faults, options.seed);
     const std::size_t board = find_board(setup, options);
+    config.port = options.port.value_or(port_of(setup.boards[board]));
     const std::unique_ptr<Emulator> emulator = make_emulator(options.kind, waveforms(setup, board, options), config);
     fmt::print("{} listens on 127.0.0.1:{}\n", setup.station.boards[board].name, emulator->port());
     std::fflush(stdout);
@@ -72,7 +84,7 @@ void add_emulate_command(CLI::App& app, Action& action) {
     add_config_option(command, options->config);
     command.add_option("--board", options->board, "Which board of the station (default: the first of this kind)");
     command.add_option("--input", options->inputs, "Recorded files to serve instead of the simulated detector");
-    command.add_option("--port", options->emulator.port, "On 127.0.0.1; 0: any free one")->capture_default_str();
+    command.add_option("--port", options->port, "On 127.0.0.1 (default: that of the board's address); 0: any free one");
     command.add_option("--rate", options->emulator.rate_hz, "Triggers/s; 0: as fast as the client takes them")
         ->check(number_between(0, 1e6))
         ->capture_default_str();
@@ -82,6 +94,8 @@ void add_emulate_command(CLI::App& app, Action& action) {
     command.add_option("--first-clock", options->emulator.first_clock, "The board's clock at its start [its ticks]");
     command.add_option("--drift-ppm", options->emulator.clock_drift_ppm, "Its clock runs fast by this")
         ->check(number_between(-1000, 1000));
+    command.footer(fmt::format("Faults: {}. What each does depends on the board: its page in readout/.",
+                               fmt::join(kFaultNames, ", ")));
     command.callback(
         [options, &action] { action = [options](CommandContext& context) { return emulate(*options, context); }; });
 }

@@ -18,6 +18,8 @@ COMMANDS = {  # every command and every option its help has to mention
     "archive": ["--config", "--folder", "--once"],
     "replay": ["INPUT", "--config", "--output", "--jobs", "--kernels", "--paced", "--recalibrate"],
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
+    "emulate": ["kind", "--config", "--board", "--input", "--port", "--rate", "--triggers", "--faults", "--seed", "--first-clock",
+                "--drift-ppm"],
     "check": ["STATION"],
     "info": ["FILE", "--json"],
     "verify": ["FILE", "--repair", "--catalogue", "--json"],
