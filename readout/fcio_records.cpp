@@ -62,6 +62,12 @@ std::optional<std::int64_t> FcioRecords::time_of(const fcio::Event& event, Defec
     return (std::int64_t{event.pps} - *first_pps_) * kSecond + part;
 }
 
+/// What was lost on the way leaves a gap, also while a connection was broken; a board that began anew does not.
+void FcioRecords::follow_number(std::int32_t number, DefectLog& log) {
+    if (last_number_ && number > std::int64_t{*last_number_} + 1) log.count("number_gap");
+    last_number_ = number;
+}
+
 bool FcioRecords::describe(const fcio::Decoder& decoder, RecordHeader& header, DefectLog& log) {
     const fcio::Event& event = decoder.event();
     header = RecordHeader{.samples_per_channel = decoder.config().samples,
@@ -73,6 +79,7 @@ bool FcioRecords::describe(const fcio::Decoder& decoder, RecordHeader& header, D
         header.channel_mask |= std::uint64_t{1} << c;
         ++header.channels;
     }
+    follow_number(event.number, log);
     if (header.channels == 0) {
         log.count("no_listed_channel");
         return false;

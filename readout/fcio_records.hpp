@@ -19,6 +19,7 @@ namespace alleycat {
 /// Counted here:
 ///
 ///     no_listed_channel   events without any of the board's channels, skipped
+///     number_gap          events whose number is not the next: some before them were lost, damaged or out of order
 ///     missing_channel     events without one of the board's channels
 ///     unexpected_length   events whose length differs from the configured one
 ///     clock_backwards     time earlier than the one before
@@ -44,6 +45,7 @@ class FcioRecords {
     void fill(const fcio::Decoder& decoder, std::span<std::byte> payload) const;
 
   private:
+    void follow_number(std::int32_t number, DefectLog& log);
     [[nodiscard]] std::optional<std::int64_t> time_of(const fcio::Event& event, DefectLog& log);
 
     BoardInfo board_;
@@ -52,6 +54,7 @@ class FcioRecords {
     std::uint64_t ticks_per_second_;  ///< nominal
     std::optional<std::int64_t> first_pps_;
     ClockUnwrapper counter_{32};
+    std::optional<std::int32_t> last_number_;
     std::uint64_t last_counter_ = 0;
     std::int64_t last_time_ps_ = 0;
     std::array<std::int32_t, 4> last_dead_region_{};

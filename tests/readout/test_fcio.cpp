@@ -187,6 +187,7 @@ TEST_CASE("times of FCIO events count the board's own ticks per second", "[reado
     CHECK(records[5].header.time_ps == 13'040'000'000'000);
     CHECK(records[6].header.flags == record_flag::bad_time);
     CHECK(defect(source, "missed_pps") == 1);
+    CHECK(defect(source, "number_gap") == 2);  // 4 after 2, 5 after 3
     CHECK(defect(source, "counter_backwards") == 1);
 }
 

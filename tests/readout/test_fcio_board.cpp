@@ -158,7 +158,9 @@ TEST_CASE("each fault of a FlashCam stream has its counter, other events are unt
         REQUIRE(served.struck.at("lost") > 0);
         CHECK(numbers.size() == kRecords - served.struck.at("lost"));
         CHECK(std::is_sorted(numbers.begin(), numbers.end()));
-        // The board's own number tells which one is missing.
+        // The board's own number tells which one is missing; of several in a row, and of the last, there is one gap or none.
+        CHECK(served.defects.at("number_gap") > 0);
+        CHECK(served.defects.at("number_gap") <= served.struck.at("lost"));
         for (const ReadRecord& one : served.records) REQUIRE(one.header.counter == number_of(one));
     }
     SECTION("repeated") {
