@@ -13,7 +13,7 @@
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 2> kDrivers{"sis3316", "dig2"};
+constexpr std::array<std::string_view, 3> kDrivers{"sis3316", "dig2", "fcio"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
@@ -37,6 +37,8 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
             configs.emplace_back(parse_sis3316(sections[b], board));
         } else if (board.source == "dig2") {
             configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
+        } else if (board.source == "fcio") {
+            configs.emplace_back(parse_fcio(sections[b], board.channels.size()));
         } else {
             configs.emplace_back();
         }
@@ -51,6 +53,8 @@ std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t b
     if (const auto* dig2 = std::get_if<Dig2Config>(&config)) {
         return std::make_unique<Dig2Board>(board, board_index, *dig2);
     }
+    if (const auto* fcio = std::get_if<FcioConfig>(&config))
+        return std::make_unique<FcioBoard>(board, board_index, *fcio);
     no_driver(board);
 }
 
@@ -70,6 +74,7 @@ BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) 
                 .remarks = {fmt::format("{} firmware, {} inputs of {} bit at {} MS/s", found.firmware_type,
                                         found.inputs, found.bits, found.megasamples_per_s)}};
     }
+    if (const auto* fcio = std::get_if<FcioConfig>(&config)) return identify_fcio(board, *fcio);
     no_driver(board);
 }
 

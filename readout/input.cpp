@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <set>
 #include <string_view>
 
 #include "daq/core/error.hpp"
+#include "readout/fcio_file.hpp"
 
 namespace alleycat {
 namespace fs = std::filesystem;
@@ -19,6 +21,9 @@ std::string_view to_text(InputKind kind) {
         case InputKind::labview: return "LabVIEW minutes";
         case InputKind::wavedump: return "WaveDump files";
         case InputKind::sis3316: return "SIS3316 files";
+        case InputKind::caen: return "CAEN event blocks";
+        case InputKind::compass: return "CoMPASS lists";
+        case InputKind::fcio: return "FlashCam streams";
         case InputKind::unknown: break;
     }
     return "an unknown format";
@@ -57,6 +62,12 @@ Recognised look_at(const fs::path& path) {
     Recognised result;
     if (begins_like_zip(path)) {
         if (labview::is_minute(path, result.why_not)) result.kind = InputKind::labview;
+    } else if (fcio::is_stream_file(path, result.why_not)) {
+        result.kind = InputKind::fcio;
+    } else if (compass::is_list_file(path, result.why_not)) {
+        result.kind = InputKind::compass;
+    } else if (caen::is_block_file(path, result.why_not)) {
+        result.kind = InputKind::caen;
     } else if (wavedump::has_headers(path, result.why_not)) {
         result.kind = InputKind::wavedump;
     } else if (std::string ignored; sis3316::is_event_file(path, ignored)) {
@@ -65,14 +76,21 @@ Recognised look_at(const fs::path& path) {
     return result;
 }
 
+/// What a file is that does not tell: the station file expects one without headers, or it goes on where the list of
+/// another input ended.
+InputKind expected_kind(const BoardInfo& board, const FileSourceConfig& config, InputKind first) {
+    if (board.source == "wavedump" && !config.wavedump.header) return InputKind::wavedump;
+    if (first == InputKind::compass || (board.source == "compass" && config.compass.fields)) return InputKind::compass;
+    return InputKind::unknown;
+}
+
 /// One kind for all, or a sentence which is not.
-InputKind kind_of_all(const std::vector<fs::path>& inputs, bool headerless_expected) {
+InputKind kind_of_all(const std::vector<fs::path>& inputs, const BoardInfo& board, const FileSourceConfig& config) {
     InputKind first = InputKind::unknown;
     for (const fs::path& input : inputs) {
         Recognised one = look_at(input);
-        if (one.kind == InputKind::unknown && headerless_expected && !fs::is_directory(input) &&
-            !begins_like_zip(input)) {
-            one.kind = InputKind::wavedump;
+        if (one.kind == InputKind::unknown && !fs::is_directory(input) && !begins_like_zip(input)) {
+            one.kind = expected_kind(board, config, first);
         }
         if (one.kind == InputKind::unknown) {
             throw Error{fmt::format("{}: no known format of recorded data: it {}", input.string(), one.why_not)};
@@ -98,6 +116,14 @@ std::vector<fs::path> minutes_of(const std::vector<fs::path>& inputs) {
     }
     labview::put_in_order(minutes);
     return minutes;
+}
+
+std::vector<fs::path> each_once(const std::vector<fs::path>& inputs) {
+    std::set<fs::path> known;
+    for (const fs::path& input : inputs) {
+        if (!known.insert(fs::canonical(input)).second) throw Error{fmt::format("{}: is given twice", input.string())};
+    }
+    return inputs;
 }
 
 std::vector<fs::path> channel_files_of(const std::vector<fs::path>& inputs, const WaveDumpConfig& config) {
@@ -154,7 +180,19 @@ FileSourceConfig parse_file_sources(ConfigSection& root) {
     config.sis3316.trace = words.choice("trace", config.sis3316.trace,
                                         {{"raw", sis3316::Trace::raw}, {"averaged", sis3316::Trace::averaged}});
     words.finish();
+    config.caen = parse_caen(root);
+    config.compass = parse_compass(root);
     return config;
+}
+
+std::span<const std::string_view> recorded_sources() noexcept {
+    static constexpr std::array<std::string_view, 4> kSources{"labview", "wavedump", "caen", "compass"};
+    return kSources;
+}
+
+bool is_recorded_source(std::string_view source) noexcept {
+    const std::span<const std::string_view> known = recorded_sources();
+    return std::find(known.begin(), known.end(), source) != known.end();
 }
 
 InputKind recognise(const fs::path& path) {
@@ -170,7 +208,7 @@ std::unique_ptr<RecordSource> open_recorded(const std::vector<fs::path>& inputs,
                                             unsigned decode_threads) {
     if (inputs.empty()) throw UsageError{"no recorded file is given"};
     try {
-        switch (kind_of_all(inputs, board.source == "wavedump" && !config.wavedump.header)) {
+        switch (kind_of_all(inputs, board, config)) {
             case InputKind::labview:
                 return std::make_unique<LabviewSource>(minutes_of(inputs), board, board_index, config.labview,
                                                        decode_threads);
@@ -179,6 +217,12 @@ std::unique_ptr<RecordSource> open_recorded(const std::vector<fs::path>& inputs,
                                                         config.wavedump);
             case InputKind::sis3316:
                 return std::make_unique<Sis3316FileSource>(inputs, board, board_index, config.sis3316);
+            case InputKind::caen:
+                return std::make_unique<CaenBlockSource>(each_once(inputs), board, board_index, config.caen);
+            case InputKind::compass:
+                return std::make_unique<CompassSource>(each_once(inputs), board, board_index, config.compass);
+            case InputKind::fcio:
+                return std::make_unique<FcioFileSource>(each_once(inputs), board, board_index, config.fcio_traces);
             case InputKind::unknown: break;
         }
     } catch (const fs::filesystem_error& e) {

@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <regex>
 
 #include "daq/core/error.hpp"
+#include "readout/recorded_file.hpp"
 
 namespace alleycat {
 namespace fs = std::filesystem;
@@ -19,19 +17,6 @@ namespace wavedump {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "headers and samples are read as they stand");
-
-struct CloseFile {
-    void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-File open_file(const fs::path& path) {
-    File file{std::fopen(path.c_str(), "rb")};
-    if (file == nullptr) throw Error{fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
-    return file;
-}
-
-std::size_t read_bytes(std::FILE* file, void* into, std::size_t bytes) { return std::fread(into, 1, bytes, file); }
 
 /// NAME and N of NAMEwave<N>.dat.
 struct FileName {
@@ -55,19 +40,17 @@ bool plausible(const EventHeader& header) noexcept {
 }
 
 bool has_headers(const fs::path& path, std::string& why_not) {
-    const std::uintmax_t bytes = fs::file_size(path);
-    const File file = open_file(path);
+    RecordedFile file{path};
     EventHeader first;
-    if (read_bytes(file.get(), &first, sizeof first) < sizeof first || !plausible(first)) {
+    if (!file.get(first) || !plausible(first)) {
         why_not = "does not begin with a WaveDump event header";
         return false;
     }
     // The only event may be cut short; what else it could be shows when nothing whole is found.
-    if (bytes < first.event_bytes + kHeaderBytes) return true;
+    if (file.bytes() < first.event_bytes + kHeaderBytes) return true;
     // The second event may be damaged in its size, which the reader then says: board and channel are enough here.
     EventHeader second;
-    if (std::fseek(file.get(), static_cast<long>(first.event_bytes), SEEK_SET) != 0 ||
-        read_bytes(file.get(), &second, sizeof second) < sizeof second || second.board != first.board ||
+    if (!file.seek(first.event_bytes) || !file.get(second) || second.board != first.board ||
         second.channel != first.channel) {
         why_not = fmt::format("begins like a WaveDump event of {} bytes, but no other follows it", first.event_bytes);
         return false;
@@ -116,15 +99,7 @@ class ChannelFile {
   public:
     ChannelFile(const fs::path& path, std::size_t sample_bytes, std::uint32_t headerless_samples,
                 std::uint32_t tag_mask)
-        : path_{path},
-          sample_bytes_{sample_bytes},
-          headerless_samples_{headerless_samples},
-          tag_mask_{tag_mask},
-          file_bytes_{fs::file_size(path)},
-          buffer_{std::make_unique<char[]>(kBufferBytes)},
-          file_{open_file(path)} {
-        (void)std::setvbuf(file_.get(), buffer_.get(), _IOFBF, kBufferBytes);
-    }
+        : sample_bytes_{sample_bytes}, headerless_samples_{headerless_samples}, tag_mask_{tag_mask}, file_{path} {}
 
     /// Reads the next event unless one is there. False at the file's end or where it cannot be read on.
     bool load(DefectLog& log) {
@@ -152,23 +127,20 @@ class ChannelFile {
     [[nodiscard]] bool counter_advances() const noexcept { return dropped_one_ && header_.counter > previous_counter_; }
     [[nodiscard]] std::uint32_t samples() const noexcept { return static_cast<std::uint32_t>(bytes_ / sample_bytes_); }
     [[nodiscard]] std::span<const std::byte> sample_bytes() const noexcept { return std::span{event_}.first(bytes_); }
-    [[nodiscard]] std::string name() const { return path_.filename().string(); }
-    [[nodiscard]] std::uint64_t bytes() const noexcept { return file_bytes_; }
-    [[nodiscard]] std::uint64_t bytes_read() const noexcept { return at_; }
+    [[nodiscard]] std::string name() const { return file_.name(); }
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return file_.bytes(); }
+    [[nodiscard]] std::uint64_t bytes_read() const noexcept { return file_.position(); }
     [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
 
   private:
-    static constexpr std::size_t kBufferBytes = 256 * 1024;
-
     void read_event(DefectLog& log) {
-        const std::size_t got = read_bytes(file_.get(), &header_, sizeof header_);
-        at_ += got;
+        const std::size_t got = file_.read(std::as_writable_bytes(std::span{&header_, 1}));
         if (got < sizeof header_) {
             if (got != 0) cut_short(log);
             ended_ = true;
             return;
         }
-        const std::uint64_t left = file_bytes_ - std::min(at_, file_bytes_);
+        const std::uint64_t left = file_.left();
         const bool like_before = events_ == 0 || header_.event_bytes == last_event_bytes_;
         const bool can_be = header_.event_bytes >= kHeaderBytes &&
                             header_.event_bytes <= kHeaderBytes + kMostSamples * sample_bytes_ &&
@@ -195,11 +167,10 @@ class ChannelFile {
     void read_samples(std::size_t bytes, DefectLog& log) {
         // No more is asked for than the file can hold: a damaged size must not fill the memory.
         bytes_ = bytes;
-        const std::uint64_t left = file_bytes_ - std::min(at_, file_bytes_);
+        const std::uint64_t left = file_.left();
         if (event_.size() < bytes && bytes <= left) event_.resize(bytes);
         const std::size_t got =
-            bytes <= left ? read_bytes(file_.get(), event_.data(), bytes) : static_cast<std::size_t>(left);
-        at_ += got;
+            bytes <= left ? file_.read(std::span{event_}.first(bytes)) : static_cast<std::size_t>(left);
         if (got == bytes) {
             loaded_ = true;
             ++events_;
@@ -214,17 +185,13 @@ class ChannelFile {
         log.remark(fmt::format("{}: last event cut short after {} whole ones", name(), events_));
     }
 
-    fs::path path_;
     std::size_t sample_bytes_;
     std::uint32_t headerless_samples_;  ///< 0: events have headers
     std::uint32_t tag_mask_;
-    std::uint64_t file_bytes_;
-    std::unique_ptr<char[]> buffer_;  ///< of file_, which is closed before it goes
-    File file_;
+    RecordedFile file_;
     EventHeader header_;
     std::vector<std::byte> event_;
     std::size_t bytes_ = 0;  ///< of event_ in use
-    std::uint64_t at_ = 0;
     std::uint64_t events_ = 0;
     std::uint32_t last_event_bytes_ = 0, board_ = 0, channel_ = 0;
     std::uint32_t previous_counter_ = 0;
@@ -236,11 +203,6 @@ class ChannelFile {
 }  // namespace wavedump
 
 namespace {
-
-std::int64_t modification_time_ns(const fs::path& path) {
-    using namespace std::chrono;
-    return duration_cast<nanoseconds>(file_clock::to_sys(fs::last_write_time(path)).time_since_epoch()).count();
-}
 
 std::uint32_t low_bits(unsigned bits) { return bits >= 32 ? ~0u : (1u << bits) - 1; }
 

@@ -1,6 +1,7 @@
 // emulate: a digitizer that is not there, on a loopback port.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "tools/commands.hpp"
 #include "tools/emulator/dig2_emulator.hpp"
 #include "tools/emulator/emulator.hpp"
+#include "tools/emulator/fcio_emulator.hpp"
 #include "tools/emulator/sis3316_emulator.hpp"
 
 namespace alleycat {
@@ -64,13 +66,15 @@ std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr
                              .inputs = sis3316.inputs});
     }
     if (kind == "dig2") return std::make_unique<Dig2Emulator>(std::move(source), config);
+    if (kind == "fcio") return make_fcio_emulator(std::move(source), config);
     throw UsageError{fmt::format("'{}' is not a board that can be emulated", kind)};
 }
 
-/// Where the station file looks for the board.
+/// Where the station file looks for the board; 0: it does not say.
 std::uint16_t station_port(const BoardConfig& board) {
-    const auto* sis3316 = std::get_if<Sis3316Config>(&board);
-    return sis3316 != nullptr ? sis3316->port : std::uint16_t{0};
+    if (const auto* sis3316 = std::get_if<Sis3316Config>(&board)) return sis3316->port;
+    if (const auto* fcio = std::get_if<FcioConfig>(&board)) return fcio->port;
+    return 0;
 }
 
 int emulate(const EmulateOptions& options, CommandContext& context) {
@@ -108,6 +112,8 @@ void add_emulate_command(CLI::App& app, Action& action) {
     command.add_option("--first-clock", options->emulator.first_clock, "The board's clock at its start [its ticks]");
     command.add_option("--drift-ppm", options->emulator.clock_drift_ppm, "Its clock runs fast by this")
         ->check(number_between(-1000, 1000));
+    command.footer(fmt::format("Faults: {}. What each does depends on the board: its page in readout/.",
+                               fmt::join(kFaultNames, ", ")));
     command.callback(
         [options, &action] { action = [options](CommandContext& context) { return emulate(*options, context); }; });
 }

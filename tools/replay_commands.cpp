@@ -145,7 +145,8 @@ void add_replay_commands(CLI::App& app, Action& action) {
     CLI::App* const replay_command = app.add_subcommand("replay", "Send recorded raw data through the trigger stage");
     replay_command
         ->add_option("INPUT", replay_options->inputs,
-                     "Recorded files or folders, recognised by content: Alleycat HDF5, LabVIEW minutes, CAEN WaveDump")
+                     "Recorded files or folders, recognised by content: Alleycat HDF5, LabVIEW minutes, CAEN WaveDump, "
+                     "CAEN event blocks, CoMPASS lists, FlashCam streams")
         ->required();
     add_config_option(*replay_command, replay_options->config);
     replay_command->add_option("--output,-o", replay_options->output, "Write an Alleycat file (never overwritten)");

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
 
 # Test programs that run under the sanitizers, where they exist. Each is a CMake target and the label of its tests.
-asan_programs=(tests_core tests_trigger tests_readers tests_simulator)
+asan_programs=(tests_core tests_trigger tests_readers tests_fcio_board tests_simulator)
 asan_long_programs=(tests_store tests_wire tests_monitor tests_run)  # they would double the time CI takes
 tsan_programs=(tests_core tests_run tests_wire)
 

@@ -39,8 +39,9 @@ void check_board(const StationSetup& setup, const BoardInfo& configured, const B
     }
 }
 
+/// "simulator, labview, ..."
 std::string known_sources() {
-    return fmt::format("simulator, labview, wavedump, {}", fmt::join(board_drivers(), ", "));
+    return fmt::format("simulator, {}, {}", fmt::join(recorded_sources(), ", "), fmt::join(board_drivers(), ", "));
 }
 
 /// Which sources there are, and what they need, is known here, not where the station is read.
@@ -48,9 +49,7 @@ void check_source(ConfigSection& board, const BoardInfo& info) {
     const std::string source = board.text("source", "");
     if (source == "simulator" && info.samples == 0)
         board.problem("samples", "a simulated board must know how long its traces are: at least 1 sample");
-    if (source.empty() || source == "simulator" || source == "labview" || source == "wavedump" ||
-        is_board_driver(source))
-        return;
+    if (source.empty() || source == "simulator" || is_recorded_source(source) || is_board_driver(source)) return;
     board.problem("source", fmt::format("'{}' is not one of {}", source, known_sources()));
 }
 
@@ -88,6 +87,10 @@ StationSetup read_station(const std::filesystem::path& path) {
     setup.simulator = parse_simulator(root);
     setup.files = parse_file_sources(root);
     setup.boards = parse_boards(root, setup.station);
+    // Files are replayed by stations of one board: what is recorded of a live one has its traces where it says.
+    for (const BoardConfig& board : setup.boards) {
+        if (const auto* fcio = std::get_if<FcioConfig>(&board)) setup.files.fcio_traces = fcio->traces;
+    }
     setup.beam = parse_beam(root);
     setup.builder = parse_builder(root, setup.station.tick_rate_hz);
     setup.run = parse_run(root);
@@ -141,7 +144,7 @@ std::vector<std::unique_ptr<RecordSource>> make_live_sources(const StationSetup&
             sources.push_back(make_simulator(setup, static_cast<std::uint16_t>(b), max_triggers));
         } else if (is_board_driver(board.source)) {
             sources.push_back(open_board(board, static_cast<std::uint16_t>(b), setup.boards[b]));
-        } else if (board.source == "labview" || board.source == "wavedump") {
+        } else if (is_recorded_source(board.source)) {
             throw Error{
                 fmt::format("board {}: its source is recorded {} files: use 'alleycat replay FILES --config {}'",
                             board.name, board.source, setup.path.string())};

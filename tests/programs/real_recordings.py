@@ -109,6 +109,43 @@ def check_hpge(folder):
         assert 20 < window["rise_ns"].min() and window["rise_ns"].max() < 26
 
 
+def decode_compass(path):
+    """(input, time [ps], samples) per hit of a list whose word is 0xCAED: both energies, flags and a waveform."""
+    data, at, hits = path.read_bytes(), 2, []
+    while at < len(data):
+        _, channel, time, _, _, _, _, samples = struct.unpack_from("<HHQHHIBI", data, at)
+        hits.append((channel, time, numpy.frombuffer(data, "<u2", samples, at + 25)))
+        at += 25 + 2 * samples
+    return hits
+
+
+def check_compass(folder):
+    """A CoMPASS list, two inputs of a DT5730, one of them as the timing signal: hits and ticks as an independent decoder reads them"""
+    path = real("compass/compass_test_data.BIN")
+    hits = decode_compass(path)
+    assert len(hits) == 102
+    with replayed(folder, "compass.toml", path) as file:
+        ticks = sorted(time for channel, time, _ in hits if channel == 1)
+        assert (file["ticks/time_ps"][()] == numpy.array(ticks) - ticks[0]).all() and len(ticks) == 51
+        signal = sorted((time, samples.tolist()) for channel, time, samples in hits if channel == 0)
+        assert (file["triggers/time_ps"][()] == [time - ticks[0] for time, _ in signal]).all() and len(signal) == 51
+        assert ticks[0] == 97876200006 and signal[0][0] == 97876200000
+        assert (file["triggers/since_tick_ps"][()] == [time - tick for (time, _), tick in zip(signal, ticks)]).all()
+        assert (file["triggers/flags"][()] == 0).all()
+        flattened = file["raw/dt5730/samples/flattened_data"][()]
+        assert flattened.tolist() == [sample for _, samples in signal for sample in samples]
+        # All 51 are one pulser's pulse: some 780 counts above a baseline of 2745.
+        window = file["windows/coincident"]
+        assert (window["accepted"][()] == 1).all()
+        heights = [max(samples) - lower_median(numpy.array(samples[:50])) for _, samples in signal]
+        assert 770 < min(heights) and max(heights) < 790
+        for row, (_, samples) in enumerate(signal):
+            first = runs(numpy.array(samples) - lower_median(numpy.array(samples[:50])) >= 100, 4)[0]
+            assert window["arrival_sample"][row] == first - 2
+    described = alleycat("info", folder / "out.h5").stdout
+    assert "51" in described, described
+
+
 def check_labview_minute(folder):
     """A LabVIEW minute: 40 triggers, every feature as the experiment's published program printed it"""
     real("labview/Run-15-10-02-12-00-00")
