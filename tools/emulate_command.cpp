@@ -11,6 +11,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/run/station_setup.hpp"
+#include "readout/dig2_link.hpp"
 #include "readout/hit_simulator.hpp"
 #include "readout/simulator.hpp"
 #include "tools/commands.hpp"
@@ -74,6 +75,7 @@ std::unique_ptr<Emulator> make_emulator(const std::string& kind, std::unique_ptr
 std::uint16_t station_port(const BoardConfig& board) {
     if (const auto* sis3316 = std::get_if<Sis3316Config>(&board)) return sis3316->port;
     if (const auto* fcio = std::get_if<FcioConfig>(&board)) return fcio->port;
+    if (const auto* dig2 = std::get_if<Dig2Config>(&board)) return dig2::parse_address(dig2->address).value().port;
     return 0;
 }
 

@@ -30,7 +30,28 @@ std::string user_name() {
     return user != nullptr ? user->pw_name : fmt::format("user {}", ::geteuid());
 }
 
-int check(const std::filesystem::path& config) {
+/// Asks every live board who it is. false: one did not answer as it should; why stands on stderr.
+bool connect_boards(const StationSetup& setup) {
+    bool all = true;
+    for (std::size_t b = 0; b < setup.station.boards.size(); ++b) {
+        const BoardInfo& board = setup.station.boards[b];
+        if (!is_board_driver(board.source)) {
+            fmt::print("board {}: its source is {}: nothing to connect to\n", board.name, board.source);
+            continue;
+        }
+        try {
+            const BoardIdentity found = identify_board(board, setup.boards[b]);
+            fmt::print("board {}: {}, serial {}, firmware {}\n", board.name, found.model, found.serial, found.firmware);
+            for (const std::string& remark : found.remarks) fmt::print("board {}: {}\n", board.name, remark);
+        } catch (const Error& e) {
+            fmt::print(stderr, "{}\n", e.what());
+            all = false;
+        }
+    }
+    return all;
+}
+
+int check(const std::filesystem::path& config, bool connect) {
     const StationSetup setup = load_station(config);
     // What shows only when the parts are made: the simulator's board, the power history, the keys.
     CounterRegistry counters;
@@ -42,7 +63,7 @@ int check(const std::filesystem::path& config) {
     fmt::print("{}: {} ({}), {} board(s), {} window(s), {} cut(s): no problem found\n", config.string(),
                setup.station.title, setup.station.profile, setup.station.boards.size(), setup.trigger.windows.size(),
                setup.trigger.cuts.size());
-    return 0;
+    return !connect || connect_boards(setup) ? 0 : 1;
 }
 
 nlohmann::json to_json(const Status& status) {
@@ -236,9 +257,15 @@ void add_station_commands(CLI::App& app, Action& action) {
     const auto config = std::make_shared<std::filesystem::path>();
     CLI::App* const check_command = app.add_subcommand("check", "Find every problem of a station file");
     check_command->add_option("STATION", *config, "Station file (TOML)")->required();
+    const auto connect = std::make_shared<bool>(false);
+    check_command->add_flag("--connect", *connect, "Also ask each live board who it is, and say what it answered");
     check_command->footer(
-        "Prints a line 'file:line:column: key: what is wrong' per problem; exit status 2 when there is one.");
-    check_command->callback([&action, config] { action = [config](CommandContext&) { return check(*config); }; });
+        "Prints a line 'file:line:column: key: what is wrong' per problem; exit status 2 when there is one. With "
+        "--connect: "
+        "1 when a board did not answer as it should.");
+    check_command->callback([&action, config, connect] {
+        action = [config, connect](CommandContext&) { return check(*config, *connect); };
+    });
 
     const auto control_options = std::make_shared<ControlOptions>();
     CLI::App* const control_command_ =

@@ -20,7 +20,7 @@ COMMANDS = {  # every command and every option its help has to mention
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
     "emulate": ["kind", "--config", "--board", "--input", "--port", "--rate", "--triggers", "--faults", "--seed", "--first-clock",
                 "--drift-ppm"],
-    "check": ["STATION"],
+    "check": ["STATION", "--connect"],
     "info": ["FILE", "--json"],
     "verify": ["FILE", "--repair", "--catalogue", "--json"],
     "control": ["COMMAND", "TEXT", "--reason", "--author", "--test", "--connect", "--config", "--json"],

@@ -20,7 +20,7 @@ def as_simulator(folder):
 
 def emulated(*arguments):
     """The emulator as a process, and its address."""
-    process = Process("emulate", "dig2", *arguments)
+    process = Process("emulate", "dig2", "--port", 0, *arguments)
     process.wait_for_output("listens on ")
     return process, re.search(r"127\.0\.0\.1:\d+", process.text).group()
 
@@ -48,6 +48,18 @@ def check_samples(folder):
         assert not board["flags"][()].any()
         assert board.attrs["model"] == "V2745" and board.attrs["serial"] == "99001", dict(board.attrs)
         assert board.attrs["firmware"].startswith("scope-"), dict(board.attrs)
+
+
+def check_connect(folder):
+    """`check --connect` says what the board is, and of a board that is away why it could not be asked"""
+    emulator, address = emulated("--config", CONFIG / "dig2.toml")
+    station = Station(folder, base="dig2.toml", replace={'address = "127.0.0.1"': f'address = "{address}"'})
+    with emulator:
+        said = alleycat("check", "--connect", station.path).stdout
+        assert re.search(r"^board v2745: V2745, serial 99001, firmware scope-", said, re.M), said
+        emulator.end()
+    away = alleycat("check", "--connect", station.path, status=1)
+    assert f"board v2745 ({address}): no connection to port" in away.stderr, away
 
 
 def check_board_that_is_away(folder):
