@@ -52,11 +52,11 @@ build() {
     "${runner[@]}" cmake --build --preset "$preset" --parallel "$jobs" --target "$@"
 }
 
-# run PRESET [CTEST ARGUMENT...]: runs the tests and keeps ctest's closing lines.
+# run PRESET [CTEST ARGUMENT...]: runs the tests and keeps ctest's closing lines. One more than there are cores: many wait.
 run() {
     local preset=$1 log=build/ctest-$1.log status=0
     shift
-    "${runner[@]}" ctest --preset "$preset" --parallel "$jobs" --no-label-summary "$@" 2>&1 | tee "$log" |
+    "${runner[@]}" ctest --preset "$preset" --parallel "$((jobs + 1))" --no-label-summary "$@" 2>&1 | tee "$log" |
         grep -vE '^ +Start +[0-9]+:' || status=$?
     summary+="$preset: $(sed -n '/ tests passed, /,$p' "$log")"$'\n'
     return "$status"
