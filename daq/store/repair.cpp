@@ -108,8 +108,11 @@ Repair repair_from_journals(const std::filesystem::path& path) {
     const AlleycatFile file{closed};
     catalogue.put(part_row(file, sha256_of(closed), "repaired"));
     put_run_row(catalogue, file, rebuilt.last_ordinal);
-    return {fmt::format("rebuilt from {}: {} triggers{}", journal.filename().string(), triggers,
-                        rebuilt.tear.empty() ? "" : " (" + rebuilt.tear + ")"),
+    // A writer would have gone on with it: whoever repairs must know that this was the end of the run.
+    const bool cut_off = !rebuilt.end && !more;
+    return {fmt::format("rebuilt from {}: {} triggers{}{}", journal.filename().string(), triggers,
+                        rebuilt.tear.empty() ? "" : " (" + rebuilt.tear + ")",
+                        cut_off ? "; its run is over with this: what a daemon still has of it cannot be added" : ""),
             {}};
 }
 

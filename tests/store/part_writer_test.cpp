@@ -94,7 +94,7 @@ expected = (regular[:, None, None].astype(int) + np.arange(2)[None, :, None] + n
 eq(samples[:], expected, "samples")
 eq(d["counter"][:], regular + 100, "counter"); eq(d["clock"][:], regular * 2000, "clock"); eq(d["flags"][:], 0 * regular, "flags")
 assert d["time_ps"].attrs["units"] == "ps" and d.attrs["channels"] == "csi,veto" and d.attrs["sample_period_ps"] == 2000
-assert d["flags"].attrs["bits"] == "clock_backwards,missing_channel,unexpected_length,duplicate,bad_time"
+assert d["flags"].attrs["bits"] == "clock_backwards,missing_channel,unexpected_length,duplicate,bad_time,clock_restarted"
 i = d["irregular"]
 eq(i["sequence"][:], [30], "irregular"); eq(i["samples/cumulative_length"][:], [50], "ends"); eq(i["flags"][:], [2], "irregular flags")
 eq(i["samples/flattened_data"][:], (30 + np.arange(50)) % 100, "irregular samples")
