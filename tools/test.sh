@@ -9,9 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
 
 # Test programs that run under the sanitizers, where they exist. Each is a CMake target and the label of its tests.
-asan_programs=(tests_core tests_trigger tests_readers tests_fcio_board tests_simulator)
-asan_long_programs=(tests_store tests_wire tests_monitor tests_run)  # they would double the time CI takes
+asan_programs=(tests_core tests_readers)
 tsan_programs=(tests_core tests_run tests_wire)
+# With --long only: all of them would double the time CI takes.
+asan_long_programs=(tests_dig2 tests_fcio_board tests_monitor tests_run tests_simulator tests_sis3316 tests_store tests_trigger tests_wire)
+tsan_long_programs=(tests_dig2 tests_fcio_board tests_sis3316)
 
 usage() {
     cat <<'END'
@@ -21,7 +23,7 @@ Installs missing packages (tools/packages.txt), builds preset dev and runs all t
 runs parts of them under the sanitizers (presets asan and tsan). Everything is built in build/.
 
   --long   also run the tests labelled "long" (preset dev), and under AddressSanitizer all folders' tests and the program
-           itself on a thousand mutated files
+           itself on a thousand mutated files, under ThreadSanitizer the drivers of boards
   --help   print this
 END
 }
@@ -38,7 +40,10 @@ for argument in "$@"; do
             ;;
     esac
 done
-if [[ $long == yes ]]; then asan_programs+=("${asan_long_programs[@]}"); fi
+if [[ $long == yes ]]; then
+    asan_programs+=("${asan_long_programs[@]}")
+    tsan_programs+=("${tsan_long_programs[@]}")
+fi
 
 jobs=$(nproc)
 failed=()   # presets with a failed test
