@@ -722,10 +722,8 @@ Gap Daemon::gap_by_writer(const std::optional<DurablePosition>& on_disk) const {
     Gap gap = *gap_;
     gap.told_by_writer = true;
     const auto reaches = [&](std::uint64_t run, std::uint64_t sequence, std::int64_t utc_ns) {
-        if (run < gap.previous_run || sequence == kNoSequence || utc_ns == 0) return;
-        const bool same_run = run == gap.previous_run;  // a later one was killed before it had a mark of its own
-        if (same_run && gap.last_sequence != kNoSequence && sequence < gap.last_sequence) return;
-        gap.previous_run = run;
+        if (run != gap.previous_run || sequence == kNoSequence || utc_ns == 0) return;
+        if (gap.last_sequence != kNoSequence && sequence < gap.last_sequence) return;
         gap.last_sequence = sequence;
         gap.from_utc_ns = utc_ns;
     };

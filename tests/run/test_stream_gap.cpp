@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "daq/core/worker.hpp"
-#include "daq/run/daemon.hpp"
 #include "daq/run/spill.hpp"
 #include "daq/run/writer_process.hpp"
 #include "daq/store/file_reader.hpp"
@@ -158,28 +157,4 @@ TEST_CASE("a frame that no store can take is passed over and counted, and what f
     for (const Bytes& bytes : whole) store_or_pass_over(writer, view_of_frame(bytes), passed_over);
     REQUIRE(passed_over.frames == headless.size());
     REQUIRE(writer.sync()->ordinal == view_of_frame(whole.back()).header.ordinal);
-}
-
-TEST_CASE("the writer says where a gap begins, also in a later run than the daemon's mark knows of", "[run][gap]") {
-    const TemporaryFolder folder;
-    StationSetup setup = csi_station();
-    setup.store.folder = folder.path();
-    {
-        RunWriter writer{setup.store};  // run 1, killed before its end, and before its daemon had left a mark
-        const std::vector<Bytes> frames = frames_of_a_run();
-        for (std::size_t i = 0; i + 1 < frames.size(); ++i) writer.append(view_of_frame(frames[i]));
-        REQUIRE(writer.sync()->sequence == kTriggers - 1);
-    }
-    const std::int64_t start_ns = setup.simulator.start_utc->time_since_epoch().count();
-    std::ofstream{folder.path() / "daemon.state"} << "run 0\non_disk_until_utc_ns " << start_ns - 10'000'000'000
-                                                  << "\nclean 0\n";
-    ShutdownSignals signals;
-    Daemon daemon{
-        setup,
-        {.sockets = false, .end_with_run = true, .triggers = 20, .mode = WhenFull::wait, .keep_campaign = false}};
-    const RunResult result = daemon.serve(signals);
-    REQUIRE(result.status.gap);
-    CHECK(result.status.gap->previous_run == 1);
-    CHECK(result.status.gap->last_sequence == kTriggers - 1);
-    CHECK(result.status.gap->lost_estimated < 10);  // by the mark: 10 s, 600 triggers
 }
