@@ -9,11 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup.sh
 
 # Test programs that run under the sanitizers, where they exist. Each is a CMake target and the label of its tests.
-asan_programs=(tests_core tests_readers)
-tsan_programs=(tests_core tests_run tests_wire)
+asan_programs=(tests_readers)
+tsan_programs=(tests_core tests_run)
 # With --long only: all of them would double the time CI takes.
-asan_long_programs=(tests_dig2 tests_fcio_board tests_monitor tests_run tests_simulator tests_sis3316 tests_store tests_trigger tests_wire)
-tsan_long_programs=(tests_dig2 tests_fcio_board tests_sis3316)
+asan_long_programs=(tests_core tests_dig2 tests_fcio_board tests_monitor tests_run tests_simulator tests_sis3316 tests_store tests_trigger tests_wire)
+tsan_long_programs=(tests_dig2 tests_fcio_board tests_sis3316 tests_wire)
 
 usage() {
     cat <<'END'
@@ -23,7 +23,7 @@ Installs missing packages (tools/packages.txt), builds preset dev and runs all t
 runs parts of them under the sanitizers (presets asan and tsan). Everything is built in build/.
 
   --long   also run the tests labelled "long" (preset dev), and under AddressSanitizer all folders' tests and the program
-           itself on a thousand mutated files, under ThreadSanitizer the drivers of boards
+           itself on a thousand mutated files, under ThreadSanitizer the drivers of boards and the sockets
   --help   print this
 END
 }
