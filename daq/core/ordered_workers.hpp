@@ -29,8 +29,10 @@ class OrderedWorkers {
     using Work = std::function<void(Job&)>;
 
     /// capacity  jobs under way at most
-    /// works     one per worker thread, each with scratch memory of its own; of a single one `single` says where it
-    /// runs done      rung when a job is done name      of the threads, a number is added: "trigger"
+    /// works     one per worker thread, each with scratch memory of its own
+    /// done      rung when a job is done
+    /// name      of the threads, a number is added: "trigger"
+    /// single    where a single worker runs
     OrderedWorkers(std::size_t capacity, std::vector<Work> works, Doorbell& done, const std::string& name,
                    SingleWorker single = SingleWorker::callers_thread)
         : slots_(capacity), works_{std::move(works)}, done_{done} {
