@@ -2,12 +2,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "daq/core/counter.hpp"
-#include "daq/core/ring.hpp"
 #include "daq/core/data_time.hpp"
+#include "daq/core/ring.hpp"
 
 namespace alleycat {
 
@@ -38,7 +40,18 @@ struct BoardInput {
     std::atomic<bool> ended{false};       ///< the source is at its end (set after its last commit)
     std::atomic<std::uint64_t> waits{0};  ///< for room for a record: 1 + value of `space` when there was none; 0: no
     std::atomic<std::int64_t> newest_time_ps{kNever};  ///< data time of the board
-    std::atomic<double> fraction_done{-1};  ///< of a recorded input; -1: a board
+    std::atomic<double> fraction_done{-1};             ///< of a recorded input; -1: a board
+
+    // What the builder knows of it against the others.
+    std::atomic<double> clock_offset_ns{std::numeric_limits<double>::quiet_NaN()};  ///< since it began; NaN: not known
+    std::atomic<double> clock_drift_ppm{std::numeric_limits<double>::quiet_NaN()};
+    std::atomic<std::int64_t> missing_ps{
+        -1};  ///< data time of the others since it was in a trigger; -1: it was in the last
+    void show_clock(std::optional<double> offset_ns, std::optional<double> drift_ppm) noexcept {
+        constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+        clock_offset_ns.store(offset_ns.value_or(unknown), std::memory_order_relaxed);
+        clock_drift_ppm.store(drift_ppm.value_or(unknown), std::memory_order_relaxed);
+    }
 
     // What the reader has seen, whatever became of it: the books of a run close though the trigger thread stands still.
     std::atomic<std::uint64_t> seen{0};          ///< triggers or hits, refused ones included

@@ -292,6 +292,7 @@ void Daemon::start_run(bool test_run) {
                             .gap = gap_,
                             .gap_is_settled = gap_is_settled_};
     config.builder.mode = options_.mode;
+    config.builder.clocks_by_host = options_.mode == WhenFull::refuse;
     if (!live && setup_.trigger.calibration.source == CalibrationConfig::Source::fit)
         config.recorded_calibration = options_.input->calibration;
     if (!live && options_.input->is_alleycat) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
+#include <utility>
 
 #include "daq/run/ring_record.hpp"
 
@@ -15,6 +17,40 @@ TickConfig tick_config(const BuilderConfig& config) {
             .gaps_are_missing = config.gaps_are_missing};
 }
 
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000'000;  // [ps]
+/// A board's data time goes no further than the host's clock, whose stamps come late by less than this.
+constexpr std::int64_t kHostTolerance = kSecond;
+/// Within this part of a period a tick is nearer than its neighbours, by some margin.
+constexpr double kNearestTick = 0.45;
+/// Without a timing signal: what host times can tell apart.
+constexpr std::int64_t kHostPrecision = 5'000'000'000;
+/// So many triggers of a board alone, with others there, are none by chance.
+constexpr std::uint32_t kLonely = 30;
+constexpr std::size_t kOwedRoom = 256;
+
+[[nodiscard]] bool began_anew(const RecordHeader& header) noexcept {
+    return (header.flags & record_flag::clock_restarted) != 0;
+}
+
+[[nodiscard]] std::int64_t host_minus_board_ns(const RecordHeader& header) noexcept {
+    return header.utc_ns - header.time_ps / 1000;
+}
+
+[[nodiscard]] constexpr std::uint64_t bit(std::size_t board) noexcept { return std::uint64_t{1} << board; }
+
+}  // namespace
+
+EventBuilder::Board::Board(const BoardInput& input, CounterRegistry& registry)
+    : missing{registry.get("builder." + input.name + ".missing")},
+      late_records{registry.get("builder." + input.name + ".late_records")},
+      duplicates{registry.get("builder." + input.name + ".duplicates")},
+      number_disagreements{registry.get("builder." + input.name + ".number_disagreements")},
+      clock_restarts{registry.get("builder." + input.name + ".clock_restarts")},
+      bad_times{registry.get("builder." + input.name + ".bad_times")},
+      realigned{registry.get("builder." + input.name + ".realigned")} {}
+
 EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
                            CounterRegistry& registry)
     : inputs_{inputs},
@@ -22,12 +58,16 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
       incomplete_{registry.get("builder.incomplete_triggers")},
       backwards_{registry.get("builder.time_backwards")},
       ticks_not_found_{registry.get("ticks.not_found")},
-      ticks_{tick_config(config), registry},
-      heads_(inputs.size()),
-      origin_ps_(inputs.size(), kNever),
-      counter_offset_(inputs.size()) {
+      ticks_{tick_config(config), registry} {
+    for (const auto& input : inputs) {
+        Board& board = boards_.emplace_back(*input, registry);
+        board.ahead.reserve(config.records_to_place);
+        board.owed.reserve(kOwedRoom);
+    }
     ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware && config.triggers_are_ticks;
 }
+
+// ---- what the boards have delivered
 
 /// Of the trigger that the head stands for now.
 TriggerClass EventBuilder::class_of(const Head& head) noexcept {
@@ -37,79 +77,315 @@ TriggerClass EventBuilder::class_of(const Head& head) noexcept {
     return header.trigger_class == TriggerClass::beam_tick ? TriggerClass::random : header.trigger_class;
 }
 
-bool EventBuilder::refresh(std::size_t board) {
-    Head& head = heads_[board];
-    if (!head.there) {
-        const std::span<const std::byte> slot = inputs_[board]->records.peek();
-        if (slot.data() == nullptr) return false;
-        head.view = view_of(slot);
-        head.there = true;
-        head.stub_index = 0;
+void EventBuilder::look_at_boards() {
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        // Before the ring: whatever was committed before the end, or before that data time, is then seen in it.
+        boards_[b].ended = inputs_[b]->ended.load(std::memory_order_acquire);
+        boards_[b].newest_ps = inputs_[b]->newest_time_ps.load(std::memory_order_acquire);
     }
-    const RecordHeader& header = head.view.header();
-    const std::int64_t board_time = head.view.is_stub() ? stub_time(header, head.stub_index) : header.time_ps;
-    const bool interpolated = head.view.is_stub() && head.stub_index > 0 && head.stub_index + 1 < header.refused;
-    head.tolerance_ps = interpolated && config_.tick_rate_hz > 0 ? std::llround(0.5e12 / config_.tick_rate_hz) : 0;
-    if (header.sequence != kNoSequence) {
-        head.time_ps = board_time;  // already the run's time
-    } else {
-        if (origin_ps_[board] == kNever) origin_ps_[board] = board_time;
-        head.time_ps = board_time - origin_ps_[board];
-    }
+    for (std::size_t b = 0; b < boards_.size(); ++b) find_head(b);
+    place_boards();
+}
+
+bool EventBuilder::take_ahead(std::size_t b) {
+    const std::span<const std::byte> slot = inputs_[b]->records.next();
+    if (slot.data() == nullptr) return false;
+    boards_[b].ahead.push(view_of(slot));
     return true;
 }
 
+/// The board's next record whose place in the run is known and not yet past.
+void EventBuilder::find_head(std::size_t b) {
+    Board& board = boards_[b];
+    while (!board.head) {
+        if (board.ahead.empty() && !take_ahead(b)) return;
+        const Stamp stamp = judge_stamp(b);
+        board.in_question = stamp == Stamp::unknown;
+        if (board.in_question) return;
+        set_head(board, stamp == Stamp::good);
+        if (stamp == Stamp::ahead_of_its_time) {
+            board.bad_times.add();
+            skip_head(b);
+        } else if (came_too_late(board)) {
+            const bool again =
+                (last_members_ & bit(b)) != 0 && std::abs(board.head->time_ps - last_merged_ps_) <= config_.skew_ps;
+            (again ? board.duplicates : board.late_records).add();
+            skip_head(b);
+        }
+    }
+    if (board.head->view.is_stub()) set_stub_time(board);
+}
+
+/// Whether the time of the record that is next can be that of the clock as it is known. A clock that began anew, or
+/// jumped, is forgotten; a single stamp that is wrong shows by the next one.
+EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
+    Board& board = boards_[b];
+    const RecordHeader& header = board.ahead.front().header();
+    if (header.sequence != kNoSequence) return Stamp::good;  // it is the run's time already
+    if (!config_.clocks_by_host) {
+        if (board.clock.known() == BoardClock::Known::no)
+            board.clock.place(header.time_ps, 0, BoardClock::Known::exactly);
+        return Stamp::good;
+    }
+    if (board.clock.known() == BoardClock::Known::no) return Stamp::unknown;
+    if (!board.last || fits(board, header)) return Stamp::good;
+    if (!began_anew(header)) {
+        if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
+        if (board.ahead.size() < 2 || fits(board, board.ahead[1].header())) {
+            const bool late = between(board.last->time_ps, header.time_ps) < 0;
+            return late || !several() ? Stamp::doubtful : Stamp::ahead_of_its_time;
+        }
+    }
+    board.clock_restarts.add();
+    board.clock.forget();
+    return Stamp::unknown;
+}
+
+/// By the record before it: not earlier, and later by no more than the host's clock has gone on. Of one that says that
+/// its clock may have begun anew, the host's clock must agree altogether.
+bool EventBuilder::fits(const Board& board, const RecordHeader& header) const noexcept {
+    const std::int64_t since_ps = between(board.last->time_ps, header.time_ps);
+    const std::int64_t host_ps = (header.utc_ns - board.last->utc_ns) * 1000;
+    if (since_ps < 0 || (since_ps > kHostTolerance && since_ps > host_ps + kHostTolerance)) return false;
+    if (!began_anew(header)) return true;
+    const std::optional<std::int64_t> least_ns = lag_.least_ns();
+    const std::int64_t lag_ps =
+        (header.utc_ns - board.clock.run_time(header.time_ps) / 1000 - least_ns.value_or(0)) * 1000;
+    return least_ns && std::abs(lag_ps) <= kHostTolerance;
+}
+
+void EventBuilder::set_head(Board& board, bool trusted) noexcept {
+    Head head{.view = board.ahead.front()};
+    board.ahead.pop();
+    const RecordHeader& header = head.view.header();
+    head.board_ps = header.time_ps;
+    head.time_ps = header.sequence != kNoSequence ? header.time_ps : board.clock.run_time(header.time_ps);
+    board.head = head;
+    if (!trusted) return;
+    board.last = LastStamp{.time_ps = header.time_ps, .utc_ns = header.utc_ns};
+    if (head.view.is_stub() && header.refused > 1) {
+        const std::int64_t lasts_ps = between(header.time_ps, header.refused_last_time_ps);
+        board.last = LastStamp{.time_ps = header.refused_last_time_ps, .utc_ns = header.utc_ns + lasts_ps / 1000};
+    }
+}
+
+/// Of the trigger that a stub stands for now.
+void EventBuilder::set_stub_time(Board& board) noexcept {
+    Head& head = *board.head;
+    const RecordHeader& header = head.view.header();
+    head.board_ps = stub_time(header, head.stub_index);
+    head.time_ps = header.sequence != kNoSequence ? head.board_ps : board.clock.run_time(head.board_ps);
+    const bool interpolated = head.stub_index > 0 && head.stub_index + 1 < header.refused;
+    head.tolerance_ps = interpolated && config_.tick_rate_hz > 0 ? std::llround(0.5e12 / config_.tick_rate_hz) : 0;
+}
+
+/// The trigger that its head belongs to was built without it (or with another record of the same board).
+bool EventBuilder::came_too_late(const Board& board) const noexcept {
+    if (!several() || !config_.clocks_by_host || last_merged_ps_ == kNever) return false;
+    const bool nearly = board.clock.known() == BoardClock::Known::nearly;
+    return board.head->time_ps <= last_merged_ps_ + (nearly ? reach_of_doubt_ps() : config_.skew_ps);
+}
+
+/// A record that is in no trigger.
+void EventBuilder::skip_head(std::size_t b) {
+    Board& board = boards_[b];
+    const RecordHeader& header = board.head->view.header();
+    board.taken.triggers += std::max<std::uint32_t>(header.refused, 1);
+    board.taken.refused += header.refused;
+    board.head.reset();
+    if (board.owed.empty()) {
+        inputs_[b]->records.release();
+    } else {
+        ++board.to_skip;
+    }
+}
+
+// ---- where their clocks stand
+
+void EventBuilder::place_boards() {
+    if (!config_.clocks_by_host) return;
+    if (!has_time_line_) begin_time_line();
+    for (std::size_t b = 0; b < boards_.size() && has_time_line_; ++b) {
+        if (boards_[b].clock.known() != BoardClock::Known::no) continue;
+        while (!can_be_placed(b) && take_ahead(b)) {
+        }
+        if (!can_be_placed(b)) continue;
+        place(boards_[b]);
+        find_head(b);
+    }
+}
+
+/// The clock of the first board is the run's, once every board has delivered something or will not.
+void EventBuilder::begin_time_line() {
+    bool all_here = true;
+    std::optional<std::size_t> first;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        while (!can_be_placed(b) && take_ahead(b)) {
+        }
+        const bool here = can_be_placed(b);
+        all_here = all_here && (here || boards_[b].ended);
+        if (here && !first) first = b;
+    }
+    if (!first) return;
+    Board& reference = boards_[*first];
+    const std::int64_t begin_ps = reference.ahead.front().header().time_ps;
+    if (!all_here && between(begin_ps, reference.newest_ps) <= config_.missing_after_ps) return;
+    has_time_line_ = true;
+    reference.clock.place(begin_ps, 0, BoardClock::Known::exactly);
+    for (std::size_t i = 0; i < reference.ahead.size(); ++i) {
+        const RecordHeader& header = reference.ahead[i].header();
+        lag_.add(reference.clock.run_time(header.time_ps), header.utc_ns);
+    }
+    find_head(*first);
+}
+
+/// As many records as it takes for one of them to have come without delay, or as many as will come.
+bool EventBuilder::can_be_placed(std::size_t b) const noexcept {
+    const Board& board = boards_[b];
+    const std::size_t n = board.ahead.size();
+    if (n == 0) return false;
+    if (n >= config_.records_to_place || board.ended || (!several() && !has_time_line_)) return true;
+    const RecordHeader& newest = board.ahead[n - 1].header();
+    if (n > 1 && (began_anew(newest) || between(board.ahead.front().header().time_ps, newest.time_ps) >= kSecond))
+        return true;
+    const RingStats ring = inputs_[b]->records.stats();
+    return ring.used_bytes > ring.capacity_bytes / 2;
+}
+
+/// By the host's clock: to within half a tick, if there are others that can tell the rest.
+void EventBuilder::place(Board& board) noexcept {
+    const RecordHeader& first = board.ahead.front().header();
+    std::int64_t host_ns = host_minus_board_ns(first);
+    for (std::size_t i = 1; i < board.ahead.size() && !began_anew(board.ahead[i].header()); ++i)
+        host_ns = std::min(host_ns, host_minus_board_ns(board.ahead[i].header()));
+    const std::int64_t run_ps = first.time_ps + (host_ns - lag_.least_ns().value_or(host_ns)) * 1000;
+    board.last.reset();
+    board.alone = 0;
+    if (several()) {
+        board.clock.place(first.time_ps, run_ps, BoardClock::Known::nearly);
+    } else {
+        const std::int64_t later_ps = std::max(run_ps, last_merged_ps_ + 1);
+        board.clock.place(first.time_ps, on_a_tick(later_ps, class_of({.view = board.ahead.front()})),
+                          BoardClock::Known::exactly);
+    }
+}
+
+/// The time that is meant by one that is known to within half a tick.
+std::int64_t EventBuilder::on_a_tick(std::int64_t run_ps, TriggerClass trigger_class) const noexcept {
+    const bool has_phase = config_.tick_rate_hz > 0 && good_tick_ && !tick_edges_;
+    if (!has_phase || trigger_class != TriggerClass::beam_tick) return run_ps;
+    const std::int64_t good_ps = ticks_.last_good_ps() + first_time_ps_;
+    const double periods = std::max(1.0, std::round(static_cast<double>(run_ps - good_ps) / ticks_.period_ps()));
+    return good_ps + std::llround(periods * ticks_.period_ps());
+}
+
+/// What is known nearly reaches so far.
+std::int64_t EventBuilder::reach_of_doubt_ps() const noexcept {
+    if (!(config_.tick_rate_hz > 0)) return std::max(config_.skew_ps, kHostPrecision);
+    return std::max<std::int64_t>(config_.skew_ps, std::llround(kNearestTick * 1e12 / config_.tick_rate_hz));
+}
+
+/// Boards that stand in one trigger: their clocks show the same instant.
+void EventBuilder::follow_clocks(std::uint64_t members, std::size_t reference) {
+    const std::int64_t run_ps = boards_[reference].head->time_ps;
+    if (boards_[reference].head->tolerance_ps != 0) return;  // its own time is only put between those of others
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        Board& board = boards_[b];
+        if ((members & bit(b)) == 0 || board.head->tolerance_ps != 0) continue;
+        if (board.clock.known() == BoardClock::Known::exactly || b == reference) {
+            if (b != reference) board.clock.follow(board.head->board_ps, run_ps);
+            if (!board.head->view.is_stub()) lag_.add(run_ps, board.head->view.header().utc_ns);
+        } else {
+            board.clock.settle(board.head->board_ps, run_ps);
+        }
+        inputs_[b]->show_clock(board.clock.offset_ns(), board.clock.drift_ppm());
+    }
+}
+
+/// A board whose triggers are all its own, with others there, has moved: where to, the next trigger tells.
+void EventBuilder::look_for_loners(std::uint64_t members) {
+    if (!several() || !config_.clocks_by_host) return;
+    if (std::popcount(members) > 1) {
+        for (std::size_t b = 0; b < boards_.size(); ++b) {
+            if ((members & bit(b)) != 0) boards_[b].alone = 0;
+        }
+        return;
+    }
+    const auto b = static_cast<std::size_t>(std::countr_zero(members));
+    const auto first = boards_.begin(), here = first + static_cast<std::ptrdiff_t>(b);
+    const bool can_be_told = std::any_of(first, here, [](const Board& other) {
+        return other.head && other.clock.known() == BoardClock::Known::exactly;
+    });
+    boards_[b].alone = can_be_told ? boards_[b].alone + 1 : 0;
+    if (boards_[b].alone < kLonely || boards_[b].clock.known() != BoardClock::Known::exactly) return;
+    boards_[b].alone = 0;
+    boards_[b].clock.doubt();
+    boards_[b].realigned.add();
+}
+
+// ---- which of them belong together
+
 bool EventBuilder::all_heads_known(std::int64_t earliest_ps) const noexcept {
     std::int64_t newest_ps = earliest_ps;
-    for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        if (origin_ps_[b] != kNever && heads_[b].newest_ps != kNever) {
-            newest_ps = std::max(newest_ps, heads_[b].newest_ps - origin_ps_[b]);
+    for (const Board& board : boards_) {
+        const bool known = board.clock.known() != BoardClock::Known::no && !board.in_question;
+        if (known && board.newest_ps != kNever) {
+            newest_ps = std::max(newest_ps, board.clock.run_time(board.newest_ps));
         }
     }
     const bool others_are_far_on =
         config_.mode == WhenFull::refuse && newest_ps - earliest_ps > config_.missing_after_ps;
     return others_are_far_on ||
-           std::all_of(heads_.begin(), heads_.end(), [](const Head& head) { return head.there || head.ended; });
+           std::all_of(boards_.begin(), boards_.end(), [](const Board& board) { return board.head || board.ended; });
 }
 
-/// Whether the head belongs to the trigger that `earliest` begins (recorded membership: to this `sequence`).
-bool EventBuilder::is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept {
-    if (!head.there) return false;
-    if (sequence != kNoSequence) return head.view.header().sequence + head.stub_index == sequence;
-    const std::int64_t tolerance_ps = std::max({config_.skew_ps, head.tolerance_ps, earliest.tolerance_ps});
-    return head.time_ps - earliest.time_ps <= tolerance_ps;
+/// Whether the board's head belongs to the trigger that `earliest` begins (recorded membership: to this `sequence`).
+bool EventBuilder::is_next(const Board& board, const Board& earliest, std::uint64_t sequence) const noexcept {
+    if (!board.head) return false;
+    if (sequence != kNoSequence) return board.head->view.header().sequence + board.head->stub_index == sequence;
+    const auto nearly = [](const Board& one) { return one.clock.known() == BoardClock::Known::nearly; };
+    std::int64_t tolerance_ps = std::max({config_.skew_ps, board.head->tolerance_ps, earliest.head->tolerance_ps});
+    if ((nearly(board) || nearly(earliest)) && class_of(*board.head) == class_of(*earliest.head))
+        tolerance_ps = std::max(tolerance_ps, reach_of_doubt_ps());
+    return board.head->time_ps - earliest.head->time_ps <= tolerance_ps;
+}
+
+/// The first of them whose clock is known best: its time is the trigger's.
+std::size_t EventBuilder::reference_of(std::uint64_t members) const noexcept {
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if ((members & bit(b)) != 0 && boards_[b].clock.known() != BoardClock::Known::nearly) return b;
+    }
+    return static_cast<std::size_t>(std::countr_zero(members));
 }
 
 EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed) {
-    bool all_ended = true;
-    bool any = false;
-    for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        // Before the ring: whatever was committed before the end, or before that data time, is then seen by refresh().
-        heads_[b].ended = inputs_[b]->ended.load(std::memory_order_acquire);
-        heads_[b].newest_ps = inputs_[b]->newest_time_ps.load(std::memory_order_acquire);
-    }
-    for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        const bool there = refresh(b);
-        any = any || there;
-        all_ended = all_ended && heads_[b].ended && !there;
-    }
-    if (!any) return all_ended ? Built::end : Built::nothing;
-
+    look_at_boards();
     std::uint64_t sequence = kNoSequence;
-    const Head* earliest = nullptr;
-    for (const Head& head : heads_) {
-        if (!head.there) continue;
-        const std::uint64_t recorded = head.view.header().sequence;
-        sequence = std::min(sequence, recorded == kNoSequence ? kNoSequence : recorded + head.stub_index);
-        if (earliest == nullptr || head.time_ps < earliest->time_ps) earliest = &head;
+    const Board* earliest = nullptr;
+    for (const Board& board : boards_) {
+        if (!board.head) continue;
+        const std::uint64_t recorded = board.head->view.header().sequence;
+        sequence = std::min(sequence, recorded == kNoSequence ? kNoSequence : recorded + board.head->stub_index);
+        if (earliest == nullptr || board.head->time_ps < earliest->head->time_ps) earliest = &board;
     }
-    if (!all_heads_known(earliest->time_ps)) return Built::nothing;
+    if (earliest == nullptr) {
+        const bool all_ended = std::all_of(boards_.begin(), boards_.end(),
+                                           [](const Board& board) { return board.ended && board.ahead.empty(); });
+        return all_ended ? Built::end : Built::nothing;
+    }
+    if (!all_heads_known(earliest->head->time_ps)) return Built::nothing;
 
     std::uint64_t members = 0;
-    for (std::size_t b = 0; b < heads_.size(); ++b) {
-        if (is_next(heads_[b], *earliest, sequence)) members |= std::uint64_t{1} << b;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if (is_next(boards_[b], *earliest, sequence)) members |= bit(b);
     }
-    const Head& reference = heads_[static_cast<std::size_t>(std::countr_zero(members))];
+    const std::size_t reference_board = reference_of(members);
+    Head& reference = *boards_[reference_board].head;
+    // Nobody is there who knows better than the timing signal itself.
+    if (boards_[reference_board].clock.known() == BoardClock::Known::nearly) {
+        reference.time_ps = on_a_tick(reference.time_ps, class_of(reference));
+        boards_[reference_board].clock.place(reference.board_ps, reference.time_ps, BoardClock::Known::nearly);
+    }
     const RecordHeader& header = reference.view.header();
     if (!started_) {
         started_ = true;
@@ -126,17 +402,24 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && own_numbers);
     count_tick(members, trigger.time_ps);
     trigger.tick = tick_;
+    if (sequence == kNoSequence) {
+        follow_clocks(members, reference_board);
+        look_for_loners(members);
+    }
+    last_members_ = members;
+    last_merged_ps_ = std::max(last_merged_ps_, reference.time_ps);
 
+    const bool recorded_stub = reference.view.is_stub() && sequence != kNoSequence;  // stands for all boards
+    note_missing(members, reference.time_ps, !recorded_stub);
     consumed = 0;
-    for (std::size_t b = 0; b < heads_.size(); ++b) {
-        if ((members >> b & 1) != 0) {
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if ((members & bit(b)) != 0) {
             take(b, trigger, consumed);
         } else {
-            trigger.missing_boards |= std::uint64_t{1} << b;
+            trigger.missing_boards |= bit(b);
         }
     }
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
-    const bool recorded_stub = reference.view.is_stub() && sequence != kNoSequence;  // stands for all boards
     if (trigger.missing_boards != 0 && !recorded_stub) incomplete_.add();
     next_sequence_ = trigger.sequence + 1;
     judge_tick(trigger, header, measured);
@@ -144,44 +427,102 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     return Built::trigger;
 }
 
+/// Of this number of the timing signal most of them say that it is the trigger's; of equally many the first board.
+std::optional<std::uint64_t> EventBuilder::agreed_tick(std::uint64_t members) const noexcept {
+    const auto says = [&](std::size_t b) -> std::optional<std::uint64_t> {
+        const Board& board = boards_[b];
+        if ((members & bit(b)) == 0 || !board.counter_offset) return std::nullopt;
+        return counter_of(board) - *board.counter_offset;
+    };
+    std::optional<std::uint64_t> agreed;
+    std::size_t most = 0;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        const std::optional<std::uint64_t> tick = says(b);
+        if (!tick) continue;
+        std::size_t votes = 0;
+        for (std::size_t other = 0; other < boards_.size(); ++other) votes += says(other) == tick ? 1 : 0;
+        if (votes > most) {
+            most = votes;
+            agreed = tick;
+        }
+    }
+    return agreed;
+}
+
+std::uint64_t EventBuilder::counter_of(const Board& board) noexcept {
+    return board.head->view.header().counter + board.head->stub_index;
+}
+
+/// The tick's number by the time since the newest good one: for boards that have no number of their own to go on with.
+std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
+    if (!(config_.tick_rate_hz > 0)) return tick_ + 1;
+    const std::int64_t since_ps = good_tick_ ? time_ps - ticks_.last_good_ps() : time_ps - last_time_ps_;
+    const double period_ps = good_tick_ ? ticks_.period_ps() : 1e12 / config_.tick_rate_hz;
+    const auto ticks =
+        static_cast<std::uint64_t>(std::max<long long>(1, std::llround(static_cast<double>(since_ps) / period_ps)));
+    const std::uint64_t number = good_tick_ ? *good_tick_ + ticks + (other_triggers_ - others_at_good_) : tick_ + ticks;
+    return std::max(number, tick_ + 1);
+}
+
 void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
-    const auto counter = [&](std::size_t b) { return heads_[b].view.header().counter + heads_[b].stub_index; };
-    std::optional<std::uint64_t> tick;
-    for (std::size_t b = 0; b < heads_.size() && !tick; ++b) {
-        if ((members >> b & 1) != 0 && counter_offset_[b]) tick = counter(b) - *counter_offset_[b];
+    const bool first = ledger_.triggers == 0;
+    for (std::size_t b = 0; b < boards_.size() && !first; ++b) {
+        Board& board = boards_[b];
+        if ((members & bit(b)) == 0 || !board.counter_offset || !began_anew(board.head->view.header())) continue;
+        // It goes on counting where it stood, if the time allows it.
+        const std::uint64_t by_time = tick_by_time(time_ps), number = counter_of(board) - *board.counter_offset;
+        const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
+        if (apart > 2 + (by_time - tick_) / 1000) board.counter_offset.reset();
     }
-    if (!tick && ledger_.triggers == 0) {
-        tick = counter(static_cast<std::size_t>(std::countr_zero(members)));
-    } else if (!tick) {  // none of these boards was ever seen together with the others: time tells
-        const double ticks = static_cast<double>(time_ps - last_time_ps_) * 1e-12 * config_.tick_rate_hz;
-        tick = tick_ + static_cast<std::uint64_t>(std::max<long long>(1, std::llround(ticks)));
-    }
+    std::optional<std::uint64_t> tick = agreed_tick(members);
+    if (!tick) tick = first ? counter_of(boards_[reference_of(members)]) : tick_by_time(time_ps);
     tick_ = *tick;
-    for (std::size_t b = 0; b < heads_.size(); ++b) {
-        if ((members >> b & 1) != 0) counter_offset_[b] = counter(b) - tick_;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if ((members & bit(b)) == 0) continue;
+        Board& board = boards_[b];
+        const std::uint64_t offset = counter_of(board) - tick_;
+        if (board.counter_offset && *board.counter_offset != offset && !board.head->view.is_stub())
+            board.number_disagreements.add();
+        board.counter_offset = offset;
     }
 }
 
-void EventBuilder::take(std::size_t board, Trigger& trigger, std::uint64_t& consumed) {
-    Head& head = heads_[board];
+void EventBuilder::note_missing(std::uint64_t members, std::int64_t time_ps, bool counts) {
+    for (std::size_t b = 0; b < boards_.size() && counts; ++b) {
+        Board& board = boards_[b];
+        if ((members & bit(b)) != 0) {
+            board.last_built_ps = time_ps;
+            inputs_[b]->missing_ps.store(-1, std::memory_order_relaxed);
+        } else {
+            board.missing.add();
+            const std::int64_t since_ps =
+                time_ps - (board.last_built_ps == kNever ? first_time_ps_ : board.last_built_ps);
+            inputs_[b]->missing_ps.store(std::max<std::int64_t>(since_ps, 0), std::memory_order_relaxed);
+        }
+    }
+}
+
+void EventBuilder::take(std::size_t b, Trigger& trigger, std::uint64_t& consumed) {
+    Board& board = boards_[b];
+    Head& head = *board.head;
     const RecordHeader& header = head.view.header();
-    ++head.taken.triggers;
+    ++board.taken.triggers;
     if (head.view.is_stub()) {
-        ++head.taken.refused;
+        ++board.taken.refused;
         trigger.refusal = header.refusal;                // one stub refuses the whole trigger
         if (++head.stub_index < header.refused) return;  // the stub stands for more triggers
     } else {
         trigger.add(head.view);
     }
-    (void)inputs_[board]->records.next();
-    consumed |= std::uint64_t{1} << board;
-    head.there = false;
+    consumed |= bit(b);
+    board.owed.push(1 + std::exchange(board.to_skip, 0));
+    board.head.reset();
 }
 
 TriggerBuilder::Backlog EventBuilder::backlog() const noexcept {
     Backlog most;
     for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        const Backlog of_board = backlog_of(*inputs_[b], heads_[b].taken);
+        const Backlog of_board = backlog_of(*inputs_[b], boards_[b].taken);
         most.triggers = std::max(most.triggers, of_board.triggers);
         most.refused = std::max(most.refused, of_board.refused);
     }
@@ -220,7 +561,10 @@ void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header, bool
     const TickVerdict verdict = ticks_.add(trigger.time_ps - trigger.since_tick_ps, number);
     trigger.tick_flags |= verdict.flags;
     missing_ticks_ += verdict.missing;
-    if ((verdict.flags & trigger_flag::distrusted_tick) == 0) missing_since_ = 0;
+    if ((verdict.flags & trigger_flag::distrusted_tick) != 0) return;
+    missing_since_ = 0;
+    good_tick_ = tick_;
+    others_at_good_ = other_triggers_;
 }
 
 void EventBuilder::account(const Trigger& trigger, bool measured) {
@@ -253,8 +597,13 @@ void EventBuilder::account_tick(bool measured) {
 }
 
 void EventBuilder::release(std::uint64_t consumed) noexcept {
-    for (std::size_t b = 0; b < inputs_.size(); ++b) {
-        if ((consumed >> b & 1) != 0) inputs_[b]->records.release();
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if ((consumed & bit(b)) == 0) continue;
+        Board& board = boards_[b];
+        std::uint32_t slots = board.owed.front();
+        board.owed.pop();
+        if (board.owed.empty()) slots += std::exchange(board.to_skip, 0);
+        for (; slots > 0; --slots) inputs_[b]->records.release();
     }
 }
 

@@ -10,7 +10,9 @@
 #include "daq/core/counter.hpp"
 #include "daq/core/status.hpp"
 #include "daq/core/trigger.hpp"
+#include "daq/run/board_clock.hpp"
 #include "daq/run/board_input.hpp"
+#include "daq/run/fifo.hpp"
 #include "daq/run/tick_tracker.hpp"
 #include "daq/run/trigger_builder.hpp"
 #include "trigger/tick_edge.hpp"
@@ -29,6 +31,10 @@ struct BuilderConfig {
     std::int64_t missing_after_ps =
         2'000'000'000'000;             ///< a silent board is missing once the others' data time is so far on
     WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
+    /// Boards run beside the host's clock: it tells to within half a tick how their clocks stand to each other, at the
+    /// start and when one begins anew. false (files, a simulator without pacing): they all begin with the same trigger.
+    bool clocks_by_host = false;
+    std::uint32_t records_to_place = 16;  ///< of a board, before the host's clock is asked: the least delay counts
 
     // Of stations of self-triggered boards.
     bool recorded = false;                              ///< an Alleycat run: numbers and times are authoritative
@@ -41,8 +47,10 @@ struct BuilderConfig {
 
 /// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
 ///
-/// Live, membership follows from the data times (each board's clock counts from its first record). In a recorded
-/// Alleycat run membership is authoritative: records carry their sequence and are never merged again.
+/// Live, membership follows from the data times: every board's clock is carried over to the time of the run
+/// (BoardClock), which is that of the first board. In a recorded Alleycat run membership is authoritative: records
+/// carry their sequence and are never merged again.
+/// source: daq/run/README.md#boards
 class EventBuilder final : public TriggerBuilder {
   public:
     EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, const BuilderConfig& config,
@@ -69,21 +77,82 @@ class EventBuilder final : public TriggerBuilder {
 
   private:
     struct Head {
-        bool there = false;
         RecordView view;
-        std::int64_t time_ps = 0;       // since the board's first record; of the current trigger of a stub
+        std::int64_t board_ps = 0;      // by the board's clock; of the current trigger of a stub
+        std::int64_t time_ps = 0;       // the same in the run's time
         std::int64_t tolerance_ps = 0;  // how far a time that was interpolated may be off
         std::uint32_t stub_index = 0;   // how many triggers of a stub have been built
-        bool ended = false;             // the board was at its end before we looked at its ring
-        std::int64_t newest_ps = 0;     // its data time before we looked at its ring
-        Backlog taken;                  // built of this board
+    };
+    /// Of a record whose time was trusted.
+    struct LastStamp {
+        std::int64_t time_ps = 0, utc_ns = 0;
+    };
+    enum class Stamp : std::uint8_t {
+        good,
+        doubtful,           ///< too early, once: taken as it is
+        ahead_of_its_time,  ///< once
+        unknown,            ///< more records have to come first
+    };
+    /// One board: what it has delivered, its clock, and what became of it.
+    struct Board {
+        explicit Board(const BoardInput& input, CounterRegistry& registry);
+
+        Fifo<RecordView> ahead;  // taken from its ring and not looked at yet; the first is its head
+        std::optional<Head> head;
+        bool ended = false;               // it was at its end before we looked at its ring
+        std::int64_t newest_ps = kNever;  // its data time before we looked at its ring, by its clock
+        BoardClock clock;
+        std::optional<LastStamp> last;  // of the clock as it is known: what the next one is judged by
+        bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
+        std::optional<std::uint64_t> counter_offset;  // its counter - tick_ (modulo 2^64), when last seen
+        std::int64_t last_built_ps = kNever;          // run time of the last trigger that it was in
+        std::uint32_t alone = 0;    // triggers that it was in alone, one after the other, though others are there
+        Backlog taken;              // built of this board
+        Fifo<std::uint32_t> owed;   // ring slots to give back with each trigger that was handed on
+        std::uint32_t to_skip = 0;  // slots of records that are in no trigger, to be given back behind these
+
+        // Of triggers without this board, and of its records that are in no trigger or not where they should be.
+        Counter& missing;
+        Counter& late_records;
+        Counter& duplicates;
+        Counter& number_disagreements;
+        Counter& clock_restarts;
+        Counter& bad_times;
+        Counter& realigned;
     };
     [[nodiscard]] static TriggerClass class_of(const Head& head) noexcept;
-    bool refresh(std::size_t board);
+    [[nodiscard]] static std::uint64_t counter_of(const Board& board) noexcept;
+    [[nodiscard]] bool several() const noexcept { return boards_.size() > 1; }
+
+    // What the boards have delivered.
+    void look_at_boards();
+    bool take_ahead(std::size_t board);
+    void find_head(std::size_t board);
+    [[nodiscard]] Stamp judge_stamp(std::size_t board);
+    void set_head(Board& board, bool trusted) noexcept;
+    void set_stub_time(Board& board) noexcept;
+    [[nodiscard]] bool fits(const Board& board, const RecordHeader& header) const noexcept;
+    [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
+    void skip_head(std::size_t board);
+
+    // Where their clocks stand.
+    void place_boards();
+    void begin_time_line();
+    [[nodiscard]] bool can_be_placed(std::size_t board) const noexcept;
+    void place(Board& board) noexcept;
+    [[nodiscard]] std::int64_t on_a_tick(std::int64_t run_ps, TriggerClass trigger_class) const noexcept;
+    void follow_clocks(std::uint64_t members, std::size_t reference);
+    void look_for_loners(std::uint64_t members);
+
     [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;
-    [[nodiscard]] bool is_next(const Head& head, const Head& earliest, std::uint64_t sequence) const noexcept;
+    [[nodiscard]] std::int64_t reach_of_doubt_ps() const noexcept;
+    [[nodiscard]] bool is_next(const Board& board, const Board& earliest, std::uint64_t sequence) const noexcept;
+    [[nodiscard]] std::size_t reference_of(std::uint64_t members) const noexcept;
+    [[nodiscard]] std::optional<std::uint64_t> agreed_tick(std::uint64_t members) const noexcept;
+    [[nodiscard]] std::uint64_t tick_by_time(std::int64_t time_ps) const noexcept;
     void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
+    void note_missing(std::uint64_t members, std::int64_t time_ps, bool counts);
     void judge_tick(Trigger& trigger, const RecordHeader& reference, bool measured);
     void account(const Trigger& trigger, bool measured);
     void account_tick(bool measured);
@@ -95,10 +164,11 @@ class EventBuilder final : public TriggerBuilder {
     Counter& ticks_not_found_;
     TickTracker ticks_;
     std::optional<TickEdgeFinder> tick_edges_;
-    std::vector<Head> heads_;
-    std::vector<std::int64_t> origin_ps_;  // of each board: its first record; kNever: none has come
-    std::vector<std::optional<std::uint64_t>>
-        counter_offset_;  // a board's counter - tick_ (modulo 2^64), when last seen
+    std::vector<Board> boards_;
+    bool has_time_line_ = false;  // the first board's clock is the run's
+    HostLag lag_;                 // of the host behind the run's time
+    std::uint64_t last_members_ = 0;
+    std::int64_t last_merged_ps_ = kNever;  // run time of the newest trigger, before the first one's is taken off
     std::uint64_t next_sequence_ = 0;
     // Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
     // carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
@@ -110,6 +180,8 @@ class EventBuilder final : public TriggerBuilder {
     std::uint64_t missing_ticks_ = 0;          // before the newest good tick
     std::uint64_t missing_since_ = 0;          // among the refused ones after it, so far
     std::uint64_t other_triggers_ = 0;         // of another class, since the first tick: the boards count them too
+    std::optional<std::uint64_t> good_tick_;   // tick_ of the newest good tick ...
+    std::uint64_t others_at_good_ = 0;         // ... and other_triggers_ then
     Ledger ledger_;
 };
 

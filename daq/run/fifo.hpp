@@ -11,11 +11,13 @@ template <class T>
 class Fifo {
   public:
     explicit Fifo(std::size_t room = 0) { values_.reserve(room); }
+    void reserve(std::size_t room) { values_.reserve(room); }
 
     void push(T value) { values_.push_back(std::move(value)); }
     [[nodiscard]] bool empty() const noexcept { return head_ == values_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return values_.size() - head_; }
     [[nodiscard]] const T& front() const noexcept { return values_[head_]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return values_[head_ + i]; }
     void pop() {
         if (++head_ == values_.size()) {
             values_.clear();

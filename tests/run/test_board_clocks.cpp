@@ -1,0 +1,380 @@
+// Boards with clocks of their own, merged by what their stamps and the host's clock say. Every record carries the
+// number of its tick in `clock`, which the builder does not look at: what belongs together is known here.
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <random>
+
+#include "daq/run/board_clock.hpp"
+#include "daq/run/event_builder.hpp"
+#include "fakes.hpp"
+#include "readout/clock_unwrapper.hpp"
+
+using namespace run_test;
+using Built = EventBuilder::Built;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000'000;  // [ps]
+
+/// A timing signal as the mains make it: its period wanders by 100 ns.
+std::int64_t tick_time(std::uint64_t tick) {
+    const double t = static_cast<double>(tick);
+    return static_cast<std::int64_t>(tick) * kTick + std::llround(5e6 * std::sin(t / 40)) +
+           std::llround(9e4 * std::sin(7.3 * t));
+}
+
+/// A board that stamps ticks with a clock of its own.
+struct FakeBoard {
+    std::uint16_t index = 0;
+    std::int64_t clock_ps = 8'000;  // its unit
+    double fast_ppm = 0;
+    std::int64_t zero_ps = 0;       // when its clock began
+    std::uint64_t first_ticks = 0;  // what it showed then
+    std::uint64_t first_number = 0;
+    unsigned bits = 63;
+    double slowest_ms = 3;  // its records reach the host after up to so long
+
+    ClockUnwrapper unwrapper{bits};
+    std::uint64_t number = first_number;
+    std::mt19937_64 random{index + 1u};
+
+    void reboot(std::int64_t at_ps) {
+        zero_ps = at_ps;
+        first_ticks = number = 0;
+        unwrapper = ClockUnwrapper{bits};
+    }
+    RecordHeader record(std::uint64_t tick) {
+        const double since = static_cast<double>(tick_time(tick) - zero_ps) * (1 + fast_ppm * 1e-6);
+        const std::uint64_t raw = first_ticks + static_cast<std::uint64_t>(since / static_cast<double>(clock_ps));
+        RecordHeader header;
+        header.counter = number++;
+        header.clock = tick;
+        header.time_ps =
+            static_cast<std::int64_t>(unwrapper.unwrap(raw & ((std::uint64_t{1} << bits) - 1)).ticks) * clock_ps;
+        const double delay_ms = 0.2 + std::uniform_real_distribution<double>{0, slowest_ms}(random);
+        header.utc_ns = 1'800'000'000'000'000'000 + tick_time(tick) / 1000 + std::llround(delay_ms * 1e6);
+        header.board = index;
+        return header;
+    }
+};
+
+BuilderConfig by_host() {
+    BuilderConfig config;
+    config.clocks_by_host = true;
+    config.time_resolution_ps = 10'000;
+    return config;
+}
+
+struct Bench {
+    explicit Bench(std::size_t n, BuilderConfig config = by_host())
+        : inputs{boards(n)}, builder{inputs, config, registry} {}
+
+    void give(const RecordHeader& header) { put(*inputs[header.board], header); }
+    /// Builds what can be built and checks that each trigger's records are of one tick.
+    void build() {
+        std::uint64_t consumed = 0;
+        while (builder.next(trigger, consumed) == Built::trigger) {
+            const std::uint64_t tick = trigger.records().front().header().clock;
+            for (const RecordView& record : trigger.records()) mixed += record.header().clock == tick ? 0 : 1;
+            ticks.push_back(tick);
+            missing.push_back(trigger.missing_boards);
+            times.push_back(trigger.time_ps);
+            if (trigger.tick_flags != 0) ++flagged;
+            backwards += trigger.time_ps < newest_ps ? 1 : 0;
+            newest_ps = std::max(newest_ps, trigger.time_ps);
+            builder.release(consumed);
+        }
+    }
+    void end() {
+        for (const auto& input : inputs) input->ended = true;
+        build();
+    }
+    [[nodiscard]] std::uint64_t count(const std::string& name) { return registry.get("builder." + name).value(); }
+    [[nodiscard]] bool ticks_balance() const {
+        const Ledger& ledger = builder.ledger();
+        return ledger.ticks_expected == ledger.ticks_seen + ledger.ticks_missed;
+    }
+    /// Of the triggers from one tick to another, how many lacked exactly these boards.
+    [[nodiscard]] std::size_t lacking(std::uint64_t from, std::uint64_t to, std::uint64_t which) const {
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < ticks.size(); ++i) n += ticks[i] >= from && ticks[i] < to && missing[i] == which;
+        return n;
+    }
+
+    CounterRegistry registry;
+    std::vector<std::unique_ptr<BoardInput>> inputs;
+    EventBuilder builder;
+    Trigger trigger;
+    std::vector<std::uint64_t> ticks, missing;
+    std::vector<std::int64_t> times;
+    std::size_t mixed = 0, flagged = 0, backwards = 0;
+    std::int64_t newest_ps = kNever;
+};
+
+}  // namespace
+
+TEST_CASE("three boards run ten minutes with clocks that drift and roll over, one unplugged and back twice",
+          "[run][builder][clocks]") {
+    constexpr std::uint64_t kTicks = 36'000;  // ten minutes
+    FakeBoard a{.index = 0, .clock_ps = 4'000, .first_number = 500};
+    // 31 bits of 10 ns: 21.5 s, 28 times round, the first time after 0.2 s.
+    FakeBoard b{.index = 1,
+                .clock_ps = 10'000,
+                .fast_ppm = 1,
+                .first_ticks = (std::uint64_t{1} << 31) - 20'000'000,
+                .bits = 31,
+                .slowest_ms = 6};
+    FakeBoard c{.index = 2, .clock_ps = 8'000, .fast_ppm = -1, .first_ticks = 123'456'789, .first_number = 9};
+    Bench bench{3};
+    for (std::uint64_t tick = 0; tick < kTicks; ++tick) {
+        bench.give(a.record(tick));
+        bench.give(b.record(tick));
+        const bool unplugged = (tick >= 6'000 && tick < 12'000) || (tick >= 20'000 && tick < 26'123);
+        if (tick == 12'000 || tick == 26'123) c.reboot(tick_time(tick) - kSecond);
+        if (!unplugged) {
+            RecordHeader header = c.record(tick);
+            if (tick == 12'000 || tick == 26'123) header.flags |= record_flag::clock_restarted;
+            bench.give(header);
+        }
+        bench.build();
+        if (tick == 19'000) {
+            CHECK(bench.inputs[1]->clock_drift_ppm == Approx(1).epsilon(0.01));
+            CHECK(bench.inputs[2]->clock_drift_ppm == Approx(-1).epsilon(0.01));
+            CHECK(bench.inputs[1]->clock_offset_ns == Approx(1e-6 * 19'000 / 60 * 1e9).epsilon(0.01));
+            CHECK(std::isnan(bench.inputs[0]->clock_drift_ppm));
+            CHECK(bench.inputs[2]->missing_ps == -1);
+        }
+        // A trigger without the third board is built 2 s late.
+        if (tick == 11'000)
+            CHECK(std::llround(double(bench.inputs[2]->missing_ps) / double(kTick)) == 11'000 - 5'999 - 121);
+    }
+    bench.end();
+    REQUIRE(bench.ticks.size() == kTicks);
+    CHECK(bench.mixed == 0);
+    for (std::uint64_t tick = 0; tick < kTicks; ++tick) REQUIRE(bench.ticks[tick] == tick);
+    CHECK(bench.lacking(0, 6'000, 0) == 6'000);
+    CHECK(bench.lacking(6'000, 12'000, 4) == 6'000);
+    CHECK(bench.lacking(12'000, 20'000, 0) == 8'000);
+    CHECK(bench.lacking(20'000, 26'123, 4) == 6'123);
+    CHECK(bench.lacking(26'123, kTicks, 0) == kTicks - 26'123);
+    CHECK(bench.count("board2.missing") == 12'123);
+    CHECK(bench.count("board2.clock_restarts") == 2);
+    CHECK(bench.count("board0.missing") + bench.count("board1.missing") == 0);
+    CHECK(bench.count("board1.clock_restarts") == 0);
+    CHECK(bench.count("board2.number_disagreements") == 0);
+    CHECK(bench.count("board2.late_records") == 0);
+    CHECK(bench.flagged == 0);
+    CHECK(bench.builder.ledger().ticks_expected == kTicks);
+    CHECK(bench.ticks_balance());
+}
+
+TEST_CASE("the first board may be the one that is away: the others go on in its time", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1, .fast_ppm = 3, .zero_ps = -5 * kSecond, .first_number = 7};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 4'000; ++tick) {
+        bench.give(b.record(tick));
+        if (tick == 3'000) a.reboot(tick_time(tick) - 40 * kSecond);
+        if (tick < 1'000 || tick >= 3'000) {
+            RecordHeader header = a.record(tick);
+            if (tick == 3'000) header.flags |= record_flag::clock_restarted;
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    REQUIRE(bench.ticks.size() == 4'000);
+    CHECK(bench.mixed == 0);
+    CHECK(bench.lacking(0, 1'000, 0) == 1'000);
+    CHECK(bench.lacking(1'000, 3'000, 1) == 2'000);
+    CHECK(bench.lacking(3'000, 4'000, 0) == 1'000);
+    // 33 s in the other's time, 3 ppm fast: uncorrected it would be 100 us off.
+    for (std::uint64_t tick = 0; tick < 4'000; ++tick)
+        REQUIRE(std::abs(bench.times[tick] - (tick_time(tick) - tick_time(0))) < 1'000'000);
+    CHECK(bench.flagged == 0);
+    CHECK(bench.ticks_balance());
+    CHECK(bench.builder.ledger().ticks_expected == 4'000);
+}
+
+TEST_CASE("a board that was started later stands beside the ticks it saw", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = tick_time(17)};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 200; ++tick) {
+        bench.give(a.record(tick));
+        if (tick >= 18) bench.give(b.record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    REQUIRE(bench.ticks.size() == 200);
+    CHECK(bench.lacking(0, 18, 2) == 18);
+    CHECK(bench.lacking(18, 200, 0) == 182);
+}
+
+TEST_CASE("a single board that begins anew goes on in the run's time, on a tick", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0, .zero_ps = -100 * kSecond, .first_number = 70};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 900; ++tick) {
+        if (tick >= 300 && tick < 480) continue;  // 3 s
+        if (tick == 480) a.reboot(tick_time(tick) - kSecond / 4);
+        RecordHeader header = a.record(tick);
+        if (tick == 480) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    REQUIRE(bench.ticks.size() == 720);
+    // While it was away the mains wandered as they liked: 180 periods that differ from those before by 125 ns at most.
+    for (std::size_t i = 0; i < 720; ++i)
+        REQUIRE(std::abs(bench.times[i] - (tick_time(bench.ticks[i]) - tick_time(0))) < 2 * 180 * 125'000);
+    CHECK(bench.backwards == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 900);
+    CHECK(bench.builder.ledger().ticks_missed == 180);
+    CHECK(bench.ticks_balance());
+    CHECK(bench.flagged == 1);  // the first one behind the gap: after_missing_tick
+}
+
+TEST_CASE("a board that comes back with its clock and its numbers as they were goes on with them",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 400; ++tick) {
+        RecordHeader header = a.record(tick);  // it counts on while nobody listens
+        if (tick >= 100 && tick < 250) continue;
+        if (tick == 250) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.count("board0.clock_restarts") == 0);
+    CHECK(bench.trigger.tick == 399);
+    CHECK(bench.builder.ledger().ticks_missed == 150);
+    CHECK(bench.ticks_balance());
+}
+
+TEST_CASE("a clock that jumps without a word is found by the host's clock", "[run][builder][clocks]") {
+    const std::int64_t jump_ps = GENERATE(10 * kSecond, -10 * kSecond);
+    const std::size_t n = GENERATE(1u, 2u);
+    FakeBoard a{.index = 0, .zero_ps = -60 * kSecond},
+        b{.index = static_cast<std::uint16_t>(n - 1), .zero_ps = -50 * kSecond};
+    Bench bench{n};
+    for (std::uint64_t tick = 0; tick < 600; ++tick) {
+        if (tick == 200) b.zero_ps -= jump_ps;
+        if (n == 2) bench.give(a.record(tick));
+        bench.give(b.record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 600);
+    CHECK(bench.mixed == 0);
+    CHECK(bench.lacking(0, 600, 0) == 600);
+    CHECK(bench.backwards == 0);
+    CHECK(bench.count("board" + std::to_string(n - 1) + ".clock_restarts") == 1);
+    CHECK(bench.ticks_balance());
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
+TEST_CASE("one stamp that is wrong costs one record of that board, not the ones after it", "[run][builder][clocks]") {
+    const std::int64_t wrong_by_ps = GENERATE(100 * kSecond, -20 * kSecond);
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 600; ++tick) {
+        bench.give(a.record(tick));
+        RecordHeader header = b.record(tick);
+        if (tick == 200) header.time_ps += wrong_by_ps;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 600);
+    CHECK(bench.mixed == 0);
+    CHECK(bench.lacking(0, 600, 0) == 599);
+    CHECK(bench.lacking(200, 201, 2) == 1);
+    CHECK(bench.count("board1.clock_restarts") == 0);
+    CHECK(bench.count("board1.bad_times") + bench.count("board1.late_records") == 1);
+    CHECK(bench.inputs[1]->records.stats().used_bytes == 0);  // the skipped one was given back too
+}
+
+TEST_CASE("the host's clock is set back or forward, and no board moves", "[run][builder][clocks]") {
+    const std::int64_t step_ns = GENERATE(-2'000'000'000, 3'000'000'000);
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 3'000; ++tick) {
+        for (FakeBoard* board : {&a, &b}) {
+            RecordHeader header = board->record(tick);
+            if (tick >= 1'000) header.utc_ns += step_ns;
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.lacking(0, 3'000, 0) == 3'000);
+    CHECK(bench.count("board0.clock_restarts") + bench.count("board1.clock_restarts") == 0);
+}
+
+TEST_CASE("a clock that slips by a few microseconds is set right by the triggers themselves",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 400; ++tick) {
+        if (tick == 200) b.zero_ps -= 3'000'000;  // 3 us, three times the skew
+        bench.give(a.record(tick));
+        bench.give(b.record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.count("board1.realigned") == 1);
+    CHECK(bench.lacking(0, 200, 0) == 200);
+    CHECK(bench.lacking(240, 400, 0) == 160);
+}
+
+TEST_CASE("records that come too late or twice are counted and in no trigger", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2};
+    std::vector<RecordHeader> held;
+    for (std::uint64_t tick = 0; tick < 1'000; ++tick) {
+        bench.give(a.record(tick));
+        const RecordHeader header = b.record(tick);
+        // From 100 to 399 they are held up on their way: 5 s, three more than anybody waits for.
+        if (tick >= 100 && tick < 400) {
+            held.push_back(header);
+        } else {
+            for (const RecordHeader& late : held) bench.give(late);
+            held.clear();
+            bench.give(header);
+            if (tick == 500) bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 1'000);
+    CHECK(bench.mixed == 0);
+    CHECK(bench.backwards == 0);
+    // When they come, tick 399 is the newest of the other's: what is more than 2 s older was built without them.
+    std::size_t too_late = 0;
+    for (std::uint64_t tick = 100; tick < 400; ++tick) too_late += tick_time(399) - tick_time(tick) > 2 * kSecond;
+    CHECK(bench.count("board1.late_records") == too_late);
+    CHECK(bench.lacking(100, 400, 2) == too_late);
+    CHECK(bench.count("board1.duplicates") == 1);
+    CHECK(bench.lacking(400, 1'000, 0) == 600);
+    CHECK(bench.inputs[1]->records.stats().used_bytes == 0);
+    CHECK(bench.ticks_balance());
+}
+
+TEST_CASE("boards that count a trigger differently are counted, and the most of them are believed",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1}, c{.index = 2};
+    Bench bench{3};
+    for (std::uint64_t tick = 0; tick < 200; ++tick) {
+        if (tick == 100) a.number += 1'000;  // it has skipped numbers that the others have not
+        for (FakeBoard* board : {&a, &b, &c}) bench.give(board->record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.trigger.tick == 199);
+    CHECK(bench.count("board0.number_disagreements") == 1);
+    CHECK(bench.count("board1.number_disagreements") == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 200);
+    CHECK(bench.ticks_balance());
+}
