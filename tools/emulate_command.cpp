@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -29,6 +31,7 @@ struct EmulateOptions {
     std::vector<std::filesystem::path> inputs;
     std::uint64_t triggers = 0, seed = 1;
     std::optional<std::uint16_t> port;
+    std::optional<double> first_trigger_s;
     EmulatorConfig emulator;
 };
 
@@ -83,6 +86,10 @@ int emulate(const EmulateOptions& options, CommandContext& context) {
     const StationSetup setup = load_station(options.config);
     EmulatorConfig config = options.emulator;
     config.faults = FaultPlan::parse(options.faults, options.seed);
+    if (options.first_trigger_s) {
+        config.first_trigger_utc.emplace(std::chrono::nanoseconds{std::llround(*options.first_trigger_s * 1e9)});
+        if (!(config.rate_hz > 0)) throw UsageError{"--first-trigger needs a --rate"};
+    }
     const std::size_t board = find_board(setup, options);
     config.port = options.port.value_or(station_port(setup.boards[board]));
     const std::unique_ptr<Emulator> emulator =
@@ -108,6 +115,9 @@ void add_emulate_command(CLI::App& app, Action& action) {
     command.add_option("--rate", options->emulator.rate_hz, "Triggers/s; 0: as fast as the client takes them")
         ->check(number_between(0, 1e6))
         ->capture_default_str();
+    command.add_option("--first-trigger", options->first_trigger_s,
+                       "With --rate: UTC of the first trigger [s since 1970]; those that nobody takes are gone, and "
+                       "emulators with the same time see the same ones");
     command.add_option("--triggers", options->triggers, "End after so many; 0: endless")->capture_default_str();
     command.add_option("--faults", options->faults, "NAME=SHARE,...: what goes wrong, in which share of the occasions");
     command.add_option("--seed", options->seed, "Of the faults")->capture_default_str();

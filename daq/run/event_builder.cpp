@@ -28,7 +28,7 @@ constexpr double kNearestTick = 0.45;
 constexpr std::int64_t kHostPrecision = 5'000'000'000;
 /// So many triggers of a board alone, with others there, are none by chance.
 constexpr std::uint32_t kLonely = 30;
-constexpr std::size_t kOwedRoom = 256;
+constexpr std::size_t kOwedRoom = 4096;  // of its Fifo, which then never grows
 
 [[nodiscard]] bool began_anew(const RecordHeader& header) noexcept {
     return (header.flags & record_flag::clock_restarted) != 0;

@@ -18,7 +18,7 @@ COMMANDS = {  # every command and every option its help has to mention
     "archive": ["--config", "--folder", "--once", "--check", "--json"],
     "replay": ["INPUT", "--config", "--output", "--jobs", "--kernels", "--paced", "--recalibrate"],
     "simulate": ["--config", "--output", "--triggers", "--seed", "--rate-boost", "--format"],
-    "emulate": ["kind", "--config", "--board", "--input", "--port", "--rate", "--triggers", "--faults", "--seed", "--first-clock",
+    "emulate": ["kind", "--config", "--board", "--input", "--port", "--rate", "--first-trigger", "--triggers", "--faults", "--seed", "--first-clock",
                 "--drift-ppm"],
     "check": ["STATION", "--connect"],
     "info": ["FILE", "--json"],

@@ -17,6 +17,7 @@
 #include "readout/dig2_events.hpp"
 #include "readout/dig2_link.hpp"
 #include "tools/emulator/dig2_tree.hpp"
+#include "tools/emulator/trigger_pace.hpp"
 
 namespace alleycat {
 namespace {
@@ -122,7 +123,7 @@ struct Dig2Emulator::State {
     bool reboots = false;                          // as soon as it has nothing to send
     unsigned empty_blocks = 0;                     // to be sent
     Clock::time_point stalled_until{};
-    Clock::time_point run_began{};
+    TriggerPace pace{config};
     Clock::time_point next_due{};  // an event, with a rate
     std::uint64_t events_in_run = 0;
     std::uint32_t next_id = 0;
@@ -395,7 +396,10 @@ void Dig2Emulator::State::arm() {
 
 void Dig2Emulator::State::start() {
     running = start_event = true;
-    run_began = Clock::now();
+    if (const std::uint64_t missed = pace.begin(); missed > 0) {
+        pass_over(*source, missed - (have_record ? 1 : 0), stop);
+        have_record = false;
+    }
     events_in_run = 0;
     next_id = 0;
     run_time_ps.reset();
@@ -520,13 +524,9 @@ void Dig2Emulator::State::fill_blocks() {
     // A source that waits for its time must not hold up what has come already.
     const Clock::time_point until = Clock::now() + kBlockTime;
     while (running && !reboots && !stalled() && Clock::now() < until && block.size() + out.size() < kBlockBytes) {
-        if (config.rate_hz > 0) {
-            const auto since = std::chrono::duration<double>{static_cast<double>(events_in_run) / config.rate_hz};
-            const Clock::time_point when = run_began + std::chrono::duration_cast<Clock::duration>(since);
-            if (Clock::now() < when) {
-                next_due = when;
-                break;
-            }
+        if (!pace.is_due()) {
+            next_due = pace.due();
+            break;
         }
         if (!next_record()) break;
         add_event();
@@ -557,6 +557,7 @@ void Dig2Emulator::State::add_event() {
     if (faults.strikes(Fault::stall)) return stall();
     have_record = false;
     ++events_in_run;
+    pace.took_one();
     if (faults.strikes(Fault::reboot)) {
         reboots = true;  // once what stands here is sent
         return;

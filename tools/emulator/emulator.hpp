@@ -2,8 +2,10 @@
 // A board that is not there: speaks its protocol on a loopback port and serves the waveforms of a RecordSource, the
 // simulator or a recorded file, at a chosen rate and with chosen faults.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -15,8 +17,11 @@
 namespace alleycat {
 
 struct EmulatorConfig {
-    std::uint16_t port = 0;         ///< on 127.0.0.1; 0: any free one
-    double rate_hz = 0;             ///< triggers; 0: as fast as the client takes them
+    std::uint16_t port = 0;  ///< on 127.0.0.1; 0: any free one
+    double rate_hz = 0;      ///< triggers; 0: as fast as the client takes them
+    /// With a rate: when the first waveform's trigger comes. Those that nobody takes are gone, as in life, and
+    /// emulators with the same time and rate see the same triggers. nullopt: they wait for a client.
+    std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> first_trigger_utc{};
     std::uint64_t first_clock = 0;  ///< the board's clock at its start [its ticks]: near its end, it rolls over soon
     double clock_drift_ppm = 0;     ///< its clock runs fast by this
     FaultPlan faults{};

@@ -18,6 +18,7 @@
 #include "daq/core/time.hpp"
 #include "readout/asio.hpp"
 #include "readout/fcio.hpp"
+#include "tools/emulator/trigger_pace.hpp"
 
 namespace alleycat {
 namespace {
@@ -237,8 +238,12 @@ class FcioEmulator final : public Emulator {
         std::int32_t last_pps = -1;
         std::optional<std::uint32_t> samples;
         put_start(out);
-        Clock::time_point due = Clock::now();
+        if (const std::uint64_t missed = pace_.begin(); missed > 0) {
+            pass_over(*source_, missed - (held_ ? 1 : 0), stop);
+            held_.reset();
+        }
         while (!stop.stop_requested()) {
+            if (!pace_.is_due() && !(send(client, out, stop) && wait(stop, pace_.due() - Clock::now()))) return;
             std::optional<Next> next = held_ ? std::exchange(held_, std::nullopt) : take_record(stop);
             if (!next) break;
             if (config_.faults.strikes(Fault::reboot)) {
@@ -247,6 +252,7 @@ class FcioEmulator final : public Emulator {
                 held_ = std::move(next);
                 return;  // hangs up
             }
+            pace_.took_one();
             // The board's time begins anew with a reboot, the source's does not.
             if (rebooted_) {
                 rebooted_ = false;
@@ -260,10 +266,6 @@ class FcioEmulator final : public Emulator {
             const auto pps = static_cast<std::int32_t>(clock_ps(next->header) / kSecond);
             if (pps != std::exchange(last_pps, pps)) put_status(out, pps);
             if (!put_with_faults(out, *next, client, stop)) return;
-            if (config_.rate_hz > 0) {
-                due += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{1 / config_.rate_hz});
-                if (due > Clock::now() && !(send(client, out, stop) && wait(stop, due - Clock::now()))) return;
-            }
             if ((out.size() >= kSendBytes || Clock::now() - sent_ > kLongestUnsent) && !send(client, out, stop)) return;
         }
         out.insert(out.end(), delayed_.begin(), delayed_.end());
@@ -300,6 +302,7 @@ class FcioEmulator final : public Emulator {
 
     std::unique_ptr<RecordSource> source_;
     EmulatorConfig config_;
+    TriggerPace pace_{config_};
     boost::asio::io_context io_;
     tcp::acceptor acceptor_;
     bool ended_ = false;

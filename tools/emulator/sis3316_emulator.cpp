@@ -15,6 +15,7 @@
 #include "readout/sis3316_events.hpp"
 #include "readout/sis3316_registers.hpp"
 #include "readout/udp.hpp"
+#include "tools/emulator/trigger_pace.hpp"
 
 namespace alleycat {
 namespace {
@@ -162,7 +163,7 @@ struct Sis3316Emulator::State {
     }
     void arm(unsigned which) {
         if (!armed || which != bank) banks[which].clear();
-        if (!armed) next_trigger = Clock::now();
+        if (!armed) pass_over(*source, pace.begin(), {});
         bank = which;
         armed = true;
     }
@@ -179,8 +180,8 @@ struct Sis3316Emulator::State {
 
     [[nodiscard]] bool wants_trigger() const noexcept {
         if (!armed || ended) return false;
-        if (config.rate_hz == 0) return banks[bank].total() < kFastBankWords;
-        return Clock::now() >= next_trigger && banks[bank].total() < sis3316::kBankWords;
+        if (pace.as_fast_as_possible()) return banks[bank].total() < kFastBankWords;
+        return pace.is_due() && banks[bank].total() < sis3316::kBankWords;
     }
     void take_trigger() {
         RecordHeader header;
@@ -189,11 +190,10 @@ struct Sis3316Emulator::State {
         if (next != RecordSource::Next::record || header.refusal != RefusalReason::none) return;
         payload.resize(payload_bytes(header));
         source->fill(payload);
-        if (config.rate_hz > 0) {
-            next_trigger += std::chrono::nanoseconds{static_cast<std::int64_t>(1e9 / config.rate_hz)};
-            // A client that came late, or did not read, does not get all of it at once.
-            next_trigger = std::max(next_trigger, Clock::now() - milliseconds{100});
-        }
+        pace.took_one();
+        // A client that came late, or did not read, does not get all of it at once.
+        if (Clock::now() > pace.due() + milliseconds{100} && !pace.as_fast_as_possible())
+            pass_over(*source, pace.begin(), {});
         const std::uint64_t stamp = stamp_of(header);
         store(header, stamp);
         ++triggers;
@@ -448,7 +448,7 @@ struct Sis3316Emulator::State {
     [[nodiscard]] Clock::time_point wake_up() const noexcept {
         Clock::time_point until = Clock::now() + kLook;
         if (!late.empty()) until = std::min(until, late.front().due);
-        if (armed && !ended && config.rate_hz > 0) until = std::min(until, std::max(next_trigger, silent_until));
+        if (armed && !ended && !pace.as_fast_as_possible()) until = std::min(until, std::max(pace.due(), silent_until));
         return until;
     }
     /// All waveforms were taken, and the client has looked for more: it does not ask again for what it has read.
@@ -475,7 +475,8 @@ struct Sis3316Emulator::State {
     std::vector<std::byte> payload;
     std::optional<std::int64_t> clock_zero;  ///< the source's time at which the clock was cleared
     std::uint64_t clock_shift = 0;
-    Clock::time_point next_trigger{}, silent_until{};
+    TriggerPace pace{config};
+    Clock::time_point silent_until{};
     bool ended = false;
     std::size_t garbage_turn = 0;
 
