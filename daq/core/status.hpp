@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daq/core/beam.hpp"
@@ -59,6 +60,9 @@ struct Ledger {
 [[nodiscard]] std::uint64_t not_kept(const CounterValues& counters) noexcept;
 /// Counter of these.
 inline constexpr std::string_view kNotKeptCounter = "run.triggers_without_samples";
+
+/// Boards that are missing from triggers, and from how many: in counters of these names, "builder.NAME.missing".
+[[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> missing_by_board(const CounterValues& counters);
 
 struct BufferStatus {
     std::string name;  ///< "ring pci5153", "retransmit", "spill"

@@ -38,6 +38,16 @@ std::uint64_t not_kept(const CounterValues& counters) noexcept {
     return at == counters.end() ? 0 : at->second;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> missing_by_board(const CounterValues& counters) {
+    constexpr std::string_view before{"builder."}, behind{".missing"};
+    std::vector<std::pair<std::string, std::uint64_t>> boards;
+    for (const auto& [name, n] : counters) {
+        if (n == 0 || !name.starts_with(before) || !name.ends_with(behind)) continue;
+        boards.emplace_back(name.substr(before.size(), name.size() - before.size() - behind.size()), n);
+    }
+    return boards;
+}
+
 std::optional<WaitingData> waiting_for_writer(std::span<const BufferStatus> buffers) noexcept {
     double used = 0, capacity = 0, bytes_per_s = 0;
     for (const BufferStatus& b : buffers) {

@@ -463,6 +463,7 @@ void Pipeline::housekeeping() {
     show_growing_dead_time();
     make_progress();
     tell_index_verdict();
+    tell_missing_boards();
     if (++ticks_since_counters_ >= 10) {
         ticks_since_counters_ = 0;
         write_counters();
@@ -532,6 +533,22 @@ void Pipeline::tell_index_verdict() {
         log::run().warn("run {}: {}", run_.run, to_text(check));
     } else {
         log::run().info("run {}: {}", run_.run, to_text(check));
+    }
+}
+
+/// A board that misses a trigger now and then is for the counters; one that is away is news, and so is its return.
+void Pipeline::tell_missing_boards() {
+    constexpr std::int64_t away_ps = 1'000'000'000'000;
+    told_missing_ps_.resize(inputs_.size(), -1);
+    for (std::size_t b = 0; b < inputs_.size(); ++b) {
+        const std::int64_t missing_ps = inputs_[b]->missing_ps.load(std::memory_order_relaxed);
+        std::int64_t& told_ps = told_missing_ps_[b];
+        if (missing_ps >= away_ps && told_ps < 0)
+            log::run().warn("run {}: board {} is missing from all triggers", run_.run, inputs_[b]->name);
+        if (missing_ps < 0 && told_ps >= 0)
+            log::run().info("run {}: board {} is back, after {:.1f} s", run_.run, inputs_[b]->name,
+                            static_cast<double>(told_ps) * 1e-12);
+        if (missing_ps < 0 || missing_ps >= away_ps) told_ps = missing_ps;
     }
 }
 

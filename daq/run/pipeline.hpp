@@ -140,6 +140,7 @@ class Pipeline {
     void housekeeping();
     void make_progress();
     void tell_index_verdict();
+    void tell_missing_boards();
     void begin_run(std::int64_t start_utc_ns);
     void measure_gap(const Gap& since);
     void write_gap();
@@ -186,6 +187,7 @@ class Pipeline {
     std::vector<BeamFrame> beam_frames_;
     BeamResolution newest_resolution_;
     IndexVerdict told_verdict_ = IndexVerdict::none;
+    std::vector<std::int64_t> told_missing_ps_;  // of each board that was said to be missing, how long; -1: it is there
     Ledger built_;                       // the builder's ledger, up to the trigger published last
     TriggerBuilder::Backlog under_way_;  // built, and neither handed over nor refused yet
     std::uint64_t refused_ = 0;

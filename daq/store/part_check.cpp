@@ -41,6 +41,7 @@ class PartCheck {
         check_windows();
         check_raw();
         check_records();
+        note_missing_boards();
         check_summary();
         count_ticks();
         check_coverage(account_.ranges, report_.problems);
@@ -354,6 +355,22 @@ class PartCheck {
                 if (!unexpected[b].empty())
                     problem(fmt::format("/raw/{} has records of {}, of which /triggers says that the board was missing",
                                         boards[b].name, text_of(unexpected[b])));
+            }
+        });
+    }
+
+    void note_missing_boards() {
+        attempt([&] {
+            const auto missing = h5::read_column<std::uint64_t>(id_, "triggers/missing_boards");
+            const std::vector<BoardInfo>& boards = file_.run().boards;
+            for (std::size_t b = 0; b < boards.size(); ++b) {
+                std::vector<std::uint64_t> of_board;
+                for (std::size_t i = 0; i < std::min(missing.size(), sequences_.size()); ++i) {
+                    if ((missing[i] >> b & 1) != 0) of_board.push_back(sequences_[i]);
+                }
+                if (!of_board.empty())
+                    note(fmt::format("board {} is missing from {}, {} in all", boards[b].name, text_of(of_board),
+                                     of_board.size()));
             }
         });
     }

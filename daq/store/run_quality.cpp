@@ -75,8 +75,8 @@ void judge_counters(const CounterValues& counters, Judgement& into) {
     if (const std::uint64_t n = value_of(counters, "run.given_up_frames"); n > 0)
         into.add("incomplete",
                  fmt::format("{} frames of beam states, ticks, counters or comments did not get to disk", n));
-    if (const std::uint64_t n = value_of(counters, "builder.incomplete_triggers"); n > 0)
-        into.add("degraded", fmt::format("a board is missing from {} triggers", n));
+    for (const auto& [board, n] : missing_by_board(counters))
+        into.add("degraded", fmt::format("board {} is missing from {} triggers", board, n));
     if (const std::uint64_t n = value_of(counters, "calibration.fits_kept"); n > 0)
         into.add("degraded", fmt::format("{} blocks had no good fit of the SPE charge and kept the one before", n));
 }

@@ -52,8 +52,8 @@ TEST_CASE("every flaw has its flag and its sentence", "[store][quality]") {
     REQUIRE(of([](RunEvidence& e) { e.end->clean = false, e.end->reason = "board csi:\nno packet"; }) ==
             RunQuality{"degraded", "degraded: it ended by an error: board csi: no packet"});
     REQUIRE(of([](RunEvidence& e) {
-                e.counters = {{"builder.incomplete_triggers", 3}};
-            }).reasons == "degraded: a board is missing from 3 triggers");
+                e.counters = {{"builder.csi.missing", 0}, {"builder.panels.missing", 3}};
+            }).reasons == "degraded: board panels is missing from 3 triggers");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"calibration.fits_kept", 2}}; }).flags == "degraded");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"run.given_up_frames", 2}}; }).flags == "incomplete");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"run.recorded_triggers", 2}}; }).flags == "good");
