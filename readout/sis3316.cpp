@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
+#include "daq/core/data_time.hpp"
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
 #include "readout/sis3316_events.hpp"
@@ -30,6 +32,7 @@ constexpr auto kLostAfter = 1s;     ///< of silence
 constexpr auto kNextTakes = 95ms;   ///< of the 100 ms that next() may take
 constexpr auto kLookEvery = 2ms;    ///< at an empty bank
 constexpr std::size_t kFewestRequestWords = 1024;
+constexpr std::int64_t kSwapSlackNs = 1'000'000'000;  ///< between the host's clock and the board's, over one bank
 constexpr std::uint64_t kClockMask = (std::uint64_t{1} << sis3316::kClockBits) - 1;
 
 std::int64_t utc_now_ns() {
@@ -304,7 +307,7 @@ struct Sis3316Source::State {
     }
     void swapped() {
         armed_bank ^= 1;
-        swap_utc_ns = utc_now_ns();
+        last_swap_utc_ns = std::exchange(swap_utc_ns, utc_now_ns());
         phase = Phase::sizes;
     }
 
@@ -401,10 +404,11 @@ struct Sis3316Source::State {
         }
         used_up = maker.describe(waiting, swap_utc_ns, header, defect_log);
         // The host saw the bank's last event when it swapped; the others came before by what the board's clock says.
+        // A clock that jumped within the bank says nothing: no event is older than the bank.
         const std::uint64_t before = (newest_stamp - header.clock) & kClockMask;
-        if (before < kClockMask / 2) {
-            header.utc_ns -= static_cast<std::int64_t>(before) * board.clock_period_ps / 1000;
-        }
+        const std::int64_t bank_ns = last_swap_utc_ns == 0 ? kForever : swap_utc_ns - last_swap_utc_ns;
+        const std::int64_t before_ns = static_cast<std::int64_t>(before) * board.clock_period_ps / 1000;
+        if (before < kClockMask / 2 && before_ns <= later(bank_ns, kSwapSlackNs)) header.utc_ns -= before_ns;
         in_record = header.channel_mask;
         return true;
     }
@@ -483,9 +487,9 @@ struct Sis3316Source::State {
 
     unsigned armed_bank = 0;  ///< 0 or 1: the one that is written
     bool swap_uncertain = false;
-    std::int64_t swap_utc_ns = 0;
-    std::size_t transferring = 0;  ///< channel
-    std::size_t transferred = 0;   ///< of its words
+    std::int64_t swap_utc_ns = 0, last_swap_utc_ns = 0;  ///< when the bank that is read ended and began; 0: not yet
+    std::size_t transferring = 0;                        ///< channel
+    std::size_t transferred = 0;                         ///< of its words
     bool transfer_running = false;
     std::size_t request_words = link.request_words();  ///< at a time, as the way allows
 

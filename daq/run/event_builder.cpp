@@ -106,6 +106,9 @@ void EventBuilder::find_head(std::size_t b) {
         if (stamp == Stamp::ahead_of_its_time) {
             board.bad_times.add();
             skip_head(b);
+        } else if (is_repeated(board)) {
+            board.duplicates.add();
+            skip_head(b);
         } else if (came_too_late(board)) {
             const bool again =
                 (last_members_ & bit(b)) != 0 && std::abs(board.head->time_ps - last_merged_ps_) <= config_.skew_ps;
@@ -141,17 +144,12 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     return Stamp::unknown;
 }
 
-/// By the record before it: not earlier, and later by no more than the host's clock has gone on. Of one that says that
-/// its clock may have begun anew, the host's clock must agree altogether.
-bool EventBuilder::fits(const Board& board, const RecordHeader& header) const noexcept {
+/// By the record before it: not earlier, and later by no more than the host's clock has gone on. A board that was away
+/// may go on in its old time, or in one that its driver made of the host's: to be sure it is placed anew.
+bool EventBuilder::fits(const Board& board, const RecordHeader& header) noexcept {
     const std::int64_t since_ps = between(board.last->time_ps, header.time_ps);
     const std::int64_t host_ps = (header.utc_ns - board.last->utc_ns) * 1000;
-    if (since_ps < 0 || (since_ps > kHostTolerance && since_ps > host_ps + kHostTolerance)) return false;
-    if (!began_anew(header)) return true;
-    const std::optional<std::int64_t> least_ns = lag_.least_ns();
-    const std::int64_t lag_ps =
-        (header.utc_ns - board.clock.run_time(header.time_ps) / 1000 - least_ns.value_or(0)) * 1000;
-    return least_ns && std::abs(lag_ps) <= kHostTolerance;
+    return !began_anew(header) && since_ps >= 0 && (since_ps <= kHostTolerance || since_ps <= host_ps + kHostTolerance);
 }
 
 void EventBuilder::set_head(Board& board, bool trusted) noexcept {
@@ -177,6 +175,13 @@ void EventBuilder::set_stub_time(Board& board) noexcept {
     head.time_ps = header.sequence != kNoSequence ? head.board_ps : board.clock.run_time(head.board_ps);
     const bool interpolated = head.stub_index > 0 && head.stub_index + 1 < header.refused;
     head.tolerance_ps = interpolated && config_.tick_rate_hz > 0 ? std::llround(0.5e12 / config_.tick_rate_hz) : 0;
+}
+
+/// Delivered twice: the same number at the same time. (A tick that came twice has a number each.)
+bool EventBuilder::is_repeated(const Board& board) const noexcept {
+    const RecordHeader& header = board.head->view.header();
+    return config_.clocks_by_host && !board.head->view.is_stub() && header.counter == board.last_counter &&
+           board.head->board_ps == board.last_board_ps;
 }
 
 /// The trigger that its head belongs to was built without it (or with another record of the same board).
@@ -514,6 +519,8 @@ void EventBuilder::take(std::size_t b, Trigger& trigger, std::uint64_t& consumed
     } else {
         trigger.add(head.view);
     }
+    board.last_counter = header.counter;
+    board.last_board_ps = header.time_ps;
     consumed |= bit(b);
     board.owed.push(1 + std::exchange(board.to_skip, 0));
     board.head.reset();

@@ -106,6 +106,8 @@ class EventBuilder final : public TriggerBuilder {
         bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
         std::optional<std::uint64_t> counter_offset;  // its counter - tick_ (modulo 2^64), when last seen
         std::int64_t last_built_ps = kNever;          // run time of the last trigger that it was in
+        std::optional<std::uint64_t> last_counter;    // of its record that was built last ...
+        std::int64_t last_board_ps = 0;               // ... and its time
         std::uint32_t alone = 0;    // triggers that it was in alone, one after the other, though others are there
         Backlog taken;              // built of this board
         Fifo<std::uint32_t> owed;   // ring slots to give back with each trigger that was handed on
@@ -131,7 +133,8 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] Stamp judge_stamp(std::size_t board);
     void set_head(Board& board, bool trusted) noexcept;
     void set_stub_time(Board& board) noexcept;
-    [[nodiscard]] bool fits(const Board& board, const RecordHeader& header) const noexcept;
+    [[nodiscard]] static bool fits(const Board& board, const RecordHeader& header) noexcept;
+    [[nodiscard]] bool is_repeated(const Board& board) const noexcept;
     [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
     void skip_head(std::size_t board);
 
