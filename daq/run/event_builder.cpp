@@ -136,7 +136,7 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
         if (board.ahead.size() < 2 || fits(board, board.ahead[1].header())) {
             const bool late = between(board.last->time_ps, header.time_ps) < 0;
-            return late || !several() ? Stamp::doubtful : Stamp::ahead_of_its_time;
+            return late ? Stamp::doubtful : Stamp::ahead_of_its_time;
         }
     }
     board.clock_restarts.add();
@@ -186,7 +186,8 @@ bool EventBuilder::is_repeated(const Board& board) const noexcept {
 
 /// The trigger that its head belongs to was built without it (or with another record of the same board).
 bool EventBuilder::came_too_late(const Board& board) const noexcept {
-    if (!several() || !config_.clocks_by_host || last_merged_ps_ == kNever) return false;
+    if (!config_.clocks_by_host || last_merged_ps_ == kNever) return false;
+    if (!several()) return board.head->time_ps < last_merged_ps_;
     const bool nearly = board.clock.known() == BoardClock::Known::nearly;
     return board.head->time_ps <= last_merged_ps_ + (nearly ? reach_of_doubt_ps() : config_.skew_ps);
 }
@@ -433,11 +434,10 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
 }
 
 /// Of this number of the timing signal most of them say that it is the trigger's; of equally many the first board.
-std::optional<std::uint64_t> EventBuilder::agreed_tick(std::uint64_t members) const noexcept {
+std::optional<std::uint64_t> EventBuilder::agreed_tick(std::uint64_t voters) const noexcept {
     const auto says = [&](std::size_t b) -> std::optional<std::uint64_t> {
-        const Board& board = boards_[b];
-        if ((members & bit(b)) == 0 || !board.counter_offset) return std::nullopt;
-        return counter_of(board) - *board.counter_offset;
+        if ((voters & bit(b)) == 0 || !boards_[b].counter_offset) return std::nullopt;
+        return counter_of(boards_[b]) - *boards_[b].counter_offset;
     };
     std::optional<std::uint64_t> agreed;
     std::size_t most = 0;
@@ -469,25 +469,44 @@ std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
     return std::max(number, tick_ + 1);
 }
 
+/// Whether the number that the board gives the trigger is to be believed. Of one that was away it must agree with the
+/// time; else one that does not agree is a mistake, two that follow each other are not.
+bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept {
+    const bool can_be_told = config_.tick_rate_hz > 0 && config_.triggers_are_ticks && other_triggers_ == 0;
+    if (!board.counter_offset || board.head->view.is_stub() || !can_be_told) return true;
+    const std::uint64_t counter = counter_of(board), number = counter - *board.counter_offset;
+    const std::uint64_t by_time = tick_by_time(time_ps);
+    const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
+    if (apart <= 2 + (by_time - good_tick_.value_or(tick_)) / 1000) {
+        board.doubted_number.reset();
+        return true;
+    }
+    if (began_anew(board.head->view.header())) {
+        board.counter_offset.reset();
+        return true;
+    }
+    const bool follows = board.doubted_number && counter > *board.doubted_number &&
+                         counter - *board.doubted_number <= 1 + (by_time - tick_);
+    board.doubted_number = counter;
+    if (!follows) board.number_disagreements.add();
+    return follows;
+}
+
 void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
     const bool first = ledger_.triggers == 0;
-    for (std::size_t b = 0; b < boards_.size() && !first; ++b) {
-        Board& board = boards_[b];
-        if ((members & bit(b)) == 0 || !board.counter_offset || !began_anew(board.head->view.header())) continue;
-        // It goes on counting where it stood, if the time allows it.
-        const std::uint64_t by_time = tick_by_time(time_ps), number = counter_of(board) - *board.counter_offset;
-        const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
-        if (apart > 2 + (by_time - tick_) / 1000) board.counter_offset.reset();
+    std::uint64_t believed = 0;
+    for (std::size_t b = 0; b < boards_.size(); ++b) {
+        if ((members & bit(b)) != 0 && (first || believes_number(boards_[b], time_ps))) believed |= bit(b);
     }
-    std::optional<std::uint64_t> tick = agreed_tick(members);
+    std::optional<std::uint64_t> tick = agreed_tick(believed);
     if (!tick) tick = first ? counter_of(boards_[reference_of(members)]) : tick_by_time(time_ps);
     tick_ = *tick;
     for (std::size_t b = 0; b < boards_.size(); ++b) {
-        if ((members & bit(b)) == 0) continue;
+        if ((believed & bit(b)) == 0) continue;
         Board& board = boards_[b];
         const std::uint64_t offset = counter_of(board) - tick_;
-        if (board.counter_offset && *board.counter_offset != offset && !board.head->view.is_stub())
-            board.number_disagreements.add();
+        const bool differs = board.counter_offset && *board.counter_offset != offset;
+        if (differs && !board.doubted_number && !board.head->view.is_stub()) board.number_disagreements.add();
         board.counter_offset = offset;
     }
 }

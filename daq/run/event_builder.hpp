@@ -89,7 +89,7 @@ class EventBuilder final : public TriggerBuilder {
     };
     enum class Stamp : std::uint8_t {
         good,
-        doubtful,           ///< too early, once: taken as it is
+        doubtful,           ///< too early, once
         ahead_of_its_time,  ///< once
         unknown,            ///< more records have to come first
     };
@@ -105,6 +105,7 @@ class EventBuilder final : public TriggerBuilder {
         std::optional<LastStamp> last;  // of the clock as it is known: what the next one is judged by
         bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
         std::optional<std::uint64_t> counter_offset;  // its counter - tick_ (modulo 2^64), when last seen
+        std::optional<std::uint64_t> doubted_number;  // its counter, of the last trigger that it numbered wrongly
         std::int64_t last_built_ps = kNever;          // run time of the last trigger that it was in
         std::optional<std::uint64_t> last_counter;    // of its record that was built last ...
         std::int64_t last_board_ps = 0;               // ... and its time
@@ -151,7 +152,8 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] std::int64_t reach_of_doubt_ps() const noexcept;
     [[nodiscard]] bool is_next(const Board& board, const Board& earliest, std::uint64_t sequence) const noexcept;
     [[nodiscard]] std::size_t reference_of(std::uint64_t members) const noexcept;
-    [[nodiscard]] std::optional<std::uint64_t> agreed_tick(std::uint64_t members) const noexcept;
+    [[nodiscard]] std::optional<std::uint64_t> agreed_tick(std::uint64_t voters) const noexcept;
+    [[nodiscard]] bool believes_number(Board& board, std::int64_t time_ps) noexcept;
     [[nodiscard]] std::uint64_t tick_by_time(std::int64_t time_ps) const noexcept;
     void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);

@@ -363,6 +363,35 @@ TEST_CASE("records that come too late or twice are counted and in no trigger", "
     CHECK(bench.ticks_balance());
 }
 
+TEST_CASE("a single board that numbers, stamps and orders a few records wrongly leaves the books closed",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 1'000; ++tick) {
+        RecordHeader header = a.record(tick);
+        if (tick % 100 == 30) header.counter += 1'000;
+        if (tick % 100 == 50) header.counter -= 5;
+        if (tick == 770) header.time_ps += 100 * kSecond;
+        if (tick == 880) {  // it comes after the next one
+            bench.give(a.record(881));
+            bench.give(header);
+            ++tick;
+        } else {
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 998);
+    CHECK(bench.backwards == 0);
+    CHECK(bench.count("board0.number_disagreements") == 20);
+    CHECK(bench.count("board0.bad_times") == 1);
+    CHECK(bench.count("board0.late_records") == 1);
+    CHECK(bench.builder.ledger().ticks_expected == 1'000);
+    CHECK(bench.builder.ledger().ticks_missed == 2);
+    CHECK(bench.trigger.tick == 999);
+}
+
 TEST_CASE("what a single board delivers twice is one trigger", "[run][builder][clocks]") {
     FakeBoard a{.index = 0};
     Bench bench{1};
