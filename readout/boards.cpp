@@ -8,12 +8,13 @@
 #include "daq/core/error.hpp"
 #include "readout/dig2.hpp"
 #include "readout/dig2_setup.hpp"
+#include "readout/niscope_board.hpp"
 #include "readout/sis3316.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kDrivers{"sis3316", "dig2", "fcio"};
+constexpr std::array<std::string_view, 4> kDrivers{"sis3316", "dig2", "fcio", "niscope"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
@@ -39,6 +40,8 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
             configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
         } else if (board.source == "fcio") {
             configs.emplace_back(parse_fcio(sections[b], board.channels.size()));
+        } else if (board.source == "niscope") {
+            configs.emplace_back(parse_niscope(sections[b].section("niscope"), board));
         } else {
             configs.emplace_back();
         }
@@ -55,6 +58,8 @@ std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t b
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config))
         return std::make_unique<FcioBoard>(board, board_index, *fcio);
+    if (const auto* niscope = std::get_if<NiScopeConfig>(&config))
+        return std::make_unique<NiScopeBoard>(board, board_index, *niscope);
     no_driver(board);
 }
 
@@ -75,6 +80,7 @@ BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) 
                                         found.inputs, found.bits, found.megasamples_per_s)}};
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config)) return identify_fcio(board, *fcio);
+    if (const auto* niscope = std::get_if<NiScopeConfig>(&config)) return identify_niscope(board, *niscope);
     no_driver(board);
 }
 

@@ -14,12 +14,13 @@
 #include "daq/core/station.hpp"
 #include "readout/dig2_config.hpp"
 #include "readout/fcio_board.hpp"
+#include "readout/niscope_config.hpp"
 #include "readout/sis3316_setup.hpp"
 
 namespace alleycat {
 
 /// What [board.DRIVER] says, one kind per driver; monostate: the board's source is none of ours (simulator, files).
-using BoardConfig = std::variant<std::monostate, Sis3316Config, Dig2Config, FcioConfig>;
+using BoardConfig = std::variant<std::monostate, Sis3316Config, Dig2Config, FcioConfig, NiScopeConfig>;
 
 /// What a board says when asked who it is, before any acquisition.
 struct BoardIdentity {
