@@ -481,7 +481,7 @@ TEST_CASE("an acquisition of an NI board that is over is followed by the next", 
 TEST_CASE("an NI board with every fault at once neither hangs nor lies", "[readout][niscope]") {
     const Standin standin{
         "memory_records=64,triggers=2000,coerce_record_length=72,warn=niScope_init,short=100:3,damaged=101,"
-        "duplicate=103,nan_time=104,absurd_time=105,backwards=107:1e13,warning=108,overwritten=200:100,error=500:2,"
+        "duplicate=103,nan_time=104,absurd_time=105,backwards=107:1e12,warning=108,overwritten=200:100,error=500:2,"
         "stall=600:25,silent_reboot=700,error=701:1,reboot=702,zero_time=703,rollover=800,short=801:0,misplaced=802,"
         "overwritten=900:1,error=1900:0"};
     NiScopeConfig config = config_of();
