@@ -57,8 +57,7 @@ NiScopeBoard::NiScopeBoard(const BoardInfo& board, std::uint16_t board_index, co
       open_{std::make_unique<niscope::OpenBoard>(library_, board, config)},
       opened_at_{Clock::now()},
       waveforms_(std::size_t{board.samples} * config.inputs.size()),
-      infos_(config.inputs.size()),
-      scale_(config.inputs.size()) {
+      infos_(config.inputs.size()) {
     board_ = as_found(board, open_->identity);  // another board of this name is not the one that may go away
     count_warnings();
 }
@@ -106,6 +105,7 @@ void NiScopeBoard::count_from_here() {
     base_s_.reset();
     restarted_ = ran_;
     has_temperature_ = true;
+    scale_noted_ = false;
 }
 
 NiScopeBoard::Fetched NiScopeBoard::lose(std::string_view sentence) {
@@ -266,16 +266,14 @@ void NiScopeBoard::count_warnings() {
     if (const std::uint64_t warnings = open_->session.take_warnings(); warnings != 0) log_.count("warnings", warnings);
 }
 
-/// How codes become volts is said at the end of the run, and again where it changes.
+/// How codes become volts, once per session: it follows from the ranges.
 void NiScopeBoard::note_scale() {
+    if (std::exchange(scale_noted_, true)) return;
     for (std::size_t c = 0; c < infos_.size(); ++c) {
-        const std::pair now{infos_[c].gain, infos_[c].offset};
-        if (now == scale_[c] || !std::isfinite(now.first) || !std::isfinite(now.second)) continue;
-        scale_[c] = now;
-        log_.remark(fmt::format("{}: channel {} from record {} on: volts = code x {:g} + {:g}", who_,
-                                board_.channels[c].name, counter_base_ + static_cast<std::uint64_t>(next_record_) - 1,
-                                now.first, now.second));
+        log::readout().info("{}: channel {}: volts = code x {:g} + {:g}", who_, board_.channels[c].name, infos_[c].gain,
+                            infos_[c].offset);
     }
+    scale_ = infos_;
 }
 
 void NiScopeBoard::read_sensors(TimePoint now) {
@@ -287,6 +285,10 @@ void NiScopeBoard::read_sensors(TimePoint now) {
     if (warm) readings_.push_back({"temperature", *warm, "degC"});
     if (const std::optional<std::int32_t> done = open_->session.records_done()) {
         readings_.push_back({"records_waiting", static_cast<double>(*done - next_record_), ""});
+    }
+    for (std::size_t c = 0; c < scale_.size(); ++c) {
+        readings_.push_back({board_.channels[c].name + "_per_code", scale_[c].gain, "V"});
+        readings_.push_back({board_.channels[c].name + "_at_zero", scale_[c].offset, "V"});
     }
 }
 

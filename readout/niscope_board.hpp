@@ -54,7 +54,6 @@ class NiScopeBoard final : public RecordSource {
     void finish() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override;
     [[nodiscard]] std::vector<BoardReading> readings() const override { return readings_; }
-    [[nodiscard]] std::vector<std::string> remarks() const override { return log_.remarks(); }
 
   private:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -103,7 +102,8 @@ class NiScopeBoard final : public RecordSource {
     bool restarted_ = false;  ///< since the last record
     bool ran_ = false;        ///< a record came, ever
 
-    std::vector<std::pair<double, double>> scale_;  ///< gain and offset of each input
+    std::vector<niscope::WfmInfo> scale_;  ///< gain and offset of each input; empty before the first record
+    bool scale_noted_ = false;             ///< in this session
     std::vector<BoardReading> readings_;
     TimePoint next_reading_{};
     bool has_temperature_ = true;
