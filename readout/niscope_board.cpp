@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kIdleAfter{100};
 constexpr unsigned kMostStalls = 20;
 constexpr double kLongestRun_s = 100 * 86'400.0;  // time_ps holds 106 days
+constexpr double kOldestClock_s = 1e9;            // 31 years
 
 /// Whole seconds and the rest apart: a double of seconds times 10^12 would be rounded a second time.
 std::optional<std::int64_t> to_ps(double seconds) noexcept {
@@ -216,8 +217,8 @@ std::uint32_t NiScopeBoard::samples_fetched() const noexcept {
 /// Time of the trigger. The stamp is of the first sample, which is where the trigger is less the way from it.
 void NiScopeBoard::stamp(RecordHeader& header) {
     const double stamp_s = infos_.front().absolute_initial_x;
-    const bool usable = std::isfinite(stamp_s) && stamp_s > 0;  // 0: it has no clock
-    const bool timed = last_utc_ns_ != 0;                       // a record before this one had a time
+    const bool usable = stamp_s > 0 && stamp_s < kOldestClock_s;  // 0: it has no clock
+    const bool timed = last_utc_ns_ != 0;                         // a record before this one had a time
     const bool restarted = std::exchange(restarted_, false);
     if (restarted) header.flags |= record_flag::clock_restarted;
     if (usable && !restarted && timed && stamp_s == last_stamp_s_) {
@@ -226,6 +227,10 @@ void NiScopeBoard::stamp(RecordHeader& header) {
         header.time_ps = last_time_ps_;
         log_.count("repeated_record");
         return;
+    }
+    if (usable && base_s_ && is_elsewhere(stamp_s)) {
+        header.flags |= record_flag::clock_restarted;
+        base_s_.reset();
     }
     if (usable && !base_s_) {
         base_s_ = std::floor(stamp_s);
@@ -254,6 +259,14 @@ void NiScopeBoard::stamp(RecordHeader& header) {
     last_stamp_s_ = stamp_s;
     last_time_ps_ = time_ps;
     last_utc_ns_ = header.utc_ns;
+}
+
+/// Too far away for this run, and so was the one before it, at about the same place: it was the first that was wrong.
+bool NiScopeBoard::is_elsewhere(double stamp_s) noexcept {
+    const auto near = [&](double other_s) { return std::abs(stamp_s - other_s) <= kLongestRun_s; };
+    const bool again = !near(*base_s_) && far_stamp_s_ && near(*far_stamp_s_);
+    far_stamp_s_ = near(*base_s_) || again ? std::nullopt : std::optional{stamp_s};
+    return again;
 }
 
 void NiScopeBoard::check_position(const niscope::WfmInfo& info) {

@@ -70,6 +70,7 @@ class NiScopeBoard final : public RecordSource {
     [[nodiscard]] bool describe(RecordHeader& header);
     [[nodiscard]] std::uint32_t samples_fetched() const noexcept;
     void stamp(RecordHeader& header);
+    [[nodiscard]] bool is_elsewhere(double stamp_s) noexcept;
     void check_position(const niscope::WfmInfo& info);
     void note_scale();
     void count_warnings();
@@ -95,8 +96,9 @@ class NiScopeBoard final : public RecordSource {
     std::uint64_t last_counter_ = 0;
     unsigned stalled_ = 0;  ///< time-outs in a row with records waiting
 
-    std::optional<double> base_s_;  ///< whole seconds: keeps time_ps in its range
-    std::int64_t offset_ps_ = 0;    ///< of the board's time; not 0 after a restart
+    std::optional<double> base_s_;       ///< whole seconds: keeps time_ps in its range
+    std::optional<double> far_stamp_s_;  ///< of the record before, too far from there
+    std::int64_t offset_ps_ = 0;         ///< of the board's time; not 0 after a restart
     double last_stamp_s_ = 0;
     std::int64_t last_time_ps_ = 0, last_utc_ns_ = 0;
     bool restarted_ = false;  ///< since the last record

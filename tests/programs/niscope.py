@@ -20,7 +20,7 @@ def station(folder, *orders):
 
 def run(folder, *orders):
     """Takes data from the stand-in: the file, and what the program said."""
-    one = station(folder, f"rate_hz={RATE_HZ}", *orders)
+    one = station(folder, *orders)
     said = alleycat("run", "--config", one.path, "--seconds", TRIGGERS / 60)
     assert json.loads(alleycat("verify", one.folder, "--json").stdout)["ok"]
     [part] = one.files()
@@ -42,7 +42,7 @@ def check_samples(folder):
     with h5py.File(served) as file:
         traces = file["raw/pci5153/samples"][()]
     (folder / "traces").write_bytes(traces.tobytes())
-    part, _ = run(folder, f"traces={folder / 'traces'}")  # they come round and round: the run begins with one of them
+    part, _ = run(folder, f"rate_hz={RATE_HZ}", f"traces={folder / 'traces'}")  # they come round and round: the run begins with one of them
     assert assert_every_trigger_once([part]) == list(range(TRIGGERS))
     with h5py.File(part) as file:
         board = file["raw/pci5153"]
@@ -57,7 +57,7 @@ def check_samples(folder):
 
 def check_unplugged(folder):
     """A board that is unplugged in a run comes back: the file is whole, and what was served around it is intact"""
-    part, said = run(folder, "error=200:1")
+    part, said = run(folder, f"rate_hz={RATE_HZ}", "error=200:1")
     assert "niScope_FetchBinary8: the hardware failed (-1074118654); it is closed and opened again" in said, said
     with h5py.File(part) as file:
         board = file["raw/pci5153"]
@@ -68,6 +68,19 @@ def check_unplugged(folder):
     [back] = [n for n in range(1, TRIGGERS) if triggers[n] != triggers[n - 1] + 1]
     assert triggers[back - 1] == 199 and triggers[back] > 200, (triggers[back - 1], triggers[back])
     assert numpy.flatnonzero(flags).tolist() == [back] and flags[back] == 1 << 5, flags  # clock_restarted
+
+
+def check_overwritten(folder):
+    """Records that the board wrote over before they were read are a hole in the numbers of the file, and nothing else"""
+    part, _ = run(folder, "memory_records=40", "overwritten=100:50")  # as fast as they are asked for
+    lost = 50 + 10  # a quarter of the memory is given up
+    expected = [*range(100), *range(100 + lost, TRIGGERS + lost)]
+    with h5py.File(part) as file:
+        board = file["raw/pci5153"]
+        assert board["counter"][()].tolist() == expected, board["counter"][()]
+        assert not board["flags"][()].any()
+        for trigger, record in zip(expected, board["samples"][()]):
+            assert (record == by_formula(trigger)).all(), trigger
 
 
 def check_connect(folder):

@@ -37,6 +37,8 @@ class Standin {
         return library_.get<AlleycatNiScopeStandinGet>("alleycat_niscope_standin_get")(name.c_str());
     }
 
+    void release_init() const { library_.get<AlleycatNiScopeStandinRelease>("alleycat_niscope_standin_release")(); }
+
   private:
     SharedLibrary library_;
 };
@@ -331,7 +333,7 @@ TEST_CASE("a fault of one record of an NI board raises its counter and touches n
                  Expected{"duplicate=40", "repeated_record", record_flag::duplicate, false},
                  Expected{"nan_time=40", "bad_time", record_flag::bad_time, true},
                  Expected{"zero_time=40", "bad_time", record_flag::bad_time, true},
-                 Expected{"absurd_time=40", "bad_time", record_flag::bad_time, true},
+                 Expected{"absurd_time=40:1e300", "bad_time", record_flag::bad_time, true},
                  Expected{"backwards=40:20000000000", "clock_backwards", record_flag::clock_backwards, true},
                  Expected{"misplaced=40", "misplaced_trigger", 0, true}, Expected{"warning=40", "warnings", 0, true},
                  Expected{"stall=40:5", "", 0, true});
@@ -446,7 +448,8 @@ TEST_CASE("an NI clock that begins anew with the library's warning is a restart,
 }
 
 TEST_CASE("the first record of an NI board may be the one without a time", "[readout][niscope]") {
-    const Standin standin{"triggers=10,nan_time=0"};
+    const std::string fault = GENERATE("nan_time=0", "absurd_time=0:1e300");
+    const Standin standin{"triggers=10," + fault};
     NiScopeBoard board{board_of(), 0, config_of()};
     const std::vector<testing::ReadRecord> records = take(board, 10);
     REQUIRE(records.size() == 10);
@@ -454,6 +457,22 @@ TEST_CASE("the first record of an NI board may be the one without a time", "[rea
     for (std::size_t n = 1; n < records.size(); ++n) {
         REQUIRE(records[n].header.flags == 0);
         REQUIRE(records[n].header.time_ps == time_of(n));
+    }
+}
+
+TEST_CASE("a first time stamp of an NI board that is three years off costs two records their time",
+          "[readout][niscope]") {
+    const Standin standin{"triggers=10,absurd_time=0:1e8"};
+    NiScopeBoard board{board_of(), 0, config_of()};
+    const std::vector<testing::ReadRecord> records = take(board, 10);
+    REQUIRE(records.size() == 10);
+    REQUIRE(records[0].header.flags == 0);  // nothing says that it is wrong
+    REQUIRE(records[1].header.flags == record_flag::bad_time);
+    REQUIRE(records[2].header.flags == record_flag::clock_restarted);
+    REQUIRE(records[2].header.time_ps > records[1].header.time_ps);
+    for (std::size_t n = 3; n < records.size(); ++n) {
+        REQUIRE(records[n].header.flags == 0);
+        REQUIRE(records[n].header.time_ps - records[n - 1].header.time_ps == kIntervalPs);
     }
 }
 
@@ -489,7 +508,8 @@ TEST_CASE("an acquisition of an NI board that is over is followed by the next", 
 TEST_CASE("an NI board with every fault at once neither hangs nor lies", "[readout][niscope]") {
     const Standin standin{
         "memory_records=64,triggers=2000,coerce_record_length=72,warn=niScope_init,short=100:3,damaged=101,"
-        "duplicate=103,nan_time=104,absurd_time=105,backwards=107:1e12,warning=108,overwritten=200:100,error=500:2,"
+        "duplicate=103,nan_time=104,absurd_time=105:1e300,backwards=107:1e12,warning=108,overwritten=200:100,error=500:"
+        "2,"
         "stall=600:25,silent_reboot=700,error=701:1,reboot=702,zero_time=703,rollover=800,short=801:0,misplaced=802,"
         "overwritten=900:1,error=1900:0"};
     NiScopeConfig config = config_of();
@@ -516,6 +536,20 @@ TEST_CASE("an NI board with every fault at once neither hangs nor lies", "[reado
     REQUIRE(testing::defect(board, "reconnects") == 6);
     REQUIRE(testing::defect(board, "bad_time") == 3);
     board.finish();
+}
+
+TEST_CASE("an NI board that takes long to open holds up neither next() nor the end of the run", "[readout][niscope]") {
+    const bool in_time = GENERATE(true, false);
+    const Standin standin{"triggers=20,error=10:0,hold_init=2"};
+    NiScopeBoard board{board_of(), 0, config_of()};
+    REQUIRE(take(board, 10).size() == 10);
+    // The library does not return from niScope_init before it is let go.
+    RecordHeader header;
+    REQUIRE(board.next(header, {}) == RecordSource::Next::idle);
+    REQUIRE(board.next(header, {}) == RecordSource::Next::idle);
+    if (!in_time) board.finish();
+    standin.release_init();
+    if (in_time) REQUIRE(take(board, 10).size() == 10);
 }
 
 TEST_CASE("an NI board that is away ends at once when asked to", "[readout][niscope]") {

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -73,6 +74,7 @@ constexpr auto kKeys = std::to_array<std::string_view>({"rate_hz",
                                                         "inputs",
                                                         "no_temperature",
                                                         "init_refused",
+                                                        "hold_init",
                                                         "coerce_range_v",
                                                         "coerce_offset_v",
                                                         "coerce_impedance_ohm",
@@ -145,8 +147,8 @@ class Board {
         return found == seen_.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
     }
 
-    Status init(const char* resource, Boolean reset, Handle* vi) {
-        ++seen("init");
+    Status init(std::unique_lock<std::mutex>& lock, const char* resource, Boolean reset, Handle* vi) {
+        if (++seen("init") == orders_.number("hold_init", 0)) hold(lock);
         seen("reset") += reset;
         *vi = 0;
         if (!understood()) return fail(kInvalidParameter, "the stand-in does not understand " + orders_.misunderstood);
@@ -166,6 +168,12 @@ class Board {
         stalls_ = 0;
         *vi = ++handle_;
         return warned("niScope_init");
+    }
+
+    void release(std::unique_lock<std::mutex>& lock) {
+        changed_.wait(lock, [&] { return held_; });
+        held_ = false;
+        changed_.notify_all();
     }
 
     Status close(Handle vi) {
@@ -379,6 +387,11 @@ class Board {
 
   private:
     double& seen(const std::string& name) { return seen_[name]; }
+    void hold(std::unique_lock<std::mutex>& lock) {
+        held_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return !held_; });
+    }
     [[nodiscard]] double rate() const { return orders_.number("rate_hz", 0); }
     [[nodiscard]] std::int64_t memory_records() const {
         return static_cast<std::int64_t>(orders_.number("memory_records", 1000));
@@ -485,7 +498,7 @@ class Board {
         if (strikes("misplaced", trigger)) info.relative_initial_x -= 10 * period_s;
         if (strikes("nan_time", trigger)) info.absolute_initial_x = std::numeric_limits<double>::quiet_NaN();
         if (strikes("zero_time", trigger)) info.absolute_initial_x = 0;
-        if (strikes("absurd_time", trigger)) info.absolute_initial_x = 1e300;
+        if (const auto fault = strikes("absurd_time", trigger)) info.absolute_initial_x = fault->amount;
         if (const auto fault = strikes("backwards", trigger)) info.absolute_initial_x -= fault->amount * 1e-12;
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             std::int8_t* const to = waveforms + i * static_cast<std::size_t>(samples);
@@ -528,6 +541,9 @@ class Board {
     std::vector<Input> inputs_;
     int refusals_ = 0;
     Clock::time_point start_ = Clock::now();
+
+    std::condition_variable changed_;
+    bool held_ = false;  // an init waits
 
     Handle handle_ = 0;
     bool open_ = false, running_ = false;
@@ -580,9 +596,14 @@ EXPORTED double alleycat_niscope_standin_get(const char* name) {
     return board().look_up(name);
 }
 
+EXPORTED void alleycat_niscope_standin_release() {
+    std::unique_lock lock{the_lock};
+    board().release(lock);
+}
+
 EXPORTED Status niScope_init(const char* resource, Boolean, Boolean reset, Handle* vi) {
-    const std::lock_guard lock{the_lock};
-    return board().init(resource, reset, vi);
+    std::unique_lock lock{the_lock};
+    return board().init(lock, resource, reset, vi);
 }
 
 EXPORTED Status niScope_close(Handle vi) {
@@ -712,3 +733,4 @@ static_assert(std::is_same_v<decltype(niScope_GetError), call::GetError>);
 static_assert(std::is_same_v<decltype(niScope_GetErrorMessage), call::GetErrorMessage>);
 static_assert(std::is_same_v<decltype(alleycat_niscope_standin_set), AlleycatNiScopeStandinSet>);
 static_assert(std::is_same_v<decltype(alleycat_niscope_standin_get), AlleycatNiScopeStandinGet>);
+static_assert(std::is_same_v<decltype(alleycat_niscope_standin_release), AlleycatNiScopeStandinRelease>);

@@ -18,6 +18,7 @@
 //                               mod 256, as int8
 //     serial=TEXT, bits=N, inputs=N, no_temperature=1
 //     init_refused=N            the next N niScope_init fail
+//     hold_init=N               niScope_init number N, from 1, waits for alleycat_niscope_standin_release
 //     refuse=FUNCTION           a call that fails: refuse=niScope_ConfigureTriggerDigital
 //     warn=FUNCTION             a call that succeeds with a warning
 //     coerce_range_v, coerce_offset_v, coerce_impedance_ohm, coerce_attenuation, coerce_frequency_hz, coerce_coupling,
@@ -35,7 +36,8 @@
 //     reboot=G                  the session is none any more, clock and record numbers begin anew
 //     silent_reboot=G           the same, and nobody is told
 //     stall=G:N                 N time-outs though the record is there
-//     nan_time=G, zero_time=G, absurd_time=G
+//     nan_time=G, zero_time=G
+//     absurd_time=G:S           its time stamp is S seconds
 //     backwards=G:T             its time stamp is T ps early
 //     misplaced=G               the trigger stands 10 samples later in it
 //     warning=G                 fetched with a warning
@@ -49,4 +51,6 @@ using AlleycatNiScopeStandinSet = int(const char* words);
 /// frequency_hz), "sample_rate_hz", "samples", "reference_percent", "records", "realtime", "more_than_memory",
 /// "digital", "level_v", "slope", "trigger_coupling", "source VAL_PFI_1". NaN: never.
 using AlleycatNiScopeStandinGet = double(const char* name);
+/// Lets the niScope_init go on that is held; waits until one is.
+using AlleycatNiScopeStandinRelease = void();
 }
