@@ -98,12 +98,14 @@ bool NiScopeBoard::have_board(TimePoint until, const std::stop_token& stop) {
     return true;
 }
 
-/// The board's numbers and its clock begin anew; ours go on.
+/// The board's numbers and its clock begin anew.
 void NiScopeBoard::count_from_here() {
-    counter_base_ += static_cast<std::uint64_t>(next_record_);
+    // Of a board without a clock nothing tells how many triggers went by: its numbers go on by one.
+    first_of_acquisition_ = timed_ ? 0 : first_of_acquisition_ + static_cast<std::uint64_t>(next_record_);
     next_record_ = 0;
     stalled_ = 0;
     base_s_.reset();
+    clock_anew_ = false;
     restarted_ = ran_;
     has_temperature_ = true;
     scale_noted_ = false;
@@ -128,8 +130,7 @@ NiScopeBoard::Fetched NiScopeBoard::fetch(TimePoint until) {
     if (status < 0) return lose(fmt::format("{}: niScope_FetchBinary8: {}", who_, open_->session.explain(status)));
     if (status == niscope::status::warning_timestamp_rollover) {
         log_.count("clock_rollovers");
-        base_s_.reset();
-        restarted_ = ran_;
+        clock_is_anew();
     }
     if (status > 0) {
         open_->session.warn("niScope_FetchBinary8", status);
@@ -172,7 +173,7 @@ NiScopeBoard::Fetched NiScopeBoard::begin_acquisition() {
         return lose(e.what());
     }
     log_.count("acquisitions_ended");
-    counter_base_ += static_cast<std::uint64_t>(next_record_);
+    first_of_acquisition_ += static_cast<std::uint64_t>(next_record_);
     next_record_ = 0;
     return Fetched::skipped;
 }
@@ -180,7 +181,7 @@ NiScopeBoard::Fetched NiScopeBoard::begin_acquisition() {
 /// False: it makes no sense.
 bool NiScopeBoard::describe(RecordHeader& header) {
     header = RecordHeader{};
-    header.counter = counter_base_ + static_cast<std::uint64_t>(next_record_++);
+    header.counter = first_of_acquisition_ + static_cast<std::uint64_t>(next_record_++);
     samples_ = samples_fetched();
     if (samples_ == 0) {
         log_.count("damaged_record");
@@ -199,7 +200,6 @@ bool NiScopeBoard::describe(RecordHeader& header) {
     stamp(header);
     check_position(infos_.front());
     note_scale();
-    last_counter_ = header.counter;
     ran_ = true;
     return true;
 }
@@ -214,51 +214,63 @@ std::uint32_t NiScopeBoard::samples_fetched() const noexcept {
     return least;
 }
 
-/// Time of the trigger. The stamp is of the first sample, which is where the trigger is less the way from it.
+/// Counter and time of the trigger, behind all restarts so far.
 void NiScopeBoard::stamp(RecordHeader& header) {
-    const double stamp_s = infos_.front().absolute_initial_x;
-    const bool usable = stamp_s > 0 && stamp_s < kOldestClock_s;  // 0: it has no clock
-    const bool timed = last_utc_ns_ != 0;                         // a record before this one had a time
-    const bool restarted = std::exchange(restarted_, false);
-    if (restarted) header.flags |= record_flag::clock_restarted;
-    if (usable && !restarted && timed && stamp_s == last_stamp_s_) {
+    const niscope::WfmInfo& info = infos_.front();
+    const bool usable = info.absolute_initial_x > 0 && info.absolute_initial_x < kOldestClock_s;  // 0: it has no clock
+    if (usable && timed_ && !restarted_ && !clock_anew_ && info.absolute_initial_x == last_stamp_s_) {
         header.flags |= record_flag::duplicate;
         header.counter = last_counter_;
         header.time_ps = last_time_ps_;
         log_.count("repeated_record");
         return;
     }
-    if (usable && base_s_ && is_elsewhere(stamp_s)) {
+    if (usable && base_s_ && is_elsewhere(info.absolute_initial_x)) clock_is_anew();
+    if (usable && !base_s_) base_s_ = std::floor(info.absolute_initial_x);
+    RestartBridge::Place place{header.counter, 0, header.utc_ns};
+    bool fits = usable && trigger_time(info, place.time_ps);
+    fits = bridge_.carry(place) && fits;
+    if (restarted_ || (clock_anew_ && fits)) {
+        place = bridge_.go_on(place, !restarted_);
         header.flags |= record_flag::clock_restarted;
-        base_s_.reset();
-    }
-    if (usable && !base_s_) {
-        base_s_ = std::floor(stamp_s);
-        // The board's time begins anew: it goes on from the last record by what the host's clock says.
-        const std::int64_t away_ns = std::clamp<std::int64_t>(header.utc_ns - last_utc_ns_, 1, std::int64_t{1} << 50);
-        offset_ps_ = timed ? last_time_ps_ + away_ns * 1000 - to_ps(stamp_s - *base_s_).value_or(0) : 0;
-    }
-    const std::optional<std::int64_t> at = usable ? to_ps(stamp_s - *base_s_) : std::nullopt;
-    const std::optional<std::int64_t> before = to_ps(infos_.front().relative_initial_x);
-    std::int64_t time_ps = 0;
-    if (!at || !before || __builtin_sub_overflow(*at, *before, &time_ps) ||
-        __builtin_add_overflow(time_ps, offset_ps_, &time_ps)) {
-        header.flags |= record_flag::bad_time;
-        header.time_ps = last_time_ps_;
-        log_.count("bad_time");
-        return;
-    }
-    if (timed && time_ps < last_time_ps_) {
+        clock_anew_ = !fits;
+        restarted_ = false;
+    } else if (fits && timed_ && place.time_ps < last_time_ps_) {
         header.flags |= record_flag::clock_backwards;
         log_.count("clock_backwards");
+    } else if (fits) {
+        bridge_.keep(place);
     }
-    header.time_ps = time_ps;
+    if (fits) {
+        note_time(header, info);
+    } else {
+        place.time_ps = last_time_ps_;
+        header.flags |= record_flag::bad_time;
+        log_.count("bad_time");
+    }
+    header.counter = last_counter_ = place.counter;
+    header.time_ps = last_time_ps_ = place.time_ps;
+}
+
+/// The stamp is of the first sample, the trigger is less the way from it. False: no time of this run.
+bool NiScopeBoard::trigger_time(const niscope::WfmInfo& info, std::int64_t& time_ps) const noexcept {
+    const std::optional<std::int64_t> first = to_ps(info.absolute_initial_x - *base_s_);
+    const std::optional<std::int64_t> from_trigger = to_ps(info.relative_initial_x);
+    return first && from_trigger && !__builtin_sub_overflow(*first, *from_trigger, &time_ps);
+}
+
+void NiScopeBoard::note_time(RecordHeader& header, const niscope::WfmInfo& info) noexcept {
     const double ticks =
-        (stamp_s - infos_.front().relative_initial_x) * 1e12 / static_cast<double>(board_.clock_period_ps);
+        (info.absolute_initial_x - info.relative_initial_x) * 1e12 / static_cast<double>(board_.clock_period_ps);
     header.clock = ticks >= 0 && ticks < 1e18 ? static_cast<std::uint64_t>(ticks + 0.5) : 0;
-    last_stamp_s_ = stamp_s;
-    last_time_ps_ = time_ps;
-    last_utc_ns_ = header.utc_ns;
+    last_stamp_s_ = info.absolute_initial_x;
+    timed_ = true;
+}
+
+/// Only its time: the records are numbered on.
+void NiScopeBoard::clock_is_anew() noexcept {
+    base_s_.reset();
+    clock_anew_ = timed_;
 }
 
 /// Too far away for this run, and so was the one before it, at about the same place: it was the first that was wrong.

@@ -18,6 +18,7 @@
 #include "readout/defect_log.hpp"
 #include "readout/niscope_config.hpp"
 #include "readout/niscope_reopener.hpp"
+#include "readout/restart_bridge.hpp"
 
 namespace alleycat {
 
@@ -70,6 +71,9 @@ class NiScopeBoard final : public RecordSource {
     [[nodiscard]] bool describe(RecordHeader& header);
     [[nodiscard]] std::uint32_t samples_fetched() const noexcept;
     void stamp(RecordHeader& header);
+    [[nodiscard]] bool trigger_time(const niscope::WfmInfo& info, std::int64_t& time_ps) const noexcept;
+    void note_time(RecordHeader& header, const niscope::WfmInfo& info) noexcept;
+    void clock_is_anew() noexcept;
     [[nodiscard]] bool is_elsewhere(double stamp_s) noexcept;
     void check_position(const niscope::WfmInfo& info);
     void note_scale();
@@ -91,18 +95,20 @@ class NiScopeBoard final : public RecordSource {
     std::vector<niscope::WfmInfo> infos_;
     std::uint32_t samples_ = 0;
 
-    std::int32_t next_record_ = 0;    ///< of the acquisition
-    std::uint64_t counter_base_ = 0;  ///< number of the acquisition's first record
-    std::uint64_t last_counter_ = 0;
-    unsigned stalled_ = 0;  ///< time-outs in a row with records waiting
+    std::int32_t next_record_ = 0;            ///< of the acquisition
+    std::uint64_t first_of_acquisition_ = 0;  ///< its first record, counted since the board was opened
+    unsigned stalled_ = 0;                    ///< time-outs in a row with records waiting
 
     std::optional<double> base_s_;       ///< whole seconds: keeps time_ps in its range
     std::optional<double> far_stamp_s_;  ///< of the record before, too far from there
-    std::int64_t offset_ps_ = 0;         ///< of the board's time; not 0 after a restart
     double last_stamp_s_ = 0;
-    std::int64_t last_time_ps_ = 0, last_utc_ns_ = 0;
-    bool restarted_ = false;  ///< since the last record
-    bool ran_ = false;        ///< a record came, ever
+    RestartBridge bridge_;
+    std::uint64_t last_counter_ = 0;
+    std::int64_t last_time_ps_ = 0;
+    bool restarted_ = false;   ///< since the last record
+    bool clock_anew_ = false;  ///< since the last record that has a time
+    bool timed_ = false;       ///< a record had a time, ever
+    bool ran_ = false;         ///< a record came, ever
 
     std::vector<niscope::WfmInfo> scale_;  ///< gain and offset of each input; empty before the first record
     bool scale_noted_ = false;             ///< in this session

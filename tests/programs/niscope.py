@@ -22,6 +22,7 @@ def run(folder, *orders):
     """Takes data from the stand-in: the file, and what the program said."""
     one = station(folder, *orders)
     said = alleycat("run", "--config", one.path, "--seconds", TRIGGERS / 60)
+    assert "ledger closes" in said.stdout, said.stdout
     assert json.loads(alleycat("verify", one.folder, "--json").stdout)["ok"]
     [part] = one.files()
     return part, said.stdout + said.stderr
