@@ -222,7 +222,7 @@ void NiScopeBoard::stamp(RecordHeader& header) {
         header.flags |= record_flag::duplicate;
         header.counter = last_counter_;
         header.time_ps = last_time_ps_;
-        log_.count("repeated_record");
+        log_.count("duplicate_record");
         return;
     }
     if (usable && base_s_ && is_elsewhere(info.absolute_initial_x)) clock_is_anew();

@@ -37,7 +37,7 @@ struct BoardIdentity;
 ///     overwritten_records   written over in its memory before they were read: holes in the record numbers
 ///     damaged_record        with a number of samples that cannot be: left out, a hole in the record numbers
 ///     unexpected_length     records with fewer samples than configured
-///     repeated_record       with the time stamp of the record before: it was that one again
+///     duplicate_record      with the time stamp of the record before: it was that one again
 ///     bad_time              without a time stamp that makes sense
 ///     clock_backwards       time stamp before that of the record before
 ///     clock_rollovers       the library says that its clock began anew

@@ -330,7 +330,7 @@ TEST_CASE("a fault of one record of an NI board raises its counter and touches n
     const auto expected =
         GENERATE(Expected{"short=40:60", "unexpected_length", record_flag::unexpected_length, true},
                  Expected{"damaged=40", "damaged_record", 0, false},
-                 Expected{"duplicate=40", "repeated_record", record_flag::duplicate, false},
+                 Expected{"duplicate=40", "duplicate_record", record_flag::duplicate, false},
                  Expected{"nan_time=40", "bad_time", record_flag::bad_time, true},
                  Expected{"zero_time=40", "bad_time", record_flag::bad_time, true},
                  Expected{"absurd_time=40:1e300", "bad_time", record_flag::bad_time, true},
