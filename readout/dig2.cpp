@@ -15,7 +15,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kIdleAfter{100};
 constexpr milliseconds kStopWithin{500};
-constexpr std::uint32_t kIdMask = (1u << dig2::kTriggerIdBits) - 1;
 
 std::uint64_t to_ns(std::uint64_t ticks, std::int64_t period_ps) noexcept {
     return static_cast<std::uint64_t>(static_cast<double>(ticks) * static_cast<double>(period_ps) / 1000);
@@ -71,8 +70,7 @@ bool Dig2Board::have_link(TimePoint until, const std::stop_token& stop) {
 /// A new run of the board: its clock and numbers mean nothing to those before.
 void Dig2Board::count_from_here() {
     clock_ = ClockUnwrapper{dig2::kClockBits};
-    last_id_.reset();
-    wrong_id_.reset();
+    numbers_ = EventNumbers{dig2::kTriggerIdBits};
     restarted_ = ran_;
 }
 
@@ -207,34 +205,22 @@ void Dig2Board::find_channels(RecordHeader& header) {
     }
 }
 
-/// Counter and time. Numbers that are not behind the one before are not believed, unless two in a row say the same.
 void Dig2Board::number(RecordHeader& header) {
-    const std::uint32_t id = event_.trigger_id;
-    const std::uint32_t ahead = last_id_ ? (id - *last_id_) & kIdMask : 1;
-    bool later = false;
-    if (!last_id_) {
-        counter_ = id;
-    } else if (ahead == 0 && event_.clock == last_clock_) {
-        header.flags |= record_flag::duplicate;
-        log_.count("repeated_event");
-    } else if (ahead != 0 && ahead <= kIdMask / 2) {
-        counter_ += ahead;
-        if (ahead > 1) log_.count("missed_triggers", ahead - 1);
-        later = true;
-    } else {
-        log_.count("wrong_trigger_id");
-        ++counter_;
-        const bool goes_on = wrong_id_ && id == ((*wrong_id_ + 1) & kIdMask);
-        last_id_ = goes_on ? id : (*last_id_ + 1) & kIdMask;
-        wrong_id_ = id;
+    const EventNumbers::Result number = numbers_.take(event_.trigger_id, event_.clock);
+    switch (number.kind) {
+        case EventNumbers::Kind::first: break;
+        case EventNumbers::Kind::next:
+            if (number.missed != 0) log_.count("missed_triggers", number.missed);
+            break;
+        case EventNumbers::Kind::repeated:
+            header.flags |= record_flag::duplicate;
+            log_.count("repeated_event");
+            break;
+        case EventNumbers::Kind::wrong:
+        case EventNumbers::Kind::began_anew: log_.count("wrong_trigger_id"); break;
     }
-    if (!last_id_ || later) {
-        last_id_ = id;
-        wrong_id_.reset();
-    }
-    header.counter = counter_;
-    stamp(header, later);
-    last_clock_ = event_.clock;
+    header.counter = number.counter;
+    stamp(header, number.kind == EventNumbers::Kind::next);
 }
 
 void Dig2Board::stamp(RecordHeader& header, bool later) {
