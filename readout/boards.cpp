@@ -6,6 +6,7 @@
 #include <array>
 
 #include "daq/core/error.hpp"
+#include "readout/caen_board.hpp"
 #include "readout/dig2.hpp"
 #include "readout/dig2_setup.hpp"
 #include "readout/sis3316.hpp"
@@ -13,9 +14,15 @@
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kDrivers{"sis3316", "dig2", "fcio"};
+constexpr std::array<std::string_view, 4> kDrivers{"caen", "sis3316", "dig2", "fcio"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
+    if (board.source == "caen") {
+        throw Error{
+            fmt::format("board {}: to read it live it needs a table [board.caen]; recorded event blocks: "
+                        "'alleycat replay FILES'",
+                        board.name)};
+    }
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
 }
 
@@ -39,6 +46,8 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
             configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
         } else if (board.source == "fcio") {
             configs.emplace_back(parse_fcio(sections[b], board.channels.size()));
+        } else if (board.source == "caen" && sections[b].has("caen")) {  // without: files of its event blocks
+            configs.emplace_back(parse_caen_board(sections[b].section("caen"), board));
         } else {
             configs.emplace_back();
         }
@@ -55,6 +64,8 @@ std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t b
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config))
         return std::make_unique<FcioBoard>(board, board_index, *fcio);
+    if (const auto* caen = std::get_if<CaenBoardConfig>(&config))
+        return std::make_unique<CaenBoard>(board, board_index, *caen);
     no_driver(board);
 }
 
@@ -75,6 +86,7 @@ BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) 
                                         found.inputs, found.bits, found.megasamples_per_s)}};
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config)) return identify_fcio(board, *fcio);
+    if (const auto* caen = std::get_if<CaenBoardConfig>(&config)) return identify_caen(board, *caen);
     no_driver(board);
 }
 
