@@ -59,7 +59,8 @@ class CaenBoard final : public RecordSource {
     [[nodiscard]] bool take_event(RecordHeader& header);
     void warn_once(bool& said, std::string_view why);
     void describe(RecordHeader& header);
-    void stamp(RecordHeader& header, std::uint64_t tag, bool later);
+    void stamp(RecordHeader& header, std::uint64_t tag, EventNumbers::Kind kind);
+    void go_on(RecordHeader& header, EventNumbers::Kind kind);
     [[nodiscard]] bool read_block(TimePoint now);
     void look_after(TimePoint now);
     void read_status(TimePoint now);
@@ -81,7 +82,14 @@ class CaenBoard final : public RecordSource {
     std::int64_t block_utc_ns_ = 0;
     EventNumbers numbers_{24};
     TagClock clock_;
-    std::int64_t last_time_ps_ = 0;
+    /// A record's place in counter, board's time and host's time.
+    struct Place {
+        std::uint64_t counter = 0;
+        std::int64_t time_ps = 0, utc_ns = 0;
+    };
+    Place begin_, last_;                ///< since the board was started; of records that were what they should be
+    std::uint64_t counter_offset_ = 0;  ///< not 0 after a restart, as the next
+    std::int64_t offset_ps_ = 0;
     bool restarted_ = false;  ///< since the last record
     bool ran_ = false;        ///< a record came, ever
 
