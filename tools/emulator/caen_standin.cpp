@@ -188,7 +188,8 @@ class Board {
             if (!serve(block)) break;
         }
         if (unplugged_) return kCommError;
-        std::memcpy(buffer, block.data(), 4 * block.size());
+        block.resize(std::min(block.size(), buffer_words_));
+        if (!block.empty()) std::memcpy(buffer, block.data(), 4 * block.size());
         *bytes = static_cast<std::uint32_t>(4 * block.size());
         return kSuccess;
     }
