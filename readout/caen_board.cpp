@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "daq/core/error.hpp"
 #include "daq/core/log.hpp"
@@ -20,8 +19,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kIdleAfter{100};
 constexpr milliseconds kLookAgain{1};  // for events, when there were none
 constexpr milliseconds kStatusEvery{100};
-constexpr std::int64_t kLongestAway = std::int64_t{1} << 50;  // ns: 13 days
-constexpr double kHostUncertaintyPs = 1e10;                   // of when an event came: it is read 10 ms later at most
 constexpr unsigned kTagBits = 31, kExtendedTagBits = 48;
 
 }  // namespace
@@ -107,53 +104,33 @@ void CaenBoard::describe(RecordHeader& header) {
             restarted_ = true;
             break;
     }
-    header.counter = number.counter + counter_offset_;
-    stamp(header, tag, number.kind);
+    stamp(header, tag, number);
     ran_ = true;
 }
 
-void CaenBoard::stamp(RecordHeader& header, std::uint64_t tag, EventNumbers::Kind kind) {
-    const TagClock::Result clock = clock_.stamp(tag, kind == EventNumbers::Kind::next, block_read_);
+void CaenBoard::stamp(RecordHeader& header, std::uint64_t tag, const EventNumbers::Result& number) {
+    using Kind = EventNumbers::Kind;
+    const TagClock::Result clock = clock_.stamp(tag, number.kind == Kind::next, block_read_);
     if (clock.missed_rollovers != 0) log_.count("missed_rollovers", clock.missed_rollovers);
-    if (__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &header.time_ps) ||
-        __builtin_add_overflow(header.time_ps, offset_ps_, &header.time_ps)) {
-        header.time_ps = last_.time_ps;
+    RestartBridge::Place place{number.counter, 0, header.utc_ns};
+    bool fits = !__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &place.time_ps);
+    fits = bridge_.carry(place) && fits;
+    const bool restarted = std::exchange(restarted_, false);
+    if (restarted) header.flags |= record_flag::clock_restarted;
+    if (!fits) {
+        place.time_ps = bridge_.last().time_ps;
         header.flags |= record_flag::bad_time;
         log_.count("bad_time");
-        return;
-    }
-    if (std::exchange(restarted_, false)) go_on(header, kind);
-    if (clock.backwards) {
+    } else if (restarted) {
+        place = bridge_.go_on(place, number.kind == Kind::began_anew);
+    } else if (clock.backwards) {
         header.flags |= record_flag::clock_backwards;
         log_.count("clock_backwards");
-    } else if (kind != EventNumbers::Kind::wrong) {
-        last_ = {header.counter, header.time_ps, header.utc_ns};
-        if (!ran_) begin_ = last_;
+    } else if (number.kind != Kind::wrong) {
+        bridge_.keep(place);
     }
-}
-
-/// The first record since the board counts anew: how long it was away the host's clock says, to milliseconds. Where the
-/// beat of the triggers before is as near, they are taken to have gone on meanwhile.
-void CaenBoard::go_on(RecordHeader& header, EventNumbers::Kind kind) {
-    header.flags |= record_flag::clock_restarted;
-    const double beat_ps = last_.counter > begin_.counter ? static_cast<double>(last_.time_ps - begin_.time_ps) /
-                                                                static_cast<double>(last_.counter - begin_.counter)
-                                                          : 0;
-    const double away_ps =
-        1000 * static_cast<double>(std::clamp<std::int64_t>(header.utc_ns - last_.utc_ns, 0, kLongestAway));
-    std::uint64_t beats = beat_ps > 0 ? static_cast<std::uint64_t>(std::max(1.0, std::round(away_ps / beat_ps))) : 1;
-    const bool counted = kind == EventNumbers::Kind::began_anew;  // it was never away
-    if (counted) beats = header.counter - last_.counter;
-    const double beaten_ps = static_cast<double>(beats) * beat_ps;
-    const bool on_beat = beat_ps > 0 && (counted || std::abs(beaten_ps - away_ps) < kHostUncertaintyPs);
-    const double step_ps = on_beat ? beaten_ps : away_ps;
-
-    const Place place{last_.counter + beats, last_.time_ps + std::llround(step_ps), header.utc_ns};
-    counter_offset_ += place.counter - header.counter;
-    offset_ps_ += place.time_ps - header.time_ps;
     header.counter = place.counter;
     header.time_ps = place.time_ps;
-    begin_ = place;
 }
 
 /// false: the board has nothing.

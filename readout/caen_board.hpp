@@ -20,6 +20,7 @@
 #include "readout/caen_records.hpp"
 #include "readout/defect_log.hpp"
 #include "readout/event_numbers.hpp"
+#include "readout/restart_bridge.hpp"
 #include "readout/tag_clock.hpp"
 
 namespace alleycat {
@@ -59,8 +60,7 @@ class CaenBoard final : public RecordSource {
     [[nodiscard]] bool take_event(RecordHeader& header);
     void warn_once(bool& said, std::string_view why);
     void describe(RecordHeader& header);
-    void stamp(RecordHeader& header, std::uint64_t tag, EventNumbers::Kind kind);
-    void go_on(RecordHeader& header, EventNumbers::Kind kind);
+    void stamp(RecordHeader& header, std::uint64_t tag, const EventNumbers::Result& number);
     [[nodiscard]] bool read_block(TimePoint now);
     void look_after(TimePoint now);
     void read_status(TimePoint now);
@@ -82,14 +82,7 @@ class CaenBoard final : public RecordSource {
     std::int64_t block_utc_ns_ = 0;
     EventNumbers numbers_{24};
     TagClock clock_;
-    /// A record's place in counter, board's time and host's time.
-    struct Place {
-        std::uint64_t counter = 0;
-        std::int64_t time_ps = 0, utc_ns = 0;
-    };
-    Place begin_, last_;                ///< since the board was started; of records that were what they should be
-    std::uint64_t counter_offset_ = 0;  ///< not 0 after a restart, as the next
-    std::int64_t offset_ps_ = 0;
+    RestartBridge bridge_;
     bool restarted_ = false;  ///< since the last record
     bool ran_ = false;        ///< a record came, ever
 

@@ -194,7 +194,10 @@ void Connection::step() {
         case Step::buffer:
             require(library_.make_buffer(*handle_, &buffer_, &buffer_bytes_), "MallocReadoutBuffer");
             break;
-        case Step::clear: require(library_.clear(*handle_), "ClearData"); break;
+        case Step::clear:
+            require(library_.clear(*handle_), "ClearData");
+            (void)read_register(kReadoutStatus);  // a clock that was lost before is no concern of this run
+            break;
         case Step::start: require(library_.start(*handle_), "SWStartAcquisition"); break;
         case Step::done: return;
     }

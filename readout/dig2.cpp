@@ -179,7 +179,6 @@ bool Dig2Board::describe(RecordHeader& header) {
         log_.count("unexpected_length");
     }
     if (event_.board_fail) log_.count("board_fail");
-    if (std::exchange(restarted_, false)) header.flags |= record_flag::clock_restarted;
     number(header);
     ran_ = true;
     return true;
@@ -219,22 +218,32 @@ void Dig2Board::number(RecordHeader& header) {
         case EventNumbers::Kind::wrong:
         case EventNumbers::Kind::began_anew: log_.count("wrong_trigger_id"); break;
     }
-    header.counter = number.counter;
-    stamp(header, number.kind == EventNumbers::Kind::next);
+    stamp(header, number);
 }
 
-void Dig2Board::stamp(RecordHeader& header, bool later) {
-    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, later);
+void Dig2Board::stamp(RecordHeader& header, const EventNumbers::Result& number) {
+    using Kind = EventNumbers::Kind;
+    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, number.kind == Kind::next);
+    RestartBridge::Place place{number.counter, 0, header.utc_ns};
+    bool fits = !__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &place.time_ps);
+    fits = bridge_.carry(place) && fits;
+    const bool restarted = std::exchange(restarted_, false);
+    if (restarted) header.flags |= record_flag::clock_restarted;
     if (clock.backwards) {
         header.flags |= record_flag::clock_backwards;
         log_.count("clock_backwards");
     }
-    if (__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &header.time_ps)) {
-        header.time_ps = last_time_ps_;
+    if (!fits) {
+        place.time_ps = bridge_.last().time_ps;
         header.flags |= record_flag::bad_time;
         log_.count("bad_time");
+    } else if (restarted) {
+        place = bridge_.go_on(place);
+    } else if (!clock.backwards && number.kind != Kind::wrong && number.kind != Kind::began_anew) {
+        bridge_.keep(place);
     }
-    last_time_ps_ = header.time_ps;
+    header.counter = place.counter;
+    header.time_ps = place.time_ps;
 }
 
 void Dig2Board::fill(std::span<std::byte> payload) {

@@ -18,6 +18,7 @@
 #include "readout/dig2_events.hpp"
 #include "readout/dig2_keeper.hpp"
 #include "readout/event_numbers.hpp"
+#include "readout/restart_bridge.hpp"
 
 namespace alleycat {
 
@@ -68,7 +69,7 @@ class Dig2Board final : public RecordSource {
     [[nodiscard]] bool describe(RecordHeader& header);
     void find_channels(RecordHeader& header);
     void number(RecordHeader& header);
-    void stamp(RecordHeader& header, bool later);
+    void stamp(RecordHeader& header, const EventNumbers::Result& number);
     void count_from_here();
 
     BoardInfo board_;
@@ -87,7 +88,7 @@ class Dig2Board final : public RecordSource {
 
     ClockUnwrapper clock_{dig2::kClockBits};
     EventNumbers numbers_{dig2::kTriggerIdBits};
-    std::int64_t last_time_ps_ = 0;
+    RestartBridge bridge_;
     bool restarted_ = false;  ///< since the last record
     bool ran_ = false;        ///< a record came, ever
 

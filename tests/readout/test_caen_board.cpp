@@ -554,6 +554,33 @@ TEST_CASE("event blocks of a file come through the library as they are", "[reado
     CHECK(counts(board) == Counts{{"uneven_channels", 1}, {"missed_triggers", 1}});
 }
 
+TEST_CASE("suppressed samples of a CAEN board are those that the station file says, or none", "[readout][caen]") {
+    TemporaryFolder folder;
+    Bytes bytes;
+    // Zero-length encoded: input 0 takes four words, one of samples, then one that was left out.
+    for (const std::uint32_t word : {0xA0000008u, 0x01000001u, 0x00000000u, 0x00000010u,  //
+                                     0x00000004u, 0x80000001u, 0x00020001u, 0x00000001u})
+        append_u32(bytes, word);
+    const std::string words = "blocks=" + write(folder, "blocks.bin", bytes).string();
+    BoardInfo info = board_of(1);
+    info.samples = 4;
+    CaenBoardConfig config = config_of({0});
+    {
+        const Standin standin{words};
+        CaenBoard board{info, 0, config};
+        RecordHeader header;
+        CHECK(board.next(header, {}) == RecordSource::Next::idle);
+        CHECK(counts(board) == Counts{{"no_suppressed_code", 1}});
+    }
+    config.suppressed_code = 3800;
+    const Standin standin{words};
+    CaenBoard board{info, 0, config};
+    const std::vector<ReadRecord> records = take(board, 1);
+    REQUIRE(records.size() == 1);
+    CHECK(records[0].channel<std::uint16_t>(0) == std::vector<std::uint16_t>{1, 2, 3800, 3800});
+    CHECK(counts(board).empty());
+}
+
 TEST_CASE("keys of a CAEN board become its settings", "[readout][caen][config]") {
     const ConfigFile file = ConfigFile::parse(R"(
 [station]
