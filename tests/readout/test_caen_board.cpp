@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "readout/caen_board.hpp"
 #include "readout/caen_family.hpp"
 #include "readout/event_numbers.hpp"
+#include "readout/restart_bridge.hpp"
 #include "readout/shared_library.hpp"
 #include "readout/tag_clock.hpp"
 #include "tests/readout/read_all.hpp"
@@ -499,6 +501,41 @@ TEST_CASE("a number that goes back is not believed, two of them are", "[readout]
     takes(2, Kind::next, 0x1020008);
     --clock;
     takes(2, Kind::repeated, 0x1020008);
+}
+
+TEST_CASE("a board that counts anew goes on where the host's clock says, on the beat of its triggers",
+          "[readout][unit]") {
+    using Place = RestartBridge::Place;
+    constexpr std::int64_t kSecondPs = 1'000'000'000'000, kSecondNs = 1'000'000'000;
+    const auto after = [](std::uint64_t triggers, std::int64_t away_ns) {
+        RestartBridge bridge;
+        bridge.keep({100, 0, 0});
+        bridge.keep({100 + triggers, kSecondPs, kSecondNs});
+        const Place first = bridge.go_on({3, 777, kSecondNs + away_ns});
+        Place second{5, 1777, 0};
+        REQUIRE(bridge.carry(second));
+        CHECK(second.counter == first.counter + 2);
+        CHECK(second.time_ps == first.time_ps + 1000);
+        return first;
+    };
+    // 60 Hz, and a quarter of a second later: 15 triggers. Read 7 ms late, the same.
+    CHECK(after(60, 250'000'000).counter == 175);
+    CHECK(after(60, 250'000'000).time_ps == kSecondPs / 4 * 5);
+    CHECK(after(60, 257'000'000).counter == 175);
+    CHECK(after(60, 257'000'000).time_ps == kSecondPs / 4 * 5);
+    // Once a second, a quarter of a second later: the next one, and no beat is so near.
+    CHECK(after(1, 250'000'000).counter == 102);
+    CHECK(after(1, 250'000'000).time_ps == kSecondPs / 4 * 5);
+    CHECK(after(60, -5).counter == 161);  // the host's clock was set back
+    CHECK(after(60, -5).time_ps == kSecondPs);
+
+    RestartBridge bridge;  // without any record before
+    CHECK(bridge.go_on({3, 777, 5}).counter == 3);
+    bridge.keep({4, 1000, 6});
+    CHECK(bridge.go_on({0, 0, 6}).counter == 5);
+    Place endless{0, std::numeric_limits<std::int64_t>::max(), 0};
+    CHECK_FALSE(bridge.carry(endless));
+    CHECK(endless.time_ps == bridge.last().time_ps);
 }
 
 TEST_CASE("readings of a CAEN board are its temperatures and how often its memory was full", "[readout][caen]") {
