@@ -74,6 +74,7 @@ std::uint32_t mode_of(bool on, bool output) noexcept {
 
 Connection::Connection(const BoardInfo& board, const CaenBoardConfig& config) try
     : config_{config}, who_{name_board(board, config)}, serial_{board.serial}, library_{config.library} {
+    for (const std::uint16_t input : config_.inputs) input_mask_ |= 1u << input;
     make_settings(board);
 } catch (const Error& e) {
     throw Error{fmt::format("board {}: {}", board.name, e.what())};
@@ -88,19 +89,13 @@ void Connection::make_settings(const BoardInfo& board) {
         settings_.push_back({std::move(name), wanted, [this, set](std::uint32_t value) { return set(*handle_, value); },
                              [this, get](std::uint32_t* value) { return get(*handle_, value); }, tolerance});
     };
-    std::uint32_t mask = 0;
-    for (const std::uint16_t input : config_.inputs) mask |= 1u << input;
     add("record length", board.samples, library_.set_record_length, library_.get_record_length);
-    add("mask of the inputs", mask, library_.set_inputs, library_.get_inputs);
+    add("mask of the inputs", input_mask_, library_.set_inputs, library_.get_inputs);
     add("post-trigger [%]", config_.post_trigger_percent, library_.set_post_trigger, library_.get_post_trigger,
         kPostTriggerTolerance);
     for (std::size_t c = 0; c < config_.inputs.size(); ++c) {
         const auto steps = static_cast<std::uint32_t>(std::lround(config_.dc_offset_percent[c] / 100 * kOffsetSteps));
-        const std::uint32_t input = config_.inputs[c];
-        settings_.push_back(
-            {fmt::format("DC offset of input {}", input), steps,
-             [this, input](std::uint32_t value) { return library_.set_offset(*handle_, input, value); },
-             [this, input](std::uint32_t* value) { return library_.get_offset(*handle_, input, value); }});
+        add_of_input("DC offset", c, steps, library_.set_offset, library_.get_offset);
     }
     add_trigger_settings(board);
     add("external trigger", mode_of(config_.external_trigger, config_.trigger_output), library_.set_external_trigger,
@@ -117,33 +112,34 @@ void Connection::make_settings(const BoardInfo& board) {
         add_bits(fmt::format("register 0x{:04X}", address), address, 0, 0xFFFF'FFFF, value);
 }
 
+void Connection::add_of_input(std::string_view name, std::size_t channel, std::uint32_t wanted, InputSetter set,
+                              InputGetter get) {
+    const std::uint32_t input = config_.inputs[channel];
+    settings_.push_back({fmt::format("{} of input {}", name, input), wanted,
+                         [this, input, set](std::uint32_t value) { return set(*handle_, input, value); },
+                         [this, input, get](std::uint32_t* value) { return get(*handle_, input, value); }});
+}
+
 /// Of the inputs: first none of them triggers, then those that are to.
 void Connection::add_trigger_settings(const BoardInfo& board) {
-    std::uint32_t mask = 0;
-    for (const std::uint16_t input : config_.inputs) mask |= 1u << input;
-    const auto get_mode = [this](std::uint32_t* mode) {
-        return library_.get_self_trigger(*handle_, config_.inputs.front(), mode);
-    };
-    settings_.push_back(
-        {"self trigger of all inputs", mode_of(false, false),
-         [this](std::uint32_t mode) { return library_.set_self_trigger(*handle_, mode, (1u << identity_.inputs) - 1); },
-         get_mode});
+    add_self_trigger(false, [this] { return (1u << identity_.inputs) - 1; });
     if (!config_.channel_trigger) return;
     for (std::size_t c = 0; c < config_.inputs.size(); ++c) {
-        const std::uint32_t input = config_.inputs[c];
         const Edge edge = board.channels[c].negative_pulses ? Edge::falling : Edge::rising;
-        settings_.push_back(
-            {fmt::format("threshold of input {}", input), config_.thresholds[c],
-             [this, input](std::uint32_t code) { return library_.set_threshold(*handle_, input, code); },
-             [this, input](std::uint32_t* code) { return library_.get_threshold(*handle_, input, code); }});
-        settings_.push_back(
-            {fmt::format("trigger edge of input {}", input), static_cast<std::uint32_t>(edge),
-             [this, input](std::uint32_t value) { return library_.set_edge(*handle_, input, value); },
-             [this, input](std::uint32_t* value) { return library_.get_edge(*handle_, input, value); }});
+        add_of_input("threshold", c, config_.thresholds[c], library_.set_threshold, library_.get_threshold);
+        add_of_input("trigger edge", c, static_cast<std::uint32_t>(edge), library_.set_edge, library_.get_edge);
     }
-    settings_.push_back({"self trigger of the inputs", mode_of(true, config_.trigger_output),
-                         [this, mask](std::uint32_t mode) { return library_.set_self_trigger(*handle_, mode, mask); },
-                         get_mode});
+    add_self_trigger(true, [this] { return input_mask_; });
+}
+
+/// Set for all inputs of the mask at once, since some boards share it between two of them; read back of each.
+void Connection::add_self_trigger(bool on, std::function<std::uint32_t()> mask) {
+    for (std::size_t c = 0; c < config_.inputs.size(); ++c) {
+        add_of_input("self trigger", c, mode_of(on, config_.trigger_output), nullptr, library_.get_self_trigger);
+        settings_.back().write = [this, mask, first = c == 0](std::uint32_t mode) {
+            return first ? library_.set_self_trigger(*handle_, mode, mask()) : kSuccess;
+        };
+    }
 }
 
 /// Bits of a register; the others stay as they are.

@@ -70,7 +70,12 @@ class Connection {
     void identify();
     void check(const Info& info) const;
     void make_settings(const BoardInfo& board);
+    using InputSetter = Code (*)(int handle, std::uint32_t input, std::uint32_t value);
+    using InputGetter = Code (*)(int handle, std::uint32_t input, std::uint32_t* value);
+    void add_of_input(std::string_view name, std::size_t channel, std::uint32_t wanted, InputSetter set,
+                      InputGetter get);
     void add_trigger_settings(const BoardInfo& board);
+    void add_self_trigger(bool on, std::function<std::uint32_t()> mask);
     void add_bits(std::string name, std::uint32_t address, unsigned shift, std::uint32_t mask, std::uint32_t wanted);
     void apply(const Setting& setting) const;
     void require(Code code, std::string_view call) const;
@@ -79,6 +84,7 @@ class Connection {
     std::string who_;
     std::string serial_;  ///< "": of any board
     Library library_;
+    std::uint32_t input_mask_ = 0;
     std::vector<Setting> settings_;
 
     Step step_ = Step::open;

@@ -51,6 +51,7 @@ class RestartBridge {
 
   private:
     static constexpr std::int64_t kLongestAwayNs = std::int64_t{1} << 50;  // 13 days
+    static constexpr double kMostBeats = 1e15;
     static constexpr double kHostUncertaintyPs = 1e10;  // of when a trigger came: it is read 10 ms later at most
 
     [[nodiscard]] Place after_last(const Place& carried, bool counter_went_on) const noexcept {
@@ -58,12 +59,15 @@ class RestartBridge {
         const double beat_ps = counted > 0 ? static_cast<double>(last_.time_ps - begin_.time_ps) / counted : 0;
         const double away_ps =
             1000 * static_cast<double>(std::clamp<std::int64_t>(carried.utc_ns - last_.utc_ns, 0, kLongestAwayNs));
-        double beats = beat_ps > 0 ? std::max(1.0, std::round(away_ps / beat_ps)) : 1;
+        double beats = beat_ps > 0 ? std::clamp(std::round(away_ps / beat_ps), 1.0, kMostBeats) : 1;
         if (counter_went_on) beats = static_cast<double>(carried.counter - last_.counter);
         const bool on_beat =
             beat_ps > 0 && (counter_went_on || std::abs(beats * beat_ps - away_ps) < kHostUncertaintyPs);
-        return {last_.counter + static_cast<std::uint64_t>(beats),
-                last_.time_ps + std::llround(on_beat ? beats * beat_ps : away_ps), carried.utc_ns};
+        const double step_ps = std::min(on_beat ? beats * beat_ps : away_ps, 1e3 * kLongestAwayNs);
+        Place place{counter_went_on ? carried.counter : last_.counter + static_cast<std::uint64_t>(beats), 0,
+                    carried.utc_ns};
+        if (__builtin_add_overflow(last_.time_ps, std::llround(step_ps), &place.time_ps)) place.time_ps = last_.time_ps;
+        return place;
     }
 
     Place begin_, last_;  ///< since the last restart

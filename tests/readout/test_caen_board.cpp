@@ -213,7 +213,7 @@ TEST_CASE("a setting that a CAEN board rounds is told with what was wanted and w
              {"offset", "DC offset of input 0: wanted 32768, it is 32774"},
              {"threshold", "threshold of input 0: wanted 2000, it is 2006"},
              {"edge", "trigger edge of input 0: wanted 1, it is 7"},
-             {"self_trigger", "self trigger of all inputs: wanted 0, it is 6"},
+             {"self_trigger", "self trigger of input 0: wanted 0, it is 6"},
              {"external", "external trigger: wanted 1, it is 7"},
              {"software", "software trigger: wanted 0, it is 6"},
              {"io_level", "level of the front panel: wanted 0, it is 6"},
