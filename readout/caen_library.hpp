@@ -59,7 +59,7 @@ struct Info {
 };
 
 // Registers that no call of the library stands for.
-// source  CAEN's register descriptions, common to the families: UM5936 (x725, x730), the V1724's and V1720's manuals
+// source  CAEN's register descriptions of the families, waveform recording firmware
 inline constexpr std::uint32_t kAcquisitionControl = 0x8100;
 inline constexpr std::uint32_t kCountAllTriggers = 1u << 3;  ///< else those that became events
 inline constexpr std::uint32_t kAcquisitionStatus = 0x8104;
