@@ -7,9 +7,9 @@ namespace alleycat {
 
 /// Numbers of a board's events, from a counter that rolls over.
 ///
-/// A number that goes back, or far ahead, is not believed: one wrong number would otherwise be a gap of millions. Two in
-/// a row that follow each other are: ahead they are a gap after all, back a board that counts anew, and those that come
-/// after are numbered on from there.
+/// A number that goes back, or far ahead, is not believed: one wrong number would otherwise be a gap of millions. Two
+/// in a row that follow each other are: ahead they are a gap after all, back a board that counts anew, and those that
+/// come after are numbered on from there.
 class EventNumbers {
   public:
     /// bits  width of the counter, 2..31
