@@ -6,16 +6,24 @@
 #include <array>
 
 #include "daq/core/error.hpp"
+#include "readout/caen_board.hpp"
 #include "readout/dig2.hpp"
 #include "readout/dig2_setup.hpp"
+#include "readout/niscope_board.hpp"
 #include "readout/sis3316.hpp"
 
 namespace alleycat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kDrivers{"sis3316", "dig2", "fcio"};
+constexpr std::array<std::string_view, 5> kDrivers{"caen", "sis3316", "dig2", "fcio", "niscope"};
 
 [[noreturn]] void no_driver(const BoardInfo& board) {
+    if (board.source == "caen") {
+        throw Error{
+            fmt::format("board {}: to read it live it needs a table [board.caen]; recorded event blocks: "
+                        "'alleycat replay FILES'",
+                        board.name)};
+    }
     throw Error{fmt::format("board {}: source '{}' is not a driver of boards", board.name, board.source)};
 }
 
@@ -39,6 +47,10 @@ std::vector<BoardConfig> parse_boards(ConfigSection& root, const Station& statio
             configs.emplace_back(parse_dig2(sections[b].section("dig2"), board));
         } else if (board.source == "fcio") {
             configs.emplace_back(parse_fcio(sections[b], board.channels.size()));
+        } else if (board.source == "caen" && sections[b].has("caen")) {  // without: files of its event blocks
+            configs.emplace_back(parse_caen_board(sections[b].section("caen"), board));
+        } else if (board.source == "niscope") {
+            configs.emplace_back(parse_niscope(sections[b].section("niscope"), board));
         } else {
             configs.emplace_back();
         }
@@ -55,6 +67,10 @@ std::unique_ptr<RecordSource> open_board(const BoardInfo& board, std::uint16_t b
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config))
         return std::make_unique<FcioBoard>(board, board_index, *fcio);
+    if (const auto* caen = std::get_if<CaenBoardConfig>(&config))
+        return std::make_unique<CaenBoard>(board, board_index, *caen);
+    if (const auto* niscope = std::get_if<NiScopeConfig>(&config))
+        return std::make_unique<NiScopeBoard>(board, board_index, *niscope);
     no_driver(board);
 }
 
@@ -75,6 +91,8 @@ BoardIdentity identify_board(const BoardInfo& board, const BoardConfig& config) 
                                         found.inputs, found.bits, found.megasamples_per_s)}};
     }
     if (const auto* fcio = std::get_if<FcioConfig>(&config)) return identify_fcio(board, *fcio);
+    if (const auto* caen = std::get_if<CaenBoardConfig>(&config)) return identify_caen(board, *caen);
+    if (const auto* niscope = std::get_if<NiScopeConfig>(&config)) return identify_niscope(board, *niscope);
     no_driver(board);
 }
 

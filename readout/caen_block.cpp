@@ -3,29 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 #include "daq/core/error.hpp"
+#include "readout/caen_family.hpp"
 #include "readout/recorded_file.hpp"
 
 namespace alleycat {
 namespace fs = std::filesystem;
 
 CaenConfig parse_caen(ConfigSection& root) {
-    using caen::Family;
     CaenConfig config;
     ConfigSection section = root.section("caen");
-    if (section.present()) {
-        if (!section.has("family")) section.problem("family", "is missing: x720, x721, x724, x725, x730, x731 or x751");
-        config.family = section.choice("family", Family::x730,
-                                       {{"x720", Family::x720},
-                                        {"x721", Family::x721},
-                                        {"x724", Family::x724},
-                                        {"x725", Family::x725},
-                                        {"x730", Family::x730},
-                                        {"x731", Family::x731},
-                                        {"x751", Family::x751}});
-    }
+    if (section.present()) config.family = caen::required_family(section);
     config.channels = parse_channel_numbers(section, "channels", 15);
     config.extended_time_tag = section.boolean("extended_time_tag", config.extended_time_tag);
     if (section.has("suppressed_code")) {
@@ -89,10 +79,9 @@ CaenBlockSource::CaenBlockSource(std::vector<fs::path> files, const BoardInfo& b
       board_index_{board_index},
       config_{config},
       family_{family_of(config, board)},
-      numbers_{config.channels, board, "caen.channels"},
+      taken_{family_, ChannelNumbers{config.channels, board, "caen.channels"}, config.suppressed_code},
       clock_{config.extended_time_tag ? 48u : 31u} {
     board_.source = "caen";
-    for (std::size_t c = 0; c < numbers_.size(); ++c) wanted_ |= 1u << numbers_[c];
     for (const fs::path& path : files_) all_bytes_ += fs::file_size(path);
     start_utc_ns_ = modification_time_ns(files_.front());
     if (!load_event()) {
@@ -101,7 +90,7 @@ CaenBlockSource::CaenBlockSource(std::vector<fs::path> files, const BoardInfo& b
             counts += fmt::format("{} {} {}", counts.empty() ? ":" : ",", n, name);
         throw Error{fmt::format("{}: no whole event of board {}{}", files_.front().string(), board.name, counts)};
     }
-    if (board_.samples == 0) board_.samples = layout_.samples;
+    if (board_.samples == 0) board_.samples = taken_.samples();
 }
 
 /// The next event that can be delivered; false at the end of the last file.
@@ -131,70 +120,42 @@ bool CaenBlockSource::load_event() {
 
 /// Whether this event becomes a record; what does not is counted.
 bool CaenBlockSource::take(const caen::Event& event) {
-    caen::Status status = event.status;
-    if (status == caen::Status::ok) {
-        layout_ = caen::lay_out(event, family_);
-        status = layout_.status;
-    }
-    if (status == caen::Status::filler) return false;
-    if (status != caen::Status::ok) {
-        log_.count(caen::kStatusNames[static_cast<std::size_t>(status)]);
-        if (status == caen::Status::excess_bits && !said_excess_bits_) {
-            said_excess_bits_ = true;
+    switch (taken_.take(event, log_)) {
+        case CaenRecords::Taken::record: loaded_ = true; return true;
+        case CaenRecords::Taken::skipped: return false;
+        case CaenRecords::Taken::excess_bits:
+            if (std::exchange(said_excess_bits_, true)) return false;
             log_.remark(
                 fmt::format("{}: an event has bits above the {} of this family: Pack2.5 is not read (switch off "
                             "bit 11 of register 0x8000), or [caen] family names another board",
                             file_->file().name(), caen::adc_bits(family_)));
-        }
-        return false;
+            return false;
+        case CaenRecords::Taken::no_suppressed_code: break;
     }
-    if ((event.channel_mask & wanted_) == 0) {
-        log_.count("no_listed_channel");
-        return false;
-    }
-    if (layout_.samples == 0) {
-        log_.count("empty_record");
-        return false;
-    }
-    if (layout_.suppressed != 0 && !config_.suppressed_code) {
-        throw Error{
-            fmt::format("{}: its events are zero-length encoded: [caen] suppressed_code has to say which code "
-                        "the samples that were left out stand for",
-                        file_->file().path().string())};
-    }
-    event_ = event;
-    loaded_ = true;
-    return true;
+    throw Error{
+        fmt::format("{}: its events are zero-length encoded: [caen] suppressed_code has to say which code "
+                    "the samples that were left out stand for",
+                    file_->file().path().string())};
 }
 
 void CaenBlockSource::describe(RecordHeader& header) {
-    header = RecordHeader{.samples_per_channel = layout_.samples,
-                          .board = board_index_,
-                          .sample_type = board_.sample_type,
-                          .trigger_class = board_.self_triggered ? TriggerClass::hit : TriggerClass::beam_tick};
-    for (std::size_t c = 0; c < numbers_.size(); ++c) {
-        if ((event_.channel_mask >> numbers_[c] & 1) == 0) continue;
-        header.channel_mask |= std::uint64_t{1} << c;
-        ++header.channels;
-    }
-    const std::uint64_t tag = config_.extended_time_tag ? event_.extended_time_tag() : event_.time_tag;
-    const ClockUnwrapper::Result counter = counter_.unwrap(event_.counter);
+    header = RecordHeader{.board = board_index_};
+    taken_.describe(header, board_, log_);
+    const caen::Event& event = taken_.event();
+    const std::uint64_t tag = config_.extended_time_tag ? event.extended_time_tag() : event.time_tag;
+    const ClockUnwrapper::Result counter = counter_.unwrap(event.counter);
     const ClockUnwrapper::Result clock = clock_.unwrap(tag, records_ != 0 && counter.ticks > last_counter_);
     header.counter = counter.ticks;
     header.clock = tag;
-
-    const auto flag = [&](bool applies, std::uint32_t bit, std::string_view name) {
-        if (!applies) return;
-        header.flags |= bit;
-        log_.count(name);
-    };
-    const bool again = records_ != 0 && counter.ticks == last_counter_ && tag == last_tag_;
-    flag(header.channels < numbers_.size(), record_flag::missing_channel, "missing_channel");
-    flag(layout_.samples != board_.samples, record_flag::unexpected_length, "unexpected_length");
-    flag(clock.backwards, record_flag::clock_backwards, "clock_backwards");
-    flag(again, record_flag::duplicate, "duplicate_record");
+    if (clock.backwards) {
+        header.flags |= record_flag::clock_backwards;
+        log_.count("clock_backwards");
+    }
+    if (records_ != 0 && counter.ticks == last_counter_ && tag == last_tag_) {
+        header.flags |= record_flag::duplicate;
+        log_.count("duplicate_record");
+    }
     if (counter.backwards) log_.count("counter_backwards");
-    if (event_.board_failed) log_.count("board_failed");
 
     if (__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &header.time_ps)) {
         throw Error{fmt::format("{}: trigger {}: its time does not fit a run of 106 days: is clock_period_ps right?",
@@ -215,17 +176,7 @@ RecordSource::Next CaenBlockSource::next(RecordHeader& header, std::stop_token s
     return Next::record;
 }
 
-void CaenBlockSource::fill(std::span<std::byte> payload) {
-    const std::size_t bytes = std::size_t{layout_.samples} * bytes_per_sample(board_.sample_type);
-    for (std::size_t c = 0; c < numbers_.size(); ++c) {
-        const unsigned below = event_.channel_mask & ((1u << numbers_[c]) - 1);
-        if ((event_.channel_mask >> numbers_[c] & 1) == 0) continue;
-        caen::unpack(event_, family_, static_cast<unsigned>(std::popcount(below)), payload.first(bytes),
-                     config_.suppressed_code.value_or(0));
-        payload = payload.subspan(bytes);
-    }
-    std::fill(payload.begin(), payload.end(), std::byte{0});
-}
+void CaenBlockSource::fill(std::span<std::byte> payload) { taken_.fill(payload); }
 
 std::optional<double> CaenBlockSource::fraction_done() const {
     if (all_bytes_ == 0) return std::nullopt;

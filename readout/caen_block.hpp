@@ -12,8 +12,7 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/source.hpp"
-#include "readout/caen_events.hpp"
-#include "readout/channel_numbers.hpp"
+#include "readout/caen_records.hpp"
 #include "readout/clock_unwrapper.hpp"
 #include "readout/defect_log.hpp"
 #include "readout/file_window.hpp"
@@ -38,12 +37,8 @@ namespace caen {
 
 /// Triggers of one board, one event each.
 ///
-/// Damage is skipped and counted by the names of caen::Status; what is after it is found again by its header. Besides:
+/// Damage is skipped; what is after it is found again by its header. Counted besides what CaenRecords counts:
 ///
-///     board_failed        events during which the board had lost its clock or was too hot: kept
-///     no_listed_channel   events without any of the board's channels, skipped
-///     missing_channel     events without one of the board's channels
-///     unexpected_length   events whose length differs from the configured one
 ///     clock_backwards     tag earlier than the one before, without a roll-over
 ///     duplicate_record    same tag and counter as the one before
 ///     counter_backwards   event counter that started again
@@ -75,17 +70,14 @@ class CaenBlockSource final : public RecordSource {
     std::uint16_t board_index_;
     CaenConfig config_;
     caen::Family family_;
-    ChannelNumbers numbers_;
+    CaenRecords taken_;
     DefectLog log_;
     std::size_t next_file_ = 0;
     std::optional<FileWindow> file_;
     std::uint64_t all_bytes_ = 0, bytes_of_ended_ = 0;
 
-    caen::Event event_;
-    caen::Layout layout_;
-    bool loaded_ = false;  ///< event_ was found and is not described yet
+    bool loaded_ = false;  ///< an event was taken and is not described yet
     bool said_excess_bits_ = false;
-    std::uint32_t wanted_ = 0;  ///< bits: inputs that are channels of the board
 
     ClockUnwrapper clock_;
     ClockUnwrapper counter_{24};

@@ -15,7 +15,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kIdleAfter{100};
 constexpr milliseconds kStopWithin{500};
-constexpr std::uint32_t kIdMask = (1u << dig2::kTriggerIdBits) - 1;
 
 std::uint64_t to_ns(std::uint64_t ticks, std::int64_t period_ps) noexcept {
     return static_cast<std::uint64_t>(static_cast<double>(ticks) * static_cast<double>(period_ps) / 1000);
@@ -71,8 +70,7 @@ bool Dig2Board::have_link(TimePoint until, const std::stop_token& stop) {
 /// A new run of the board: its clock and numbers mean nothing to those before.
 void Dig2Board::count_from_here() {
     clock_ = ClockUnwrapper{dig2::kClockBits};
-    last_id_.reset();
-    wrong_id_.reset();
+    numbers_ = EventNumbers{dig2::kTriggerIdBits};
     restarted_ = ran_;
 }
 
@@ -181,7 +179,6 @@ bool Dig2Board::describe(RecordHeader& header) {
         log_.count("unexpected_length");
     }
     if (event_.board_fail) log_.count("board_fail");
-    if (std::exchange(restarted_, false)) header.flags |= record_flag::clock_restarted;
     number(header);
     ran_ = true;
     return true;
@@ -207,48 +204,46 @@ void Dig2Board::find_channels(RecordHeader& header) {
     }
 }
 
-/// Counter and time. Numbers that are not behind the one before are not believed, unless two in a row say the same.
 void Dig2Board::number(RecordHeader& header) {
-    const std::uint32_t id = event_.trigger_id;
-    const std::uint32_t ahead = last_id_ ? (id - *last_id_) & kIdMask : 1;
-    bool later = false;
-    if (!last_id_) {
-        counter_ = id;
-    } else if (ahead == 0 && event_.clock == last_clock_) {
-        header.flags |= record_flag::duplicate;
-        log_.count("repeated_event");
-    } else if (ahead != 0 && ahead <= kIdMask / 2) {
-        counter_ += ahead;
-        if (ahead > 1) log_.count("missed_triggers", ahead - 1);
-        later = true;
-    } else {
-        log_.count("wrong_trigger_id");
-        ++counter_;
-        const bool goes_on = wrong_id_ && id == ((*wrong_id_ + 1) & kIdMask);
-        last_id_ = goes_on ? id : (*last_id_ + 1) & kIdMask;
-        wrong_id_ = id;
+    const EventNumbers::Result number = numbers_.take(event_.trigger_id, event_.clock);
+    switch (number.kind) {
+        case EventNumbers::Kind::first: break;
+        case EventNumbers::Kind::next:
+            if (number.missed != 0) log_.count("missed_triggers", number.missed);
+            break;
+        case EventNumbers::Kind::repeated:
+            header.flags |= record_flag::duplicate;
+            log_.count("repeated_event");
+            break;
+        case EventNumbers::Kind::wrong:
+        case EventNumbers::Kind::began_anew: log_.count("wrong_trigger_id"); break;
     }
-    if (!last_id_ || later) {
-        last_id_ = id;
-        wrong_id_.reset();
-    }
-    header.counter = counter_;
-    stamp(header, later);
-    last_clock_ = event_.clock;
+    stamp(header, number);
 }
 
-void Dig2Board::stamp(RecordHeader& header, bool later) {
-    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, later);
+void Dig2Board::stamp(RecordHeader& header, const EventNumbers::Result& number) {
+    using Kind = EventNumbers::Kind;
+    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, number.kind == Kind::next);
+    RestartBridge::Place place{number.counter, 0, header.utc_ns};
+    bool fits = !__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &place.time_ps);
+    fits = bridge_.carry(place) && fits;
+    const bool restarted = std::exchange(restarted_, false);
+    if (restarted) header.flags |= record_flag::clock_restarted;
     if (clock.backwards) {
         header.flags |= record_flag::clock_backwards;
         log_.count("clock_backwards");
     }
-    if (__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &header.time_ps)) {
-        header.time_ps = last_time_ps_;
+    if (!fits) {
+        place.time_ps = bridge_.last().time_ps;
         header.flags |= record_flag::bad_time;
         log_.count("bad_time");
+    } else if (restarted) {
+        place = bridge_.go_on(place);
+    } else if (!clock.backwards && number.kind != Kind::wrong && number.kind != Kind::began_anew) {
+        bridge_.keep(place);
     }
-    last_time_ps_ = header.time_ps;
+    header.counter = place.counter;
+    header.time_ps = place.time_ps;
 }
 
 void Dig2Board::fill(std::span<std::byte> payload) {

@@ -17,6 +17,8 @@
 #include "readout/dig2_config.hpp"
 #include "readout/dig2_events.hpp"
 #include "readout/dig2_keeper.hpp"
+#include "readout/event_numbers.hpp"
+#include "readout/restart_bridge.hpp"
 
 namespace alleycat {
 
@@ -30,7 +32,7 @@ namespace alleycat {
 ///     damaged_event       an event that makes no sense; one that says no believable length costs the rest of its block
 ///     event_count         blocks with another number of events than their headers say
 ///     board_fail          records for which the board reports an error of its own
-///     wrong_trigger_id    not behind the one before: such a record is numbered as the next
+///     wrong_trigger_id    not behind the one before, or far ahead: such a record is numbered as the next
 ///     missed_triggers     numbers between records: triggers that the board could not record
 ///     repeated_event      the same number and clock as the record before
 ///     clock_backwards     clock before that of the record before
@@ -67,7 +69,7 @@ class Dig2Board final : public RecordSource {
     [[nodiscard]] bool describe(RecordHeader& header);
     void find_channels(RecordHeader& header);
     void number(RecordHeader& header);
-    void stamp(RecordHeader& header, bool later);
+    void stamp(RecordHeader& header, const EventNumbers::Result& number);
     void count_from_here();
 
     BoardInfo board_;
@@ -85,11 +87,8 @@ class Dig2Board final : public RecordSource {
     std::uint64_t events_in_block_ = 0;
 
     ClockUnwrapper clock_{dig2::kClockBits};
-    std::optional<std::uint32_t> last_id_;   ///< as it should have been
-    std::optional<std::uint32_t> wrong_id_;  ///< of the record before, if it was not believed
-    std::uint64_t counter_ = 0;
-    std::uint64_t last_clock_ = 0;
-    std::int64_t last_time_ps_ = 0;
+    EventNumbers numbers_{dig2::kTriggerIdBits};
+    RestartBridge bridge_;
     bool restarted_ = false;  ///< since the last record
     bool ran_ = false;        ///< a record came, ever
 

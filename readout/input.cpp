@@ -186,7 +186,7 @@ FileSourceConfig parse_file_sources(ConfigSection& root) {
 }
 
 std::span<const std::string_view> recorded_sources() noexcept {
-    static constexpr std::array<std::string_view, 4> kSources{"labview", "wavedump", "caen", "compass"};
+    static constexpr std::array<std::string_view, 3> kSources{"labview", "wavedump", "compass"};
     return kSources;
 }
 

@@ -470,9 +470,14 @@ TEST_CASE("a 27xx that breaks its connections comes back by itself", "[readout][
     REQUIRE(enough());
     std::uint64_t last = 0;
     std::size_t restarts = 0;
+    const RecordHeader* previous = nullptr;
     for (const testing::ReadRecord& record : before) {
         const std::uint64_t n = trigger_of(record);
         REQUIRE(n >= last);
+        // They go on, though the board's own begin anew.
+        REQUIRE((previous == nullptr || record.header.counter > previous->counter));
+        REQUIRE((previous == nullptr || record.header.time_ps >= previous->time_ps));
+        previous = &record.header;
         const bool restarted = (record.header.flags & record_flag::clock_restarted) != 0;
         if (n > last + 1 && expected.fault == Fault::reboot) REQUIRE(restarted);
         restarts += restarted ? 1 : 0;

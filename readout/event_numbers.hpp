@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace alleycat {
+
+/// Numbers of a board's events, from a counter that rolls over.
+///
+/// A number that goes back, or far ahead, is not believed: one wrong number would otherwise be a gap of millions. Two
+/// in a row that follow each other are: ahead they are a gap after all, back a board that counts anew, and those that
+/// come after are numbered on from there.
+class EventNumbers {
+  public:
+    /// bits  width of the counter, 2..31
+    explicit EventNumbers(unsigned bits) noexcept : mask_{(std::uint32_t{1} << bits) - 1} {}
+
+    enum class Kind : std::uint8_t {
+        first,
+        next,        ///< behind the one before, perhaps not right behind it
+        repeated,    ///< the same number and clock as the one before
+        wrong,       ///< not believed: counted as the next
+        began_anew,  ///< the second that went back, right behind the other
+    };
+    struct Result {
+        Kind kind = Kind::first;
+        std::uint64_t counter = 0;  ///< roll-overs added
+        std::uint32_t missed = 0;   ///< numbers between this event and the one before
+    };
+    [[nodiscard]] Result take(std::uint32_t number, std::uint64_t clock) noexcept {
+        Result result;
+        const std::uint32_t ahead = last_ ? (number - *last_) & mask_ : 1;
+        const bool confirmed = wrong_ && number == ((*wrong_ + 1) & mask_);
+        if (!last_) {
+            counter_ = number;
+        } else if (ahead == 0 && clock == last_clock_) {
+            result.kind = Kind::repeated;
+        } else if (ahead != 0 && (ahead <= kFarAhead || (confirmed && ahead <= mask_ / 2))) {
+            result.kind = Kind::next;
+            result.missed = ahead - 1;
+            counter_ += ahead;
+        } else {
+            result.kind = confirmed ? Kind::began_anew : Kind::wrong;
+            ++counter_;
+        }
+        if (result.kind == Kind::wrong) {
+            last_ = (*last_ + 1) & mask_;
+            wrong_ = number;
+        } else if (result.kind != Kind::repeated) {
+            last_ = number;
+            wrong_.reset();
+        }
+        last_clock_ = clock;
+        result.counter = counter_;
+        return result;
+    }
+
+  private:
+    static constexpr std::uint32_t kFarAhead = 1u << 16;  // a quarter of an hour at 60 Hz, seconds at the highest rates
+
+    std::uint32_t mask_;
+    std::optional<std::uint32_t> last_;   ///< as it should have been
+    std::optional<std::uint32_t> wrong_;  ///< of the event before, if it was not believed
+    std::uint64_t counter_ = 0;
+    std::uint64_t last_clock_ = 0;
+};
+
+}  // namespace alleycat
