@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "daq/core/beam.hpp"
+#include "daq/core/data_time.hpp"
 #include "daq/core/trigger.hpp"
 #include "daq/run/beam_join.hpp"
-#include "daq/core/data_time.hpp"
 #include "daq/run/fifo.hpp"
 
 namespace alleycat {

@@ -25,6 +25,7 @@ HitBuilder::HitBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, cons
       config_{config},
       skew_{config.recorded ? 0 : config.skew_ps},
       out_of_order_{registry.get("builder.hits_out_of_order")},
+      restarts_{registry.get("builder.hit_clock_restarts")},
       pairing_{tick_config(config), registry},
       boards_(inputs.size()) {
     for (Board& board : boards_) {
@@ -166,6 +167,7 @@ void HitBuilder::build(const Waiting& hit, const TickOfHit& tick, Trigger& trigg
         origin_ps_ = first && *first <= later(hit.time_ps, pairing_.reach_ps()) ? *first : hit.time_ps;
     }
     const RecordHeader& header = hit.view.header();
+    if ((header.flags & record_flag::clock_restarted) != 0) restarts_.add();
     trigger = Trigger{};
     trigger.sequence = config_.recorded ? header.sequence : next_sequence_;
     trigger.time_ps = run_time(hit.time_ps);

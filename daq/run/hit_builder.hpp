@@ -71,6 +71,7 @@ class HitBuilder final : public TriggerBuilder {
     BuilderConfig config_;
     std::int64_t skew_;  // in units of Waiting::order
     Counter& out_of_order_;
+    Counter& restarts_;  // of boards whose clock began anew: their times go on by the host's
     HitPairing pairing_;
     std::vector<Board> boards_;
     std::vector<Waiting> heap_;              // the earliest in front

@@ -188,8 +188,8 @@ class Pipeline {
     BeamResolution newest_resolution_;
     IndexVerdict told_verdict_ = IndexVerdict::none;
     std::vector<std::int64_t> told_missing_ps_;  // of each board that was said to be missing, how long; -1: it is there
-    Ledger built_;                       // the builder's ledger, up to the trigger published last
-    TriggerBuilder::Backlog under_way_;  // built, and neither handed over nor refused yet
+    Ledger built_;                               // the builder's ledger, up to the trigger published last
+    TriggerBuilder::Backlog under_way_;          // built, and neither handed over nor refused yet
     std::uint64_t refused_ = 0;
     std::optional<Gap> gap_;
     bool gap_is_due_ = false;  // not in the file yet

@@ -77,6 +77,10 @@ void judge_counters(const CounterValues& counters, Judgement& into) {
                  fmt::format("{} frames of beam states, ticks, counters or comments did not get to disk", n));
     for (const auto& [board, n] : missing_by_board(counters))
         into.add("degraded", fmt::format("board {} is missing from {} triggers", board, n));
+    if (const std::uint64_t n = value_of(counters, "builder.hit_clock_restarts"); n > 0)
+        into.add(
+            "degraded",
+            fmt::format("a board's clock began anew {} times: its hits behind that are placed by the host's clock", n));
     if (const std::uint64_t n = value_of(counters, "calibration.fits_kept"); n > 0)
         into.add("degraded", fmt::format("{} blocks had no good fit of the SPE charge and kept the one before", n));
 }

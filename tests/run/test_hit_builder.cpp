@@ -152,6 +152,19 @@ TEST_CASE("hits of one board that come in wrong order within the skew are put in
     REQUIRE(bench.used(0) == 0);  // given back in the ring's order, though handed on in another
 }
 
+TEST_CASE("a board whose clock began anew is counted: its hits stand where the host's clock puts them", "[run][hits]") {
+    Bench bench{1};
+    bench.ticks(0, 9);
+    bench.hit(100);
+    RecordHeader back = hit_at(2'000, 0);
+    back.flags = record_flag::clock_restarted;
+    put(*bench.inputs[0], back);
+    bench.hit(2'100);
+    bench.end_all();
+    REQUIRE(bench.take().size() == 3);
+    REQUIRE(bench.count("builder.hit_clock_restarts") == 1);
+}
+
 TEST_CASE("a hit that comes later than the skew allows is counted, flagged and kept", "[run][hits]") {
     Bench bench{1};
     bench.ticks(0, 9);

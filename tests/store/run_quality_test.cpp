@@ -55,6 +55,7 @@ TEST_CASE("every flaw has its flag and its sentence", "[store][quality]") {
                 e.counters = {{"builder.csi.missing", 0}, {"builder.panels.missing", 3}};
             }).reasons == "degraded: board panels is missing from 3 triggers");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"calibration.fits_kept", 2}}; }).flags == "degraded");
+    REQUIRE(of([](RunEvidence& e) { e.counters = {{"builder.hit_clock_restarts", 1}}; }).flags == "degraded");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"run.given_up_frames", 2}}; }).flags == "incomplete");
     REQUIRE(of([](RunEvidence& e) { e.counters = {{"run.recorded_triggers", 2}}; }).flags == "good");
     REQUIRE(of([](RunEvidence& e) { e.shortcomings = {"late"}; }).flags == "degraded");
