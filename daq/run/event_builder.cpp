@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000'000;  // [ps]
 /// A board's data time goes no further than the host's clock, whose stamps come late by less than this.
 constexpr std::int64_t kHostTolerance = kSecond;
+/// A record that comes so much later than the one before it, by the host's clock, than by the board's was held up.
+constexpr std::int64_t kHeldUpNs = 200'000'000;
 /// Within this part of a period a tick is nearer than its neighbours, by some margin.
 constexpr double kNearestTick = 0.45;
 /// Without a timing signal: what host times can tell apart.
@@ -47,6 +49,7 @@ EventBuilder::Board::Board(const BoardInput& input, CounterRegistry& registry)
       late_records{registry.get("builder." + input.name + ".late_records")},
       duplicates{registry.get("builder." + input.name + ".duplicates")},
       number_disagreements{registry.get("builder." + input.name + ".number_disagreements")},
+      held_up{registry.get("builder." + input.name + ".held_up")},
       clock_restarts{registry.get("builder." + input.name + ".clock_restarts")},
       bad_times{registry.get("builder." + input.name + ".bad_times")},
       realigned{registry.get("builder." + input.name + ".realigned")} {}
@@ -131,7 +134,12 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
         return Stamp::good;
     }
     if (board.clock.known() == BoardClock::Known::no) return Stamp::unknown;
-    if (!board.last || fits(board, header)) return Stamp::good;
+    if (!board.last) return Stamp::good;
+    if (fits(board, header)) {
+        const std::int64_t by_board_ns = between(board.last->time_ps, header.time_ps) / 1000;
+        if (header.utc_ns - board.last->utc_ns - by_board_ns > kHeldUpNs) board.held_up.add();
+        return Stamp::good;
+    }
     if (!began_anew(header)) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
         if (board.ahead.size() < 2 || fits(board, board.ahead[1].header())) {

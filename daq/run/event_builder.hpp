@@ -119,6 +119,7 @@ class EventBuilder final : public TriggerBuilder {
         Counter& late_records;
         Counter& duplicates;
         Counter& number_disagreements;
+        Counter& held_up;
         Counter& clock_restarts;
         Counter& bad_times;
         Counter& realigned;

@@ -125,17 +125,6 @@ def check_other_client(folder):
             board.end()
 
 
-def check_faults(folder):
-    """With packets going astray the same samples arrive, and the summary tells what happened on the way"""
-    station = station_of(folder, free_ports(1)[0], timeout_ms=10)
-    with emulator(station, "--faults", "lost=0.001,repeated=0.001,reordered=0.001,wrong_counter=0.001,short_reply=0.001", "--seed", 7) as board:
-        alleycat("run", "--config", station.path, "--seconds", 2)
-        board.end()
-    alleycat("verify", *station.files())
-    with h5py.File(station.files()[0]) as file:
-        assert numpy.array_equal(file["raw/sis3316/samples"][:], served_samples(folder, station))
-
-
 def check_reboot(folder):
     """A board that goes away and comes back in a run: the run goes on, the ledger closes"""
     station = station_of(folder, free_ports(1)[0])
@@ -145,10 +134,10 @@ def check_reboot(folder):
             board.end()
         recorded = station.status()["ledger"]["recorded"]
         with emulator(station, "--rate", 200) as board:
-            status = station.wait("triggers again", lambda status: status["ledger"]["recorded"] > recorded + 20)
+            station.wait("triggers again", lambda status: status["ledger"]["recorded"] > recorded + 20)
+            station.wait("it was noticed", lambda status: status["counters"].get("readout.sis3316.reconnects", 0) >= 1)
             board.end()
         run.end()
-    assert status["counters"]["readout.sis3316.reconnects"] >= 1, status["counters"]
     alleycat("verify", *station.files())
 
 

@@ -76,28 +76,6 @@ def check_recorded_stream_over_the_wire(folder):
     assert_is(part, decode_fcio(path))
 
 
-def check_faults_over_the_wire(folder):
-    """Simulated germanium with faults: the run goes on, each has its counter, the board comes back by itself"""
-    faults = "lost=0.004,repeated=0.004,wrong_counter=0.004,short_reply=0.004,garbage=0.001"
-    station, emulator = served(folder, "--triggers", 2000, "--rate", 1000, "--faults", faults, simulator__pacing='"fast"')
-    with emulator, Process("run", "--config", station.path) as run:
-        emulator.expect_end()
-        done = dict(line.split(": ") for line in emulator.text.splitlines() if ": " in line)
-        assert all(int(done[name]) > 0 for name in ("lost", "repeated", "wrong_counter", "short_reply", "garbage")), done
-        station.wait("the rest", lambda s: s["writer"]["durable_triggers"] == s["ledger"]["triggers"] > 1500)
-        run.end()
-    [part] = station.files()
-    alleycat("verify", part)
-    assert_every_trigger_once([part])
-    ledger_closes(part)
-    with h5py.File(part) as file:
-        counters = {name: int(column[-1]) for name, column in file["counters"].items() if column.ndim == 1 and len(column) and "flashcam" in name}
-        said = {name.split(".")[-1]: value for name, value in counters.items()}
-    breaks = int(done["garbage"])
-    assert said["reconnected"] == breaks and said["connection_lost"] >= breaks, (said, done)
-    assert said["stream_lost"] == int(done["garbage"]) and said["short_message"] == int(done["short_reply"]), (said, done)
-
-
 def check_no_flashcam(folder):
     """Nobody there: one line that names the board and its address"""
     [port] = free_ports(1)

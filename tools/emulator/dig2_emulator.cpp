@@ -37,6 +37,7 @@ constexpr std::uint16_t kFlatLine = 0x2000;
 constexpr std::uint32_t kIdMask = (1u << dig2::kTriggerIdBits) - 1;
 constexpr std::uint64_t kClockMask = (std::uint64_t{1} << dig2::kClockBits) - 1;
 constexpr std::uint64_t kDeadTicksPerEvent = 2;
+constexpr double kLate_s = 0.5;
 constexpr double kBackTicks = 1e8;  // a clock that changes goes back by up to so much
 
 void put_word(std::vector<std::byte>& bytes, std::uint64_t word) {
@@ -84,7 +85,7 @@ struct Dig2Emulator::State {
     void clear();
     void reset();
     void reboot();
-    void stall();
+    void pause(double seconds);
     [[nodiscard]] bool stalled() const { return Clock::now() < stalled_until; }
 
     // data
@@ -134,6 +135,7 @@ struct Dig2Emulator::State {
     bool have_record = false;
     std::vector<std::byte> samples;
     std::vector<std::byte> event, block, out;
+    std::vector<std::byte> delayed;  // an event that comes after the next
     std::uint32_t events_in_block = 0;
     bool writing = false;
     std::array<std::byte, 64> said{};  // by the reader: of no interest
@@ -401,6 +403,7 @@ void Dig2Emulator::State::start() {
         have_record = false;
     }
     events_in_run = 0;
+    delayed.clear();
     next_id = 0;
     run_time_ps.reset();
     clock_back = 0;
@@ -428,8 +431,8 @@ void Dig2Emulator::State::reboot() {
     first_clock = 0;
 }
 
-void Dig2Emulator::State::stall() {
-    stalled_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(stall_s));
+void Dig2Emulator::State::pause(double seconds) {
+    stalled_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 // ---- data ----
@@ -554,7 +557,8 @@ bool Dig2Emulator::State::next_record() {
 
 /// The record that is there, with what goes wrong with it.
 void Dig2Emulator::State::add_event() {
-    if (faults.strikes(Fault::stall)) return stall();
+    if (faults.strikes(Fault::stall)) return pause(stall_s);
+    if (faults.strikes(Fault::late)) return pause(kLate_s);
     have_record = false;
     ++events_in_run;
     pace.took_one();
@@ -572,10 +576,17 @@ void Dig2Emulator::State::add_event() {
     if (faults.strikes(Fault::short_reply)) return add_bad_block(true);
     if (faults.strikes(Fault::garbage)) return add_bad_block(false);
     ++served;
-    for (int times = faults.strikes(Fault::repeated) ? 2 : 1; times > 0; --times) {
-        block.insert(block.end(), event.begin(), event.end());
-        ++events_in_block;
+    if (delayed.empty() && faults.strikes(Fault::reordered)) {
+        delayed = event;
+        return;
     }
+    const auto append = [this](const std::vector<std::byte>& one) {
+        block.insert(block.end(), one.begin(), one.end());
+        ++events_in_block;
+    };
+    append(event);
+    if (faults.strikes(Fault::repeated)) append(event);
+    if (!delayed.empty()) append(std::exchange(delayed, {}));
 }
 
 std::uint64_t Dig2Emulator::State::clock_of(const RecordHeader& of) {

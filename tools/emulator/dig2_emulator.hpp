@@ -19,7 +19,8 @@ namespace alleycat {
 ///
 /// Of the faults: lost, repeated, wrong_counter (5 back), clock_change (back by up to 0.4 s), short_reply (half of an
 /// event in a block that claims to be whole), garbage (an event, or every other time a block header), stall
-/// (`stall_s` of silence on both connections) and reboot. TCP keeps order and time: reordered and late do nothing.
+/// (`stall_s` of silence on both connections), late (half a second of it), reordered (an event after the next) and
+/// reboot.
 class Dig2Emulator final : public Emulator {
   public:
     /// Throws Error when the port is taken.
