@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <vector>
 
 #include "daq/core/data_time.hpp"
+#include "daq/core/log.hpp"
 #include "daq/run/beam_item.hpp"
 
 namespace alleycat {
@@ -17,13 +19,15 @@ class Readout {
         : source_{source}, input_{input}, registry_{registry}, when_full_{when_full}, counters_{registry, input.name} {}
 
     void run(const std::stop_token& stop) {
-        try {
-            read(stop);
-        } catch (...) {  // a board that fails: what it had refused before is told all the same
-            tell_the_rest();
-            throw;
-        }
-        tell_the_rest();
+        attempt([&] { read(stop); });
+        // Only now may this thread wait for the trigger thread: stopping waits for nobody.
+        input_.stopped.store(true, std::memory_order_release);
+        attempt([&] { source_.finish(); });
+        attempt([&] {
+            commit_stub_when_possible(std::stop_token{});
+            mirror();
+        });
+        if (failure_) std::rethrow_exception(failure_);
     }
 
   private:
@@ -40,12 +44,19 @@ class Readout {
         }
     }
 
-    void tell_the_rest() {
-        // Only now may this thread wait for the trigger thread: stopping waits for nobody.
-        input_.stopped.store(true, std::memory_order_release);
-        source_.finish();
-        commit_stub_when_possible(std::stop_token{});
-        mirror();
+    /// A board that fails, then fails to stop: what it had refused before is told all the same, and its first failure
+    /// is the one that counts.
+    template <class Step>
+    void attempt(const Step& step) {
+        try {
+            step();
+        } catch (const std::exception& e) {
+            if (failure_) {
+                log::run().warn("board {}, which had failed: {}", input_.name, e.what());
+            } else {
+                failure_ = std::current_exception();
+            }
+        }
     }
 
     void take(const RecordHeader& header, const std::stop_token& stop) {
@@ -197,6 +208,7 @@ class Readout {
     std::int64_t seen_ps_ = kNever;                  // newest data time, refused records included
     std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;
+    std::exception_ptr failure_;  // the first one
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;
     std::vector<BeamResolution> resolutions_;
