@@ -10,19 +10,11 @@
 #include <vector>
 
 #include "daq/core/beam.hpp"
+#include "daq/core/board_reading.hpp"
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
 
 namespace alleycat {
-
-/// What a board says of itself: its temperature, the share of time it was busy.
-struct BoardReading {
-    std::string name;  ///< "temperature", "busy"
-    double value = 0;
-    std::string unit;  ///< "degC", "" for a share
-
-    friend bool operator==(const BoardReading&, const BoardReading&) = default;
-};
 
 /// One board's records, in the order it gave them. Used by one thread.
 ///

@@ -741,6 +741,12 @@ std::vector<BufferStatus> Pipeline::buffers() const {
     return buffers;
 }
 
+std::vector<BoardStatus> Pipeline::boards() const {
+    std::vector<BoardStatus> boards;
+    for (const auto& input : inputs_) boards.push_back(status_of(*input));
+    return boards;
+}
+
 std::optional<double> Pipeline::fraction_done() const {
     std::optional<double> least;
     for (const auto& input : inputs_) {

@@ -98,6 +98,8 @@ class Pipeline {
     [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
     [[nodiscard]] Progress progress() const;
     [[nodiscard]] std::vector<BufferStatus> buffers() const;
+    /// In the order of the run's description.
+    [[nodiscard]] std::vector<BoardStatus> boards() const;
     /// How far recorded inputs are read, 0..1; nullopt for boards.
     [[nodiscard]] std::optional<double> fraction_done() const;
     /// What the sources had to say, once all is done.

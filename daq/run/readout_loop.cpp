@@ -1,8 +1,10 @@
 #include "daq/run/readout_loop.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -26,6 +28,7 @@ class Readout {
         attempt([&] {
             commit_stub_when_possible(std::stop_token{});
             mirror();
+            mirror_readings();
         });
         if (failure_) std::rethrow_exception(failure_);
     }
@@ -40,7 +43,10 @@ class Readout {
             if (next == RecordSource::Next::record) take(header, stop);
             if (pending_stub_.refused != 0 && next != RecordSource::Next::record) commit_stub();
             if (next == RecordSource::Next::end) break;
-            if (next == RecordSource::Next::idle || ++since_mirrored_ == 256) mirror();
+            // Once a second by the host times that the records bring: no clock is asked for every one of them.
+            if (next == RecordSource::Next::idle || ++since_mirrored_ == 256 || header.utc_ns >= mirror_utc_ns_) {
+                mirror();
+            }
         }
     }
 
@@ -193,10 +199,19 @@ class Readout {
     /// What only this thread may ask the source, put where others can see it.
     void mirror() {
         since_mirrored_ = 0;
+        mirror_utc_ns_ = later(input_.newest_utc_ns.load(std::memory_order_relaxed), 1'000'000'000);
         input_.fraction_done.store(source_.fraction_done().value_or(-1), std::memory_order_relaxed);
         for (const auto& [name, count] : source_.defects()) {
             registry_.get("readout." + input_.name + "." + name).raise_to(count);
         }
+        if (const auto now = std::chrono::steady_clock::now(); now >= readings_due_) {
+            readings_due_ = now + std::chrono::seconds{1};
+            mirror_readings();
+        }
+    }
+
+    void mirror_readings() {
+        input_.readings.put(std::make_shared<const std::vector<BoardReading>>(source_.readings()));
     }
 
     RecordSource& source_;
@@ -208,6 +223,8 @@ class Readout {
     std::int64_t seen_ps_ = kNever;                  // newest data time, refused records included
     std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;
+    std::int64_t mirror_utc_ns_ = 0;  // host time of the record that the next look at the source is due with
+    std::chrono::steady_clock::time_point readings_due_{};
     std::exception_ptr failure_;  // the first one
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;

@@ -62,6 +62,25 @@ def check_connect(folder):
     assert f"board v2745 ({address}): no connection to port" in away.stderr, away
 
 
+def check_what_the_board_says(folder):
+    """The temperatures and the busy share that the board tells stand in the status, for programs and for people"""
+    emulator, address = emulated("--config", CONFIG / "dig2.toml")
+    station = Station(folder, base="dig2.toml", replace={'address = "127.0.0.1"': f'address = "{address}"'},
+                      readings_interval_ms=100)
+    with emulator, Process("run", "--config", station.path) as run:
+        status = station.wait("a busy share", lambda s: s["boards"] and "busy" in s["boards"][0]["readings"])
+        [board] = status["boards"]
+        assert board["name"] == "v2745" and board["missing_s"] is None and board["clock_offset_ns"] is None, board
+        assert board["last_record_utc_ns"] > 0, board
+        core = board["readings"]["temperature_core"]
+        assert core["unit"] == "degC" and 35 <= core["value"] < 36, board  # the emulator: 35 degC and tenths
+        assert 0 < board["readings"]["busy"]["value"] < 0.01, board        # 100 ticks of 8 ns per event, at 60 Hz
+        said = alleycat("control", "status", "--connect", station.control).stdout
+        assert re.search(r"^  board v2745: temperature_in 35\S* degC; .*; busy 0\.\d %$", said, re.M), said
+        run.end()
+        emulator.end()
+
+
 def check_board_that_is_away(folder):
     """A board that does not answer at the start ends it with one sentence: which board, where, and what it did not do"""
     emulator, address = emulated("--config", CONFIG / "dig2.toml")
