@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace alleycat {
@@ -14,5 +16,19 @@ struct BoardReading {
 };
 /// "temperature 38.25 degC"; a busy share in per cent
 [[nodiscard]] std::string to_text(const BoardReading& reading);
+/// The same without the name.
+[[nodiscard]] std::string value_text(const BoardReading& reading);
+
+/// Bytes that a file keeps of the two; more are cut off.
+inline constexpr std::size_t kMaxReadingName = 64, kMaxReadingUnit = 16;
+
+/// One reading on its way into a file.
+struct ReadingSample {
+    std::int64_t utc_ns = 0;  ///< of the host, when it was taken down
+    std::uint16_t board = 0;  ///< index in the run's description
+    BoardReading reading;
+
+    friend bool operator==(const ReadingSample&, const ReadingSample&) = default;
+};
 
 }  // namespace alleycat

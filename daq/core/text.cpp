@@ -63,10 +63,12 @@ std::string_view provenance_of(const Gap& gap) noexcept {
     return gap.told_by_writer ? " (from what is on disk)" : " (by the daemon's own mark, up to a second too early)";
 }
 
-std::string to_text(const BoardReading& reading) {
-    if (reading.name == "busy") return fmt::format("busy {:.1f} %", 100 * reading.value);
-    return fmt::format("{} {:.6g}{}{}", reading.name, reading.value, reading.unit.empty() ? "" : " ", reading.unit);
+std::string value_text(const BoardReading& reading) {
+    if (reading.name == "busy") return fmt::format("{:.1f} %", 100 * reading.value);
+    return fmt::format("{:.6g}{}{}", reading.value, reading.unit.empty() ? "" : " ", reading.unit);
 }
+
+std::string to_text(const BoardReading& reading) { return fmt::format("{} {}", reading.name, value_text(reading)); }
 
 std::optional<double> highest_temperature(const BoardStatus& board) noexcept {
     std::optional<double> highest;
