@@ -61,7 +61,8 @@ class RecordSource {
     /// Defects met so far: names are counters ("truncated_record"), values counts. Called by the source's own thread.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::uint64_t>> defects() const { return {}; }
 
-    /// What the board last said of itself. Called by the source's own thread.
+    /// What the board last said of itself; nothing while it is away, so that what is old is not told as new. Called by
+    /// the source's own thread.
     [[nodiscard]] virtual std::vector<BoardReading> readings() const { return {}; }
 
     /// How far a file is read, 0..1; nullopt for a board.
