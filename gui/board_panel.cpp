@@ -22,6 +22,12 @@ QString fixed_text(const std::optional<double>& value, int digits) {
     return value ? QString::number(*value, 'f', digits) : kUnknown;
 }
 
+/// A board that has given nothing yet, and one in a file, is neither present nor missing.
+QString state_text(const BoardStatus& board) {
+    if (board.missing_s) return QStringLiteral("MISSING ") + duration_text(*board.missing_s);
+    return board.last_record_utc_ns == 0 ? kUnknown : QStringLiteral("present");
+}
+
 QString signed_text(const std::optional<double>& value, int digits) {
     return (value && *value > 0 ? QStringLiteral("+") : QString{}) + fixed_text(value, digits);
 }
@@ -76,20 +82,20 @@ void BoardPanel::build(std::size_t boards) {
 
 void BoardPanel::fill(int row, const BoardStatus& board) {
     const std::optional<double> busy = busy_share(board);
-    const std::array cells{
-        text(board.name),
-        board.missing_s ? QStringLiteral("MISSING ") + duration_text(*board.missing_s) : QStringLiteral("present"),
-        signed_text(board.clock_offset_ns, 1),
-        signed_text(board.clock_drift_ppm, 3),
-        fixed_text(highest_temperature(board), 1),
-        busy ? percent_text(*busy) : kUnknown};
+    const std::array cells{text(board.name),
+                           state_text(board),
+                           signed_text(board.clock_offset_ns, 1),
+                           signed_text(board.clock_drift_ppm, 3),
+                           fixed_text(highest_temperature(board), 1),
+                           busy ? percent_text(*busy) : kUnknown};
     const QString tip = text(to_text(board));
     for (int column = 0; column < table_->columnCount(); ++column) {
         QTableWidgetItem& item = *table_->item(row, column);
         item.setText(cells[static_cast<std::size_t>(column)]);
         item.setToolTip(tip);
     }
-    table_->item(row, kState)->setForeground(board.missing_s ? theme::kAlarm : theme::kGood);
+    const QColor& tone = board.missing_s ? theme::kAlarm : board.last_record_utc_ns == 0 ? theme::kMuted : theme::kGood;
+    table_->item(row, kState)->setForeground(tone);
 }
 
 void BoardPanel::show_snapshot(const Snapshot& snapshot) {

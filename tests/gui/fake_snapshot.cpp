@@ -319,6 +319,8 @@ std::vector<BoardStatus> boards() {
     drifting.readings = {{"temperature_core", 43, "degC"}, {"busy", 0, ""}};
     away.name = "sis3316";
     away.missing_s = 42;
+    reference.last_record_utc_ns = drifting.last_record_utc_ns = kNoonNs;
+    away.last_record_utc_ns = kNoonNs - 42'000'000'000;
     return {reference, drifting, away};
 }
 

@@ -717,6 +717,9 @@ TEST_CASE("boards are shown where they say something, and a missing one is named
     show(all_there);
     CHECK(panel.legend().contains("3, none missing"));
     CHECK(panel.cell(2, 1) == "present");
+    all_there[2].last_record_utc_ns = 0;  // it has given nothing yet
+    show(all_there);
+    CHECK(panel.cell(2, 1) == kUnknown);
     show({});
     CHECK_FALSE(panel.isVisible());
 }
