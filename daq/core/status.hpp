@@ -163,7 +163,7 @@ struct BoardStatus {
 [[nodiscard]] std::optional<double> busy_share(const BoardStatus& board) noexcept;
 /// Anything beside its name and that it is there.
 [[nodiscard]] bool has_something_to_say(const BoardStatus& board) noexcept;
-/// "board v2745: MISSING for 3.2 s; clock +12.0 ns, +0.310 ppm; temperature_core 41.50 degC; busy 0.3 %"
+/// "board v2745: MISSING for 3.2 s; clock +12.0 ns, +0.310 ppm; temperature_core 41.50 degC; busy 0.31 %"
 [[nodiscard]] std::string to_text(const BoardStatus& board);
 
 struct Status {

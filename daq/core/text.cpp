@@ -64,7 +64,7 @@ std::string_view provenance_of(const Gap& gap) noexcept {
 }
 
 std::string value_text(const BoardReading& reading) {
-    if (reading.name == "busy") return fmt::format("{:.1f} %", 100 * reading.value);
+    if (reading.name == "busy") return fmt::format("{:.3g} %", 100 * reading.value);
     return fmt::format("{:.6g}{}{}", reading.value, reading.unit.empty() ? "" : " ", reading.unit);
 }
 

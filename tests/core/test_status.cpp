@@ -23,7 +23,7 @@ TEST_CASE("a board's line says what is known of it, what is wrong first", "[core
     CHECK(has_something_to_say(board));
     CHECK(to_text(board) ==
           "board v2745: MISSING for 3.2 s; clock +12.0 ns, -0.310 ppm; temperature_in 31 degC; temperature_core 41.5 "
-          "degC; temperature_out 35.25 degC; busy 0.3 %; card0_errors 2");
+          "degC; temperature_out 35.25 degC; busy 0.31 %; card0_errors 2");
     CHECK(highest_temperature(board) == 41.5);
     CHECK(busy_share(board) == 0.0031);
 }

@@ -76,7 +76,7 @@ def check_what_the_board_says(folder):
         assert core["unit"] == "degC" and 35 <= core["value"] < 36, board  # the emulator: 35 degC and tenths
         assert 0 < board["readings"]["busy"]["value"] < 0.01, board        # of every event two ticks of 8 ns
         said = alleycat("control", "status", "--connect", station.control).stdout
-        assert re.search(r"^  board v2745: temperature_in 35\S* degC; .*; busy 0\.\d %$", said, re.M), said
+        assert re.search(r"^  board v2745: temperature_in 35\S* degC; .*; busy \S+ %$", said, re.M), said
         run.end()
         emulator.end()
     [part] = station.files()
