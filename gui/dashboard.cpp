@@ -14,6 +14,7 @@
 
 #include "daq/core/error.hpp"
 #include "gui/alarm_list.hpp"
+#include "gui/board_panel.hpp"
 #include "gui/cut_flow_table.hpp"
 #include "gui/detector_panel.hpp"
 #include "gui/discriminant_panel.hpp"
@@ -55,6 +56,7 @@ Dashboard::Dashboard(const SnapshotBox<FeedState>& box)
       trends_{new Trends},
       discriminant_{new DiscriminantPanel},
       detectors_{new DetectorPanel},
+      boards_{new BoardPanel},
       excess_{new ExcessPanel},
       cut_flow_{new CutFlowTable},
       alarms_{new AlarmList},
@@ -83,11 +85,13 @@ void Dashboard::lay_out() {
         panels_.push_back(panel);
         panel->on_enlarge = [this, panel] { enlarge(panel); };
     };
-    // A station of several detectors has them above its alarms, which are few.
+    // A station of several detectors has them above its alarms, which are few; so has one its boards.
     auto* corner = new QSplitter{Qt::Vertical};
     corner->setChildrenCollapsible(false);
-    for (Panel* panel : {static_cast<Panel*>(detectors_), static_cast<Panel*>(alarms_)}) take(corner, panel);
-    corner->setSizes({170, 100});
+    for (Panel* panel : {static_cast<Panel*>(detectors_), static_cast<Panel*>(boards_), static_cast<Panel*>(alarms_)}) {
+        take(corner, panel);
+    }
+    corner->setSizes({170, 100, 100});
 
     auto* rows = new QSplitter{Qt::Vertical};
     const std::vector<std::vector<Panel*>> grid{
@@ -178,11 +182,14 @@ void Dashboard::refresh(UtcTime now) {
     }
     for (SpectrumPanel* panel : spectra_) panel->show_snapshot(drawn_, hide_residual_);
     discriminant_->show_snapshot(drawn_, hide_residual_);
-    if (several_detectors_ != !snapshot.detectors.empty()) {
+    const bool show_boards = BoardPanel::worth_showing(snapshot);
+    if (several_detectors_ != !snapshot.detectors.empty() || show_boards_ != show_boards) {
         several_detectors_ = !snapshot.detectors.empty();
+        show_boards_ = show_boards;
         show_panels();
     }
     detectors_->show_snapshot(snapshot);
+    boards_->show_snapshot(snapshot);
     excess_->show_snapshot(snapshot, hide_residual_);
     cut_flow_->show_snapshot(snapshot, hide_residual_);
     alarms_->show_snapshot(snapshot);
@@ -211,7 +218,7 @@ void Dashboard::enlarge(Panel* panel) {
 
 void Dashboard::show_panels() {
     for (Panel* panel : panels_) {
-        const bool exists = panel != detectors_ || several_detectors_;
+        const bool exists = (panel != detectors_ || several_detectors_) && (panel != boards_ || show_boards_);
         panel->setVisible(enlarged_ == nullptr ? exists : panel == enlarged_);
     }
     for (QSplitter* splitter : splitters_) {

@@ -15,6 +15,7 @@ class QSplitter;
 namespace alleycat::gui {
 
 class AlarmList;
+class BoardPanel;
 class CutFlowTable;
 class DetectorPanel;
 class DiscriminantPanel;
@@ -51,6 +52,7 @@ class Dashboard : public QMainWindow {
     [[nodiscard]] StatusStrip& strip() noexcept { return *strip_; }
     [[nodiscard]] DiscriminantPanel& discriminant() noexcept { return *discriminant_; }
     [[nodiscard]] DetectorPanel& detectors() noexcept { return *detectors_; }
+    [[nodiscard]] BoardPanel& boards() noexcept { return *boards_; }
     /// Charge selected, charge loose, arrival selected.
     [[nodiscard]] SpectrumPanel& spectrum(std::size_t k) { return *spectra_.at(k); }
 
@@ -74,13 +76,14 @@ class Dashboard : public QMainWindow {
     std::vector<SpectrumPanel*> spectra_;
     DiscriminantPanel* discriminant_;
     DetectorPanel* detectors_;
+    BoardPanel* boards_;
     ExcessPanel* excess_;
     CutFlowTable* cut_flow_;
     AlarmList* alarms_;
     std::vector<QSplitter*> splitters_;  ///< all but the outermost
     std::vector<Panel*> panels_;
     Panel* enlarged_ = nullptr;
-    bool several_detectors_ = false;
+    bool several_detectors_ = false, show_boards_ = false;
     QAction* freeze_action_ = nullptr;
     QAction* hide_action_ = nullptr;
     QLabel* source_;

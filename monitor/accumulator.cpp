@@ -30,7 +30,7 @@ namespace alleycat {
 namespace {
 
 constexpr std::uint32_t kStateMagic = 0x53594C41;  // "ALYS"
-constexpr std::uint32_t kStateVersion = 5;
+constexpr std::uint32_t kStateVersion = 6;
 constexpr std::size_t kAlarmLogLength = 200;
 constexpr double kGwhPerJoule = 1 / 3.6e12;
 

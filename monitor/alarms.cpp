@@ -149,6 +149,8 @@ std::vector<Alarm> AlarmWatch::update(const AlarmInput& input) {
     watch_calibration(look);
     watch_beam(look);
     watch_buffer(look);
+    watch_boards(look);
+    watch_clocks(look);
     return std::move(look.changed);
 }
 
@@ -390,6 +392,49 @@ void AlarmWatch::watch_buffer(Look& look) {
     judge(look, "retransmit_buffer",
           above("retransmit_buffer", percent, config_.buffer_warning_percent, config_.buffer_alarm_percent),
           std::move(text));
+}
+
+void AlarmWatch::watch_boards(Look& look) {
+    const std::vector<BoardStatus>& boards = look.in.status.boards;
+    std::vector<std::string> missing;
+    for (const BoardStatus& board : boards) {
+        if (config_.board_missing_s > 0 && board.missing_s.value_or(0) > config_.board_missing_s)
+            missing.push_back(fmt::format("{} for {:.0f} s", board.name, *board.missing_s));
+    }
+    const bool any = look.running && !missing.empty();
+    judge(look, "board_missing", any ? Level{AlarmLevel::alarm} : std::nullopt,
+          any ? fmt::format("triggers go on without a board: nothing from {}", fmt::join(missing, ", "))
+              : "every board is there");
+
+    double highest = 0;
+    std::string hottest;
+    for (const BoardStatus& board : boards) {
+        const std::optional<double> degrees = highest_temperature(board);
+        if (!degrees || *degrees <= highest) continue;
+        highest = *degrees;
+        hottest = board.name;
+    }
+    const double limit = config_.board_temperature_degc > 0 ? config_.board_temperature_degc : kNever;
+    judge(look, "board_temperature", look.running ? above("board_temperature", highest, kNever, limit) : std::nullopt,
+          hottest.empty() ? "no board tells a temperature"
+                          : fmt::format("board {}: {:.1f} degC, limit {:g}", hottest, highest, limit));
+}
+
+void AlarmWatch::watch_clocks(Look& look) {
+    double worst = 0;  // [ppm], with its sign
+    std::string name;
+    for (const BoardStatus& board : look.in.status.boards) {
+        const double drift = board.clock_drift_ppm.value_or(0);
+        if (std::abs(drift) <= std::abs(worst)) continue;
+        worst = drift;
+        name = board.name;
+    }
+    const double limit = config_.board_clock_drift_ppm > 0 ? config_.board_clock_drift_ppm : kNever;
+    judge(look, "board_clock_drift",
+          look.running ? above("board_clock_drift", std::abs(worst), limit, kNever) : std::nullopt,
+          name.empty() ? "no clock drifts"
+                       : fmt::format("board {}: its clock runs {:+.2f} ppm against the reference board's, limit {:g}",
+                                     name, worst, limit));
 }
 
 }  // namespace alleycat

@@ -44,6 +44,8 @@ struct AlarmInput {
 ///   beam_unknown     no beam state, or one far behind
 ///   beam_index       a beam-rich channel contradicts the charge index: ON and OFF are wrong by a pulse
 ///   retransmit_buffer
+///   board_missing    triggers go on without a board
+///   board_temperature, board_clock_drift
 ///
 /// No clock inside: the same inputs give the same alarms. Used by one thread.
 class AlarmWatch {
@@ -84,6 +86,8 @@ class AlarmWatch {
     void watch_calibration(Look& look);
     void watch_beam(Look& look);
     void watch_buffer(Look& look);
+    void watch_boards(Look& look);
+    void watch_clocks(Look& look);
 
     AlarmConfig config_;
     std::vector<Watched> watched_;

@@ -42,6 +42,9 @@ constexpr NumberKey<AlarmConfig> kAlarmKeys[]{
     {"silent_detector_events", &AlarmConfig::silent_detector_events, 0, 1e9},
     {"buffer_warning_percent", &AlarmConfig::buffer_warning_percent, 0, 100},
     {"buffer_alarm_percent", &AlarmConfig::buffer_alarm_percent, 0, 100},
+    {"board_missing_s", &AlarmConfig::board_missing_s, 0, 86400},
+    {"board_temperature_degc", &AlarmConfig::board_temperature_degc, 0, 200},
+    {"board_clock_drift_ppm", &AlarmConfig::board_clock_drift_ppm, 0, 1e6},
 };
 
 constexpr NumberKey<MonitorConfig> kMonitorKeys[]{

@@ -40,11 +40,14 @@ struct AlarmConfig {
     double baseline_sigma_max_adc = 1.5;
     double spe_min_adc = 50;  ///< SPE charge [ADC x sample]
     double spe_max_adc = 100;
-    double spe_kept_blocks = 3;  ///< so many blocks in a row without a good fit of the SPE charge; 0: never
+    double spe_kept_blocks = 3;          ///< so many blocks in a row without a good fit of the SPE charge; 0: never
     double beam_unknown_s = 60;          ///< 0: a station without beam information
     double silent_detector_events = 50;  ///< of the others, each on average, since its last one; 0: never
     double buffer_warning_percent = 50;  ///< retransmit buffer
     double buffer_alarm_percent = 90;
+    double board_missing_s = 5;          ///< triggers go on without a board for so long; 0: never
+    double board_temperature_degc = 80;  ///< highest of a board's temperatures; 0: never
+    double board_clock_drift_ppm = 10;   ///< |drift| of a board's clock against the reference board's; 0: never
 
     friend bool operator==(const AlarmConfig&, const AlarmConfig&) = default;
 };

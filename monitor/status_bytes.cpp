@@ -32,6 +32,43 @@ WriterStatus get_writer(ByteReader& in) {
     return w;
 }
 
+void put_optional(ByteWriter& out, const std::optional<double>& value) {
+    out.put(static_cast<std::uint8_t>(value.has_value()));
+    out.put(value.value_or(0));
+}
+
+std::optional<double> get_optional(ByteReader& in) {
+    const bool known = in.get_bool();
+    const auto value = in.get<double>();
+    return known ? std::optional{value} : std::nullopt;
+}
+
+void put_board(ByteWriter& out, const BoardStatus& b) {
+    out.put_text(b.name);
+    for (const auto& value : {b.missing_s, b.clock_offset_ns, b.clock_drift_ppm}) put_optional(out, value);
+    out.put(b.last_record_utc_ns);
+    out.put(static_cast<std::uint32_t>(b.readings.size()));
+    for (const BoardReading& reading : b.readings) {
+        out.put_text(reading.name);
+        out.put(reading.value);
+        out.put_text(reading.unit);
+    }
+}
+
+BoardStatus get_board(ByteReader& in) {
+    BoardStatus b;
+    b.name = in.get_text();
+    for (auto* value : {&b.missing_s, &b.clock_offset_ns, &b.clock_drift_ppm}) *value = get_optional(in);
+    b.last_record_utc_ns = in.get<std::int64_t>();
+    b.readings.resize(in.get_count(16));
+    for (BoardReading& reading : b.readings) {
+        reading.name = in.get_text();
+        reading.value = in.get<double>();
+        reading.unit = in.get_text();
+    }
+    return b;
+}
+
 BeamState get_beam_state(ByteReader& in) {
     const auto value = in.get<std::int8_t>();
     if (value < -1 || value > 2) in.fail();
@@ -94,6 +131,8 @@ void put_status(ByteWriter& out, const Status& s) {
         for (const std::uint64_t n : {b.capacity_bytes, b.used_bytes, b.high_water_bytes}) out.put(n);
         out.put(b.data_bytes_per_s);
     }
+    out.put(static_cast<std::uint32_t>(s.boards.size()));
+    for (const BoardStatus& board : s.boards) put_board(out, board);
     put_writer(out, s.writer);
     put_counters(out, s.counters);
 }
@@ -124,6 +163,8 @@ Status get_status(ByteReader& in) {
         for (std::uint64_t* n : {&b.capacity_bytes, &b.used_bytes, &b.high_water_bytes}) *n = in.get<std::uint64_t>();
         b.data_bytes_per_s = in.get<double>();
     }
+    s.boards.resize(in.get_count(43, kMaxBoards));
+    for (BoardStatus& board : s.boards) board = get_board(in);
     s.writer = get_writer(in);
     s.counters = get_counters(in);
     return s;

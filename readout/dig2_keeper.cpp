@@ -68,11 +68,18 @@ void Keeper::keep(const std::stop_token& stop) {
         watch(stop);
         if (stop.stop_requested()) break;
         session_.reset();
+        forget_readings();
         disconnects_.fetch_add(1, std::memory_order_relaxed);
         // One that comes and goes is not asked more often than one that is away.
         if (std::chrono::steady_clock::now() - began < config_.retry_interval) rest(stop);
     }
     disarm();
+}
+
+/// What a board said that is away now is no longer true.
+void Keeper::forget_readings() {
+    const std::lock_guard lock{mutex_};
+    readings_.clear();
 }
 
 void Keeper::rest(const std::stop_token& stop) {

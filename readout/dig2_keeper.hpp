@@ -56,6 +56,7 @@ class Keeper {
     void rest(const std::stop_token& stop);
     void disarm();
     void read_sensors();
+    void forget_readings();
 
     BoardInfo board_;
     Dig2Config config_;

@@ -188,6 +188,7 @@ void FcioBoard::lose(std::string why) {
     State& s = *state_;
     s.link.close();
     s.was_open = false;
+    s.status.cards.clear();
     s.log.count("connection_lost");
     s.log.remark(fmt::format("{}: {}", address_of(s.config), why));
     if (s.decoder.left_over() != 0) s.log.count("truncated_record");

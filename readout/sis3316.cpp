@@ -541,6 +541,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Sis3316Source::defects() cons
 }
 
 std::vector<BoardReading> Sis3316Source::readings() const {
+    if (state_->phase < State::Phase::configure) return {};  // it is looked for
     return {{.name = "temperature", .value = state_->identity.temperature_c, .unit = "degC"}};
 }
 

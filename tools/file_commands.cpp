@@ -132,6 +132,17 @@ std::string words_of(const Calibrations& c) {
     return words + fmt::format(", {} without a good fit", c.kept);
 }
 
+/// "temperature 38.25 degC (37.5 degC to 38.5 degC)": the last, and between what
+std::vector<std::string> words_of(const std::vector<FileInfo::Board::Reading>& readings) {
+    std::vector<std::string> words;
+    for (const FileInfo::Board::Reading& r : readings) {
+        const auto text = [&](double value) { return value_text({r.last.name, value, r.last.unit}); };
+        words.push_back(to_text(r.last));
+        if (r.lowest < r.highest) words.back() += fmt::format(" ({} to {})", text(r.lowest), text(r.highest));
+    }
+    return words;
+}
+
 nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::optional<TruthTally>& truth,
                        const Calibrations& calibrations) {
     const PartSummary& s = file.summary;
@@ -145,7 +156,14 @@ nlohmann::json to_json(const FileInfo& file, const RunSaid& said, const std::opt
     nlohmann::json gaps = nlohmann::json::array();
     for (const Gap& gap : file.gaps) gaps.push_back(to_json(gap));
     nlohmann::json boards = nlohmann::json::object();
-    for (const FileInfo::Board& b : file.boards) boards[b.name] = {{"records", b.records}, {"irregular", b.irregular}};
+    for (const FileInfo::Board& b : file.boards) {
+        nlohmann::json readings = nlohmann::json::object();
+        for (const FileInfo::Board::Reading& r : b.readings) {
+            readings[r.last.name] = {
+                {"last", r.last.value}, {"lowest", r.lowest}, {"highest", r.highest}, {"unit", r.last.unit}};
+        }
+        boards[b.name] = {{"records", b.records}, {"irregular", b.irregular}, {"readings", readings}};
+    }
     nlohmann::json ticks = nlohmann::json::object();
     for (std::size_t i = 0; i < kBeamStates; ++i) ticks[std::string{kBeamStateNames[i]}] = s.ticks[i];
     nlohmann::json windows = nlohmann::json::object();
@@ -238,7 +256,11 @@ void print(const FileInfo& file, const RunSaid& said, const std::optional<TruthT
         fmt::print(", {} records of {}", b.records, b.name);
         if (b.irregular > 0) fmt::print(" and {} irregular rows", b.irregular);
     }
-    fmt::print("\n  exposure: {} ticks beam on, {} off, {} no-beam cycle, {} unknown; live {}; {:.4g} GWh\n",
+    fmt::print("\n");
+    for (const FileInfo::Board& b : file.boards) {
+        if (!b.readings.empty()) fmt::print("  board {}: {}\n", b.name, fmt::join(words_of(b.readings), ", "));
+    }
+    fmt::print("  exposure: {} ticks beam on, {} off, {} no-beam cycle, {} unknown; live {}; {:.4g} GWh\n",
                s.ticks[index_of(BeamState::on)], s.ticks[index_of(BeamState::off)],
                s.ticks[index_of(BeamState::no_beam_cycle)], s.ticks[index_of(BeamState::unknown)],
                to_text(std::chrono::seconds{static_cast<long>(file.live_time_s)}), s.beam_energy_gwh);

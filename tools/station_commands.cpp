@@ -66,6 +66,22 @@ int check(const std::filesystem::path& config, bool connect) {
     return !connect || connect_boards(setup) ? 0 : 1;
 }
 
+nlohmann::json to_json(const BoardStatus& board) {
+    const auto known = [](const std::optional<double>& value) {
+        return value ? nlohmann::json(*value) : nlohmann::json{};
+    };
+    nlohmann::json readings = nlohmann::json::object();
+    for (const BoardReading& reading : board.readings) {
+        readings[reading.name] = {{"value", reading.value}, {"unit", reading.unit}};
+    }
+    return {{"name", board.name},
+            {"missing_s", known(board.missing_s)},
+            {"clock_offset_ns", known(board.clock_offset_ns)},
+            {"clock_drift_ppm", known(board.clock_drift_ppm)},
+            {"last_record_utc_ns", board.last_record_utc_ns},
+            {"readings", readings}};
+}
+
 nlohmann::json to_json(const Status& status) {
     nlohmann::json counters = nlohmann::json::object();
     for (const auto& [name, value] : status.counters) counters[name] = value;
@@ -77,6 +93,8 @@ nlohmann::json to_json(const Status& status) {
                            {"high_water_bytes", b.high_water_bytes},
                            {"data_bytes_per_s", b.data_bytes_per_s}});
     }
+    nlohmann::json boards = nlohmann::json::array();
+    for (const BoardStatus& board : status.boards) boards.push_back(to_json(board));
     const Ledger& l = status.ledger;
     nlohmann::json waiting, note;  // null where there is none
     if (const std::optional<WaitingData> w = waiting_for_writer(status.buffers)) {
@@ -124,6 +142,7 @@ nlohmann::json to_json(const Status& status) {
               {"lost_estimated", l.lost_estimated},
               {"closes", l.closes()}}},
             {"buffers", buffers},
+            {"boards", boards},
             {"writer",
              {{"connected", status.writer.connected},
               {"durable_triggers", status.writer.durable_triggers},
@@ -153,6 +172,9 @@ void print_status(const Status& status) {
                status.beam_power_w < 0 ? "power unknown" : fmt::format("{:.3f} MW", status.beam_power_w / 1e6),
                status.beam_lag_s);
     if (status.index_check.verdict != IndexVerdict::none) fmt::print("  {}\n", to_text(status.index_check));
+    for (const BoardStatus& board : status.boards) {
+        if (has_something_to_say(board)) fmt::print("  {}\n", to_text(board));
+    }
     fmt::print("  writer {}, {} on disk, {:.1f} MB not yet; {} ({:.1f} MB); {:.1f} GB free{}{}\n",
                status.writer.connected ? "connected" : "AWAY", status.writer.durable_triggers,
                static_cast<double>(status.writer.unacknowledged_bytes) / 1e6,

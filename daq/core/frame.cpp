@@ -380,13 +380,27 @@ std::vector<std::byte> encode_note(std::uint64_t run, std::uint64_t ordinal, con
     });
 }
 
+std::vector<std::byte> encode_readings(std::uint64_t run, std::uint64_t ordinal,
+                                       std::span<const ReadingSample> readings) {
+    return encode(FrameKind::readings, run, ordinal, [&](ByteWriter& out) {
+        out.put(static_cast<std::uint32_t>(readings.size()));
+        for (const ReadingSample& r : readings) {
+            out.put(r.utc_ns);
+            out.put(r.board);
+            out.put_text(r.reading.name);
+            out.put(r.reading.value);
+            out.put_text(r.reading.unit);
+        }
+    });
+}
+
 FrameError read_frame(std::span<const std::byte> bytes, FrameView& frame) noexcept {
     if (bytes.size() < sizeof(FrameHeader)) return FrameError::cut_short;
     FrameHeader header;
     std::memcpy(&header, bytes.data(), sizeof header);
     if (header.magic != kFrameMagic) return FrameError::bad_magic;
     if (header.version == 0 || header.version > kFrameVersion) return FrameError::bad_version;
-    if (header.kind > FrameKind::note) return FrameError::bad_kind;
+    if (header.kind > FrameKind::readings) return FrameError::bad_kind;
     if (header.body_bytes > kMaxBodyBytes) return FrameError::bad_length;
     const std::size_t size = frame_bytes(header.body_bytes);
     if (bytes.size() < size) return FrameError::cut_short;
@@ -523,6 +537,19 @@ std::optional<OperatorNote> decode_note(const FrameView& frame) {
     note.text = in.get_text();
     if (!note_problem(note).empty()) return std::nullopt;
     return whole(in, std::move(note));
+}
+std::optional<std::vector<ReadingSample>> decode_readings(const FrameView& frame) {
+    ByteReader in = body_of(frame, FrameKind::readings);
+    std::vector<ReadingSample> readings(in.get_count(26));
+    for (ReadingSample& r : readings) {
+        r.utc_ns = in.get<std::int64_t>();
+        r.board = in.get<std::uint16_t>();
+        r.reading.name = in.get_text();
+        r.reading.value = in.get<double>();
+        r.reading.unit = in.get_text();
+        if (r.board >= kMaxBoards) return std::nullopt;
+    }
+    return whole(in, std::move(readings));
 }
 
 }  // namespace alleycat

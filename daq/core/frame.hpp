@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "daq/core/beam.hpp"
+#include "daq/core/board_reading.hpp"
 #include "daq/core/event.hpp"
 #include "daq/core/event_sink.hpp"
 #include "daq/core/operator_note.hpp"
@@ -43,11 +44,13 @@ enum class FrameKind : std::uint16_t {
     run_end = 7,      ///< RunEnd
     ticks = 8,        ///< TickRecord list
     gap = 9,          ///< Gap before this run
-    note = 10,        ///< OperatorNote; read_frame() refuses kinds beyond
+    note = 10,        ///< OperatorNote
+    readings = 11,    ///< ReadingSample list; read_frame() refuses kinds beyond
 };
 inline constexpr std::uint32_t kFrameMagic = 0x46594C41;  // "ALYF"
-/// Older ones are read as well: 1 knew no ticks apart from triggers, 2 no notes, test runs and origin of the software.
-inline constexpr std::uint16_t kFrameVersion = 4;
+/// Older ones are read as well: 1 knew no ticks apart from triggers, 2 no notes, test runs and origin of the software,
+/// 3 no firmware of boards, 4 no readings of theirs.
+inline constexpr std::uint16_t kFrameVersion = 5;
 inline constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 30;  ///< a longer one is damage, not data
 
 struct FrameHeader {
@@ -118,6 +121,8 @@ struct RunEnd {
 [[nodiscard]] std::vector<std::byte> encode_counters(std::uint64_t run, std::uint64_t ordinal, const CounterSample& c);
 [[nodiscard]] std::vector<std::byte> encode_run_end(std::uint64_t run, std::uint64_t ordinal, const RunEnd& end);
 [[nodiscard]] std::vector<std::byte> encode_note(std::uint64_t run, std::uint64_t ordinal, const OperatorNote& note);
+[[nodiscard]] std::vector<std::byte> encode_readings(std::uint64_t run, std::uint64_t ordinal,
+                                                     std::span<const ReadingSample> readings);
 
 // ---- reading
 
@@ -153,6 +158,7 @@ struct TriggerFrame {
 [[nodiscard]] std::optional<CounterSample> decode_counters(const FrameView& frame);
 [[nodiscard]] std::optional<RunEnd> decode_run_end(const FrameView& frame);
 [[nodiscard]] std::optional<OperatorNote> decode_note(const FrameView& frame);
+[[nodiscard]] std::optional<std::vector<ReadingSample>> decode_readings(const FrameView& frame);
 
 /// CRC-32 as gzip computes it.
 [[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t seed = 0) noexcept;

@@ -10,19 +10,11 @@
 #include <vector>
 
 #include "daq/core/beam.hpp"
+#include "daq/core/board_reading.hpp"
 #include "daq/core/record.hpp"
 #include "daq/core/run_description.hpp"
 
 namespace alleycat {
-
-/// What a board says of itself: its temperature, the share of time it was busy.
-struct BoardReading {
-    std::string name;  ///< "temperature", "busy"
-    double value = 0;
-    std::string unit;  ///< "degC", "" for a share
-
-    friend bool operator==(const BoardReading&, const BoardReading&) = default;
-};
 
 /// One board's records, in the order it gave them. Used by one thread.
 ///
@@ -69,7 +61,8 @@ class RecordSource {
     /// Defects met so far: names are counters ("truncated_record"), values counts. Called by the source's own thread.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::uint64_t>> defects() const { return {}; }
 
-    /// What the board last said of itself. Called by the source's own thread.
+    /// What the board last said of itself; nothing while it is away, so that what is old is not told as new. Called by
+    /// the source's own thread.
     [[nodiscard]] virtual std::vector<BoardReading> readings() const { return {}; }
 
     /// How far a file is read, 0..1; nullopt for a board.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daq/core/beam.hpp"
+#include "daq/core/board_reading.hpp"
 #include "daq/core/counter.hpp"
 #include "daq/core/operator_note.hpp"
 
@@ -148,6 +149,27 @@ struct IndexCheck {
 /// "the charge index -1 is confirmed: evidence 14.8 from 6000 ticks"
 [[nodiscard]] std::string to_text(const IndexCheck& check);
 
+/// How one board does. Its clock is that of its records against the reference board's: the reference itself, and a
+/// station of one board, have neither offset nor drift.
+struct BoardStatus {
+    std::string name;
+    std::optional<double> missing_s;        ///< triggers go on without it for so long [s of data]; nullopt: it is there
+    std::optional<double> clock_offset_ns;  ///< what its time is ahead; nullopt: not known
+    std::optional<double> clock_drift_ppm;  ///< by how much its clock is faster; nullopt: not known
+    std::int64_t last_record_utc_ns = 0;    ///< host time of its newest record, a refused one included; 0: none yet
+    std::vector<BoardReading> readings;     ///< the newest
+
+    friend bool operator==(const BoardStatus&, const BoardStatus&) = default;
+};
+/// Of its temperatures the highest [degC]; nullopt: it tells none.
+[[nodiscard]] std::optional<double> highest_temperature(const BoardStatus& board) noexcept;
+/// Share of time it was busy, 0..1; nullopt: it does not tell.
+[[nodiscard]] std::optional<double> busy_share(const BoardStatus& board) noexcept;
+/// Anything beside its name and that it is there.
+[[nodiscard]] bool has_something_to_say(const BoardStatus& board) noexcept;
+/// "board v2745: MISSING for 3.2 s; clock +12.0 ns, +0.310 ppm; temperature_core 41.50 degC; busy 0.31 %"
+[[nodiscard]] std::string to_text(const BoardStatus& board);
+
 struct Status {
     std::uint64_t run = 0;
     RunState state = RunState::idle;
@@ -172,6 +194,7 @@ struct Status {
     std::string quality_reasons;            ///< a line "flag: reason" each
     std::optional<OperatorNote> last_note;  ///< of this run
     std::vector<BufferStatus> buffers;
+    std::vector<BoardStatus> boards;  ///< in the order of the run's description; empty: no run yet
     WriterStatus writer;
     CounterValues counters;
 

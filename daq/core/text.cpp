@@ -73,6 +73,41 @@ std::string_view provenance_of(const Gap& gap) noexcept {
     return gap.told_by_writer ? " (from what is on disk)" : " (by the daemon's own mark, up to a second too early)";
 }
 
+std::string value_text(const BoardReading& reading) {
+    if (reading.name == "busy") return fmt::format("{:.3g} %", 100 * reading.value);
+    return fmt::format("{:.6g}{}{}", reading.value, reading.unit.empty() ? "" : " ", reading.unit);
+}
+
+std::string to_text(const BoardReading& reading) { return fmt::format("{} {}", reading.name, value_text(reading)); }
+
+std::optional<double> highest_temperature(const BoardStatus& board) noexcept {
+    std::optional<double> highest;
+    for (const BoardReading& reading : board.readings) {
+        if (reading.unit == "degC") highest = std::max(highest.value_or(reading.value), reading.value);
+    }
+    return highest;
+}
+
+std::optional<double> busy_share(const BoardStatus& board) noexcept {
+    const auto at = std::ranges::find(board.readings, "busy", &BoardReading::name);
+    return at == board.readings.end() ? std::nullopt : std::optional{at->value};
+}
+
+bool has_something_to_say(const BoardStatus& board) noexcept {
+    return board.missing_s || board.clock_offset_ns || board.clock_drift_ppm || !board.readings.empty();
+}
+
+std::string to_text(const BoardStatus& board) {
+    std::vector<std::string> parts;
+    if (board.missing_s) parts.push_back(fmt::format("MISSING for {:.1f} s", *board.missing_s));
+    std::vector<std::string> clock;
+    if (board.clock_offset_ns) clock.push_back(fmt::format("{:+.1f} ns", *board.clock_offset_ns));
+    if (board.clock_drift_ppm) clock.push_back(fmt::format("{:+.3f} ppm", *board.clock_drift_ppm));
+    if (!clock.empty()) parts.push_back(fmt::format("clock {}", fmt::join(clock, ", ")));
+    for (const BoardReading& reading : board.readings) parts.push_back(to_text(reading));
+    return fmt::format("board {}: {}", board.name, parts.empty() ? "there" : fmt::format("{}", fmt::join(parts, "; ")));
+}
+
 std::string to_text(const IndexCheck& check) {
     switch (check.verdict) {
         case IndexVerdict::none: return "nothing checks the charge index";

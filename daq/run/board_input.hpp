@@ -6,10 +6,13 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "daq/core/counter.hpp"
 #include "daq/core/data_time.hpp"
 #include "daq/core/ring.hpp"
+#include "daq/core/snapshot_box.hpp"
+#include "daq/core/status.hpp"
 
 namespace alleycat {
 
@@ -42,23 +45,29 @@ struct BoardInput {
     std::atomic<std::int64_t> newest_time_ps{kNever};  ///< data time of the board
     std::atomic<double> fraction_done{-1};             ///< of a recorded input; -1: a board
 
-    // What the builder knows of it against the others.
-    std::atomic<double> clock_offset_ns{std::numeric_limits<double>::quiet_NaN()};  ///< since it began; NaN: not known
-    std::atomic<double> clock_drift_ppm{std::numeric_limits<double>::quiet_NaN()};
-    std::atomic<std::int64_t> missing_ps{
-        -1};  ///< data time of the others since it was in a trigger; -1: it was in the last
-    void show_clock(std::optional<double> offset_ns, std::optional<double> drift_ppm) noexcept {
-        constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-        clock_offset_ns.store(offset_ns.value_or(unknown), std::memory_order_relaxed);
-        clock_drift_ppm.store(drift_ppm.value_or(unknown), std::memory_order_relaxed);
-    }
-
     // What the reader has seen, whatever became of it: the books of a run close though the trigger thread stands still.
     std::atomic<std::uint64_t> seen{0};          ///< triggers or hits, refused ones included
     std::atomic<std::uint64_t> refused{0};       ///< of them
     std::atomic<std::int64_t> newest_utc_ns{0};  ///< host time of the newest of them; 0: none yet
     std::atomic<std::int64_t> refusing_ps{-1};  ///< data time since the first refusal without a record after it; -1: no
+
+    /// What the board says of itself; nullptr: nothing so far. A box with a mutex: it is filled once a second at most,
+    /// and looked at as often.
+    SnapshotBox<std::vector<BoardReading>> readings;
+
+    // What the event builder finds; NaN: not known.
+    std::atomic<double> clock_offset_ns{
+        std::numeric_limits<double>::quiet_NaN()};  ///< gone ahead of the reference board
+    std::atomic<double> clock_drift_ppm{std::numeric_limits<double>::quiet_NaN()};  ///< faster than the reference board
+    std::atomic<std::int64_t> missing_ps{-1};  ///< data time that triggers went on without it; -1: it is there
+    void show_clock(std::optional<double> offset_ns, std::optional<double> drift_ppm) noexcept {
+        constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+        clock_offset_ns.store(offset_ns.value_or(unknown), std::memory_order_relaxed);
+        clock_drift_ppm.store(drift_ppm.value_or(unknown), std::memory_order_relaxed);
+    }
 };
+
+[[nodiscard]] BoardStatus status_of(const BoardInput& input);
 
 /// Marks the input ended on every way out of its thread, so that nobody waits for a board that is gone.
 class EndOfInput {

@@ -578,6 +578,7 @@ void Daemon::update_status() {
         status->backed_up = progress.backed_up;
         status->dead_s = progress.dead_s;
         status->buffers = pipeline_->buffers();
+        status->boards = pipeline_->boards();
         status->gap = progress.gap;
         follow_disk(progress);
         settle_gap();
@@ -589,6 +590,7 @@ void Daemon::update_status() {
         status->ledger = before->ledger;
         status->gap = before->gap;
         status->buffers = before->buffers;
+        status->boards = before->boards;
     }
     if (spill_) {
         std::erase_if(status->buffers, [](const BufferStatus& buffer) { return buffer.name == "spill"; });

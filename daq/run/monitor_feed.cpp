@@ -152,6 +152,7 @@ void MonitorFeed::handle(std::span<const std::byte> bytes) {
         case FrameKind::beam_frames:
         case FrameKind::gap:  // stands in the status
         case FrameKind::counters:
+        case FrameKind::readings:      // the status has the newest
         case FrameKind::note: return;  // not for the screen
     }
     damaged_.add();

@@ -20,6 +20,7 @@ constexpr std::size_t kEndReserve = 128u << 10;
 /// Of the monitor's buffer, for what is not a trigger: a run that the screen never heard of would be a strange one.
 constexpr std::size_t kMonitorReserve = 512u << 10;
 constexpr auto kTick = std::chrono::milliseconds{100};
+constexpr int kTicksBetweenReadings = 100;
 
 std::vector<std::unique_ptr<BoardInput>> make_inputs(const RunDescription& run, std::size_t ring_bytes) {
     std::vector<std::unique_ptr<BoardInput>> inputs;
@@ -96,6 +97,7 @@ Pipeline::Pipeline(Config config, RunDescription run, TriggerConfig trigger, Bea
         input->ticks.set_bell(bell_);
     }
     if (triggers_are_hits(run_)) hit_beam_.emplace(beam_, config_.ticks_know_the_beam, run_.tick_rate_hz);
+    written_readings_.resize(inputs_.size());
     ticks_.reserve(kBeamStatesPerFrame);
     resolved_.reserve(kBeamStatesPerFrame);
     beam_frames_.reserve(kBeamStatesPerFrame);
@@ -468,6 +470,9 @@ void Pipeline::housekeeping() {
         ticks_since_counters_ = 0;
         write_counters();
     }
+    const bool readings_due = ++ticks_since_readings_ >= kTicksBetweenReadings;
+    if (readings_due) ticks_since_readings_ = 0;
+    write_readings(readings_due);
 }
 
 Ledger Pipeline::ledger() const noexcept {
@@ -556,6 +561,21 @@ void Pipeline::write_counters() {
     const CounterSample sample{utc_now().time_since_epoch().count(), handed_over_ + refused_, ledger(),
                                registry_.values()};
     if (put_frame(encode_counters(run_.run, next_ordinal_, sample))) ++next_ordinal_;
+}
+
+/// What boards say for the first time, or, with `all`, everything they said anew.
+void Pipeline::write_readings(bool all) {
+    std::vector<ReadingSample> samples;
+    for (std::size_t b = 0; b < inputs_.size(); ++b) {
+        const auto readings = inputs_[b]->readings.get();
+        if (readings == nullptr || readings == written_readings_[b] || (written_readings_[b] != nullptr && !all))
+            continue;
+        const std::int64_t utc_ns = utc_now().time_since_epoch().count();
+        for (const BoardReading& reading : *readings)
+            samples.push_back({utc_ns, static_cast<std::uint16_t>(b), reading});
+        if (!readings->empty()) written_readings_[b] = readings;
+    }
+    if (!samples.empty() && put_frame(encode_readings(run_.run, next_ordinal_, samples))) ++next_ordinal_;
 }
 
 bool Pipeline::add_note(OperatorNote note) {
@@ -647,6 +667,7 @@ void Pipeline::end_run() {
     write_beam_states();
     write_beam_frames();
     take_last_notes();
+    write_readings(true);
     write_counters();
     RunEnd end;
     end.utc_ns = utc_now().time_since_epoch().count();
@@ -756,6 +777,12 @@ std::vector<BufferStatus> Pipeline::buffers() const {
     add("retransmit", frames_);
     add("monitor", monitor_);
     return buffers;
+}
+
+std::vector<BoardStatus> Pipeline::boards() const {
+    std::vector<BoardStatus> boards;
+    for (const auto& input : inputs_) boards.push_back(status_of(*input));
+    return boards;
 }
 
 std::optional<double> Pipeline::fraction_done() const {

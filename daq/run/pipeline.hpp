@@ -98,6 +98,8 @@ class Pipeline {
     [[nodiscard]] const RunDescription& run() const noexcept { return run_; }
     [[nodiscard]] Progress progress() const;
     [[nodiscard]] std::vector<BufferStatus> buffers() const;
+    /// In the order of the run's description.
+    [[nodiscard]] std::vector<BoardStatus> boards() const;
     /// How far recorded inputs are read, 0..1; nullopt for boards.
     [[nodiscard]] std::optional<double> fraction_done() const;
     /// What the sources had to say, once all is done.
@@ -135,6 +137,7 @@ class Pipeline {
     void write_ticks();
     void write_beam_frames();
     void write_counters();
+    void write_readings(bool all);
     void write_notes();
     void take_last_notes();
     void housekeeping();
@@ -200,7 +203,8 @@ class Pipeline {
     std::int64_t last_time_ps_ = 0;
     bool waveform_due_ = true;
     double waveform_credit_ = 0;  // grows by waveforms_per_s, one trace costs 1
-    int ticks_since_counters_ = 0;
+    int ticks_since_counters_ = 0, ticks_since_readings_ = 0;
+    std::vector<std::shared_ptr<const std::vector<BoardReading>>> written_readings_;  // per board; nullptr: none yet
     bool input_ended_ = false;
     bool awaits_calibration_ = false;  // the trigger built last is not yet admitted
     bool begun_ = false;

@@ -1,11 +1,15 @@
 #include "daq/run/readout_loop.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "daq/core/data_time.hpp"
+#include "daq/core/log.hpp"
 #include "daq/run/beam_item.hpp"
 
 namespace alleycat {
@@ -17,13 +21,16 @@ class Readout {
         : source_{source}, input_{input}, registry_{registry}, when_full_{when_full}, counters_{registry, input.name} {}
 
     void run(const std::stop_token& stop) {
-        try {
-            read(stop);
-        } catch (...) {  // a board that fails: what it had refused before is told all the same
-            tell_the_rest();
-            throw;
-        }
-        tell_the_rest();
+        attempt([&] { read(stop); });
+        // Only now may this thread wait for the trigger thread: stopping waits for nobody.
+        input_.stopped.store(true, std::memory_order_release);
+        attempt([&] { source_.finish(); });
+        attempt([&] {
+            commit_stub_when_possible(std::stop_token{});
+            mirror();
+            mirror_readings();
+        });
+        if (failure_) std::rethrow_exception(failure_);
     }
 
   private:
@@ -36,16 +43,26 @@ class Readout {
             if (next == RecordSource::Next::record) take(header, stop);
             if (pending_stub_.refused != 0 && next != RecordSource::Next::record) commit_stub();
             if (next == RecordSource::Next::end) break;
-            if (next == RecordSource::Next::idle || ++since_mirrored_ == 256) mirror();
+            // Once a second by the host times that the records bring: no clock is asked for every one of them.
+            if (next == RecordSource::Next::idle || ++since_mirrored_ == 256 || header.utc_ns >= mirror_utc_ns_) {
+                mirror();
+            }
         }
     }
 
-    void tell_the_rest() {
-        // Only now may this thread wait for the trigger thread: stopping waits for nobody.
-        input_.stopped.store(true, std::memory_order_release);
-        source_.finish();
-        commit_stub_when_possible(std::stop_token{});
-        mirror();
+    /// A board that fails, then fails to stop: what it had refused before is told all the same, and its first failure
+    /// is the one that counts.
+    template <class Step>
+    void attempt(const Step& step) {
+        try {
+            step();
+        } catch (const std::exception& e) {
+            if (failure_) {
+                log::run().warn("board {}, which had failed: {}", input_.name, e.what());
+            } else {
+                failure_ = std::current_exception();
+            }
+        }
     }
 
     void take(const RecordHeader& header, const std::stop_token& stop) {
@@ -182,10 +199,19 @@ class Readout {
     /// What only this thread may ask the source, put where others can see it.
     void mirror() {
         since_mirrored_ = 0;
+        mirror_utc_ns_ = later(input_.newest_utc_ns.load(std::memory_order_relaxed), 1'000'000'000);
         input_.fraction_done.store(source_.fraction_done().value_or(-1), std::memory_order_relaxed);
         for (const auto& [name, count] : source_.defects()) {
             registry_.get("readout." + input_.name + "." + name).raise_to(count);
         }
+        if (const auto now = std::chrono::steady_clock::now(); now >= readings_due_) {
+            readings_due_ = now + std::chrono::seconds{1};
+            mirror_readings();
+        }
+    }
+
+    void mirror_readings() {
+        input_.readings.put(std::make_shared<const std::vector<BoardReading>>(source_.readings()));
     }
 
     RecordSource& source_;
@@ -197,6 +223,9 @@ class Readout {
     std::int64_t seen_ps_ = kNever;                  // newest data time, refused records included
     std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;
+    std::int64_t mirror_utc_ns_ = 0;  // host time of the record that the next look at the source is due with
+    std::chrono::steady_clock::time_point readings_due_{};
+    std::exception_ptr failure_;  // the first one
     std::vector<TickRecord> ticks_;
     std::vector<BeamFrame> frames_;
     std::vector<BeamResolution> resolutions_;

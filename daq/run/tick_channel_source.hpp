@@ -28,6 +28,7 @@ class TickChannelSource final : public RecordSource {
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> defects() const override {
         return source_->defects();
     }
+    [[nodiscard]] std::vector<BoardReading> readings() const override { return source_->readings(); }
     [[nodiscard]] std::optional<double> fraction_done() const override { return source_->fraction_done(); }
     [[nodiscard]] std::vector<std::string> remarks() const override { return source_->remarks(); }
 

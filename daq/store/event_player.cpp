@@ -144,6 +144,7 @@ class EventPlayer final : public EventSource {
             status.beam_state = states_.back().state;
             status.beam_power_w = states_.back().power_w;
         }
+        status.boards = boards();
         status.last_note = last_note_;
         if (file_->closed()) {
             status.ledger = file_->summary()->ledger;
@@ -157,6 +158,18 @@ class EventPlayer final : public EventSource {
         status.writer.file = file_->path().filename().string();
         status.writer.durable_triggers = played_;
         return status;
+    }
+
+    /// What each board said last.
+    [[nodiscard]] std::vector<BoardStatus> boards() const {
+        std::vector<BoardStatus> boards(file_->run().boards.size());
+        for (std::size_t b = 0; b < boards.size(); ++b) boards[b].name = file_->run().boards[b].name;
+        for (ReadingSample& sample : file_->readings()) {
+            std::vector<BoardReading>& known = boards[sample.board].readings;
+            const auto at = std::ranges::find(known, sample.reading.name, &BoardReading::name);
+            (at == known.end() ? known.emplace_back() : *at) = std::move(sample.reading);
+        }
+        return boards;
     }
 
     std::vector<Piece> pieces_;

@@ -367,6 +367,24 @@ std::vector<OperatorNote> AlleycatFile::notes() const {
     return notes;
 }
 
+std::vector<ReadingSample> AlleycatFile::readings() const {
+    h5::prepare();
+    const std::uint64_t n = h5::rows(id_, "readings/board").value_or(0);  // older files had no such table
+    const auto utc = read_column<std::int64_t>(id_, "readings/utc_ns", 0, n);
+    const auto board = read_column<std::uint16_t>(id_, "readings/board", 0, n);
+    const auto name = h5::read_texts(id_, "readings/name", 0, n);
+    const auto value = read_column<double>(id_, "readings/value", 0, n);
+    const auto unit = h5::read_texts(id_, "readings/unit", 0, n);
+    std::vector<ReadingSample> readings(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (board[i] >= run_.boards.size())
+            refuse(path_,
+                   fmt::format("row {} of /readings is of board {}, the run has {}", i, board[i], run_.boards.size()));
+        readings[i] = {utc[i], board[i], {name[i], value[i], unit[i]}};
+    }
+    return readings;
+}
+
 std::optional<CounterSample> AlleycatFile::last_counters() const {
     h5::prepare();
     const std::vector<std::string> names = h5::links(id_, "counters");
@@ -498,6 +516,19 @@ std::vector<FileInfo::DetectorHits> tally_detectors(const AlleycatFile& file) {
     return tally;
 }
 
+/// Of each reading of each board the last, the lowest and the highest.
+void tally_readings(const AlleycatFile& file, std::vector<FileInfo::Board>& boards) {
+    for (const auto& [utc_ns, board, reading] : file.readings()) {
+        std::vector<FileInfo::Board::Reading>& known = boards[board].readings;
+        const auto same_name = [&name = reading.name](const auto& r) { return r.last.name == name; };
+        auto at = std::find_if(known.begin(), known.end(), same_name);
+        if (at == known.end()) at = known.insert(at, {reading, reading.value, reading.value});
+        at->last = reading;
+        at->lowest = std::min(at->lowest, reading.value);
+        at->highest = std::max(at->highest, reading.value);
+    }
+}
+
 }  // namespace
 
 FileInfo info(const std::filesystem::path& path) {
@@ -519,6 +550,7 @@ FileInfo info(const std::filesystem::path& path) {
         made.boards.push_back({board.name, h5::rows(file.hdf5_id(), "raw/" + board.name + "/sequence").value_or(0),
                                h5::rows(file.hdf5_id(), "raw/" + board.name + "/irregular/sequence").value_or(0)});
     }
+    tally_readings(file, made.boards);
     made.detectors = tally_detectors(file);
     made.notes = file.notes();
     made.gaps = file.gaps();

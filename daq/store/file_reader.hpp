@@ -66,6 +66,8 @@ class AlleycatFile {
     [[nodiscard]] std::vector<TickRecord> ticks() const;
     /// What operators said of the run while this part was written.
     [[nodiscard]] std::vector<OperatorNote> notes() const;
+    /// What the boards said of themselves, in the order it was taken down; empty in older files.
+    [[nodiscard]] std::vector<ReadingSample> readings() const;
     /// The last sample of every counter; nullopt when none was recorded.
     [[nodiscard]] std::optional<CounterSample> last_counters() const;
     /// Whether samples of any trigger can be in here.
@@ -119,6 +121,11 @@ struct FileInfo {
         std::string name;
         std::uint64_t records = 0;    ///< of the board's own shape (rows, for boards that deliver hits)
         std::uint64_t irregular = 0;  ///< rows of records of another shape
+        struct Reading {
+            BoardReading last;
+            double lowest = 0, highest = 0;
+        };
+        std::vector<Reading> readings{};  ///< of each name, in the order they first came
     };
     std::vector<Board> boards;
     struct DetectorHits {

@@ -46,6 +46,13 @@ void check_run(const FrameView& frame, const RunDescription& run) {
     }
 }
 
+void check_readings(const FrameView& frame, const RunDescription& run, std::span<const ReadingSample> readings) {
+    for (const ReadingSample& reading : readings) {
+        if (reading.board >= run.boards.size())
+            refuse(frame, fmt::format("a reading of board {}, the run has {}", reading.board, run.boards.size()));
+    }
+}
+
 void check_trigger(const FrameView& frame, const RunDescription& run, const TriggerFrame& content) {
     const Event& event = content.event;
     if (event.window_count != run.windows.size() ||
@@ -104,6 +111,10 @@ void read_content(const FrameView& frame, const RunDescription* run, FrameConten
         case FrameKind::counters: into.counters = expect(frame, decode_counters(frame), "a counter sample"); return;
         case FrameKind::run_end: into.run_end = expect(frame, decode_run_end(frame), "a run's end"); return;
         case FrameKind::note: into.note = expect(frame, decode_note(frame), "an operator's note"); return;
+        case FrameKind::readings:
+            into.readings = expect(frame, decode_readings(frame), "readings of boards");
+            check_readings(frame, *run, into.readings);
+            return;
     }
     refuse(frame, fmt::format("kind {} is not known", static_cast<int>(into.kind)));
 }

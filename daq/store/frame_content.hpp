@@ -24,6 +24,7 @@ struct FrameContent {
     CounterSample counters;
     RunEnd run_end;
     OperatorNote note;
+    std::vector<ReadingSample> readings;
 };
 
 /// Decodes `frame`; `run` is its run's description (nullptr: only a run_start is expected). Throws Error

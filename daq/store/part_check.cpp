@@ -38,6 +38,7 @@ class PartCheck {
         check_dead_time();
         check_stream_gaps();
         check_gaps();
+        attempt([&] { (void)file_.readings(); });
         check_windows();
         check_raw();
         check_records();
@@ -169,6 +170,7 @@ class PartCheck {
         table("truth", "sequence");
         if (h5::exists(id_, "comments")) table("comments", "utc_ns");  // since format version 3
         if (h5::exists(id_, "gaps")) table("gaps", "previous_run");    // the same
+        if (h5::exists(id_, "readings")) table("readings", "utc_ns");  // younger still
         const std::uint64_t triggers = h5::rows(id_, "triggers/sequence").value_or(0);
         for (const WindowInfo& window : file_.run().windows) {
             const std::string group = "windows/" + window.name;

@@ -105,6 +105,7 @@ struct Contents {
           calibration{file, "calibration", "SPE charge, from a sequence on; the first rows repeat what is in force",
                       compression},
           counters{file, "counters", "every counter over time", compression},
+          readings{file, "readings", "what the boards said of themselves", compression},
           comments{file, "comments", "what operators said of the run while this part was written", compression},
           truth{file, "truth", "what the simulator put in, one row per pulse; empty for data", compression} {
         make_triggers();
@@ -224,6 +225,13 @@ struct Contents {
         counters.add_column<std::uint64_t>("sequence", "", "of the next trigger");
         counters.describe();
 
+        readings.add_column<std::int64_t>("utc_ns", "ns", "when it was taken down, since 1970");
+        readings.add_column<std::uint16_t>("board", "", "index in the root's attribute boards");
+        readings.add_text_column("name", kMaxReadingName, "what was read");
+        readings.add_column<double>("value", "", "in the unit of its row");
+        readings.add_text_column("unit", kMaxReadingUnit, "of the value; empty: a share or a number");
+        readings.describe();
+
         comments.add_column<std::int64_t>("utc_ns", "ns", "when it was said, since 1970");
         h5::put_text(
             comments.add_column<std::uint8_t>("kind", "", "a comment, or what the run was marked as").dataset(),
@@ -243,7 +251,8 @@ struct Contents {
 
     template <class Each>
     void for_each_table(const Each& each) {
-        for (Table* table : {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &comments, &truth})
+        for (Table* table :
+             {&triggers, &ticks, &beam, &dead_time, &gaps, &calibration, &counters, &readings, &comments, &truth})
             each(*table);
         for (Table& table : windows) each(table);
     }
@@ -251,7 +260,7 @@ struct Contents {
     h5::ChunkEncoder encoder;
     Table triggers;
     Column beam_power, beam_state;
-    Table ticks, beam, dead_time, gaps, calibration, counters, comments, truth;
+    Table ticks, beam, dead_time, gaps, calibration, counters, readings, comments, truth;
     std::deque<Table> windows;
     std::deque<h5::BoardWriter> boards;
     std::map<std::string, std::pair<Column*, std::uint64_t>> counter_columns;  ///< last value of each
@@ -341,6 +350,9 @@ class PartWriter::File {
                 summary_.end_utc_ns = frame.run_end.utc_ns;
                 break;
             case FrameKind::note: add_note(frame.note); break;
+            case FrameKind::readings:
+                for (const ReadingSample& reading : frame.readings) add_reading(reading);
+                break;
         }
     }
 
@@ -540,6 +552,15 @@ class PartWriter::File {
         table.column(1).add(static_cast<std::uint8_t>(note.kind));
         table.column(2).add_text(note.author);
         table.column(3).add_text(note.text);
+    }
+
+    void add_reading(const ReadingSample& sample) {
+        Table& table = contents_->readings;
+        table.column(0).add(sample.utc_ns);
+        table.column(1).add(sample.board);
+        table.column(2).add_text(sample.reading.name);
+        table.column(3).add(sample.reading.value);
+        table.column(4).add_text(sample.reading.unit);
     }
 
     /// What this part can tell of its run; its last part tells all.

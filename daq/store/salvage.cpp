@@ -446,6 +446,13 @@ class Salvage {
                 }
             });
         }
+        if (h5::exists(file_.id(), "readings")) {  // younger than the others
+            attempt("readings", [&] {
+                FrameContent content = frame(FrameKind::readings);
+                content.readings = from_.readings();
+                part.add(content);
+            });
+        }
         attempt("counters", [&] { write_counters(part); });
     }
 

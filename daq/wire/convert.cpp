@@ -418,6 +418,35 @@ bool from_proto(const v1::WriterStatus& from, WriterStatus& to) {
     return enum_from(from.state(), v1::WriterState_IsValid, to.state);
 }
 
+namespace {
+
+void to_proto(const BoardStatus& from, v1::BoardStatus& to) {
+    to.set_name(valid_utf8(from.name));
+    if (from.missing_s) to.set_missing_s(*from.missing_s);
+    if (from.clock_offset_ns) to.set_clock_offset_ns(*from.clock_offset_ns);
+    if (from.clock_drift_ppm) to.set_clock_drift_ppm(*from.clock_drift_ppm);
+    to.set_last_record_utc_ns(from.last_record_utc_ns);
+    for (const BoardReading& reading : from.readings) {
+        v1::BoardReading& r = *to.add_readings();
+        r.set_name(valid_utf8(reading.name));
+        r.set_value(reading.value);
+        r.set_unit(valid_utf8(reading.unit));
+    }
+}
+
+BoardStatus board_status_from(const v1::BoardStatus& from) {
+    BoardStatus board;
+    board.name = from.name();
+    if (from.has_missing_s()) board.missing_s = from.missing_s();
+    if (from.has_clock_offset_ns()) board.clock_offset_ns = from.clock_offset_ns();
+    if (from.has_clock_drift_ppm()) board.clock_drift_ppm = from.clock_drift_ppm();
+    board.last_record_utc_ns = from.last_record_utc_ns();
+    for (const v1::BoardReading& r : from.readings()) board.readings.push_back({r.name(), r.value(), r.unit()});
+    return board;
+}
+
+}  // namespace
+
 void to_proto(const Status& from, v1::Status& to) {
     to.Clear();
     to.set_run(from.run);
@@ -447,6 +476,7 @@ void to_proto(const Status& from, v1::Status& to) {
         b.set_high_water_bytes(buffer.high_water_bytes);
         b.set_data_bytes_per_s(buffer.data_bytes_per_s);
     }
+    for (const BoardStatus& board : from.boards) to_proto(board, *to.add_boards());
     to.set_in_hand(from.in_hand);
     to.set_backed_up(from.backed_up);
     to.set_dead_s(from.dead_s);
@@ -477,6 +507,7 @@ void to_proto(const Status& from, v1::Status& to) {
 }
 
 bool from_proto(const v1::Status& from, Status& to) {
+    if (static_cast<std::size_t>(from.boards_size()) > kMaxBoards) return false;
     to = {};
     to.run = from.run();
     to.reason = from.reason();
@@ -495,6 +526,7 @@ bool from_proto(const v1::Status& from, Status& to) {
         to.buffers.push_back(
             {b.name(), b.capacity_bytes(), b.used_bytes(), b.high_water_bytes(), b.data_bytes_per_s()});
     }
+    for (const v1::BoardStatus& board : from.boards()) to.boards.push_back(board_status_from(board));
     to.in_hand = from.in_hand();
     to.backed_up = from.backed_up();
     to.dead_s = from.dead_s();

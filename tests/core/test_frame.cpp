@@ -149,6 +149,10 @@ std::vector<TickRecord> test_ticks() {
 
 OperatorNote test_note() { return {1'443'787'300'000'000'000, NoteKind::tainted, "ann", "cart below 2 m: \xc2\xb5"}; }
 
+std::vector<ReadingSample> test_readings() {
+    return {{1'443'787'300'000'000'000, 1, {"temperature_core", 41.5, "degC"}}, {-1, 0, {"busy", 0.003, ""}}};
+}
+
 /// One valid frame of every kind.
 std::vector<Bytes> one_of_each() {
     const std::vector<BeamFrame> beam{
@@ -166,7 +170,8 @@ std::vector<Bytes> one_of_each() {
             encode_run_end(12, 6, {99, false, "disk full", test_ledger()}),
             encode_ticks(12, 7, test_ticks()),
             encode_gap(12, 8, {4, 1201, 1'000, 2'500'000'000, 150, true}),
-            encode_note(12, 9, test_note())};
+            encode_note(12, 9, test_note()),
+            encode_readings(12, 10, test_readings())};
 }
 
 FrameView read(const Bytes& bytes) {
@@ -263,6 +268,10 @@ int decode_as_anything(const FrameView& view, std::uint64_t& touched) {
         ++taken;
         touched += note->author.size() + note->text.size() + to_text(note->kind).size();
     }
+    if (const auto readings = decode_readings(view)) {
+        ++taken;
+        for (const ReadingSample& r : *readings) touched += to_text(r.reading).size();
+    }
     return taken;
 }
 
@@ -326,7 +335,7 @@ TEST_CASE("a frame's header stands where the format says", "[core][unit]") {
     const Bytes frame = encode_calibration(0x1122334455667788, 3, {1, 2, 3, 4});
     REQUIRE(frame.size() == 32 + 56);
     REQUIRE(std::memcmp(frame.data(), "ALYF", 4) == 0);
-    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 4, 0, 56, 0, 0, 0};
+    const std::array<std::uint8_t, 8> kind_version_size{5, 0, 5, 0, 56, 0, 0, 0};
     REQUIRE(std::memcmp(frame.data() + 4, kind_version_size.data(), 8) == 0);
     const std::array<std::uint8_t, 16> run_ordinal{0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 3};
     REQUIRE(std::memcmp(frame.data() + 16, run_ordinal.data(), 16) == 0);
@@ -419,6 +428,7 @@ TEST_CASE("every other kind comes back as it was written", "[core][unit]") {
     REQUIRE(decode_run_end(read(frames[7])) == RunEnd{99, false, "disk full", test_ledger()});
     REQUIRE(decode_ticks(read(frames[8])) == test_ticks());
     REQUIRE(decode_note(read(frames[10])) == test_note());
+    REQUIRE(decode_readings(read(frames[11])) == test_readings());
 
     // In place the frame is the same, and fits the room that is asked for; a byte less does not do.
     Bytes room(ticks_frame_bytes(test_ticks().size()));
@@ -441,7 +451,7 @@ TEST_CASE("a frame is taken as its own kind only", "[core][hostile]") {
     for (const Bytes& frame : one_of_each()) REQUIRE(decode_as_anything(read(frame), touched) == 1);
     // Bodies of the same size: 40 bytes are a DeadTime, and a list of texts or states is made to look like others.
     for (const Bytes& frame : one_of_each()) {
-        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::note); ++kind) {
+        for (std::uint16_t kind = 0; kind <= static_cast<std::uint16_t>(FrameKind::readings); ++kind) {
             const Bytes other = with(frame, offsetof(FrameHeader, kind), kind);
             REQUIRE(decode_as_anything(read(other), touched) <= 1);
         }
@@ -572,9 +582,9 @@ TEST_CASE("what is no frame of this version is refused by its reason", "[core][h
     const Bytes frame = encode_calibration(1, 0, {1, 2, 3, 4});
     FrameView view;
     REQUIRE(read_frame(with(frame, 0, std::uint32_t{0x46594C42}), view) == FrameError::bad_magic);
-    REQUIRE(read_frame(with(frame, 6, std::uint16_t{5}), view) == FrameError::bad_version);
+    REQUIRE(read_frame(with(frame, 6, std::uint16_t{6}), view) == FrameError::bad_version);
     REQUIRE(read_frame(with(frame, 6, std::uint16_t{0}), view) == FrameError::bad_version);
-    REQUIRE(read_frame(with(frame, 4, std::uint16_t{11}), view) == FrameError::bad_kind);
+    REQUIRE(read_frame(with(frame, 4, std::uint16_t{12}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 4, std::uint16_t{0xFFFF}), view) == FrameError::bad_kind);
     REQUIRE(read_frame(with(frame, 8, (std::uint32_t{1} << 30) + 1), view) == FrameError::bad_length);
     REQUIRE(read_frame(with(frame, 8, std::uint32_t{0xFFFF'FFFF}), view) == FrameError::bad_length);

@@ -306,6 +306,24 @@ std::vector<DetectorState> detectors(std::size_t n, std::size_t silent) {
     return all;
 }
 
+std::vector<BoardStatus> boards() {
+    BoardStatus reference, drifting, away;
+    reference.name = "v2745a";
+    reference.readings = {{"temperature_in", 31, "degC"},
+                          {"temperature_core", 44.25, "degC"},
+                          {"temperature_adc", 52.5, "degC"},
+                          {"busy", 0.0031, ""}};
+    drifting.name = "v2745b";
+    drifting.clock_offset_ns = -128.4;
+    drifting.clock_drift_ppm = 0.312;
+    drifting.readings = {{"temperature_core", 43, "degC"}, {"busy", 0, ""}};
+    away.name = "sis3316";
+    away.missing_s = 42;
+    reference.last_record_utc_ns = drifting.last_record_utc_ns = kNoonNs;
+    away.last_record_utc_ns = kNoonNs - 42'000'000'000;
+    return {reference, drifting, away};
+}
+
 gui::FeedState live(std::shared_ptr<const Snapshot> snapshot) {
     gui::FeedState feed;
     feed.source = "tcp://127.0.0.1:5556";

@@ -21,6 +21,9 @@ inline constexpr std::int64_t kNoonNs = 1'769'860'800'000'000'000;
 /// So many detectors, one of them silent (none, if there is no such).
 [[nodiscard]] std::vector<DetectorState> detectors(std::size_t n, std::size_t silent);
 
+/// Three boards: the reference, one whose clock drifts, one that is missing.
+[[nodiscard]] std::vector<BoardStatus> boards();
+
 /// A feed that delivers it from a daemon.
 [[nodiscard]] gui::FeedState live(std::shared_ptr<const Snapshot> snapshot);
 

@@ -9,6 +9,7 @@
 #include "daq/core/error.hpp"
 #include "fake_snapshot.hpp"
 #include "gui/alarm_list.hpp"
+#include "gui/board_panel.hpp"
 #include "gui/cut_flow_table.hpp"
 #include "gui/dashboard.hpp"
 #include "gui/detector_panel.hpp"
@@ -682,4 +683,43 @@ TEST_CASE("what else is to be known about the plots stands in the line below the
     feed.remark = "shown with default binning";
     CHECK(status_banner(feed).text == "shown with default binning");
     CHECK(status_banner(feed).tone == Tone::warning);
+}
+
+TEST_CASE("boards are shown where they say something, and a missing one is named", "[gui][widget]") {
+    auto snapshot = fake::snapshot(7.476, 1'728'430);
+    snapshot->status->boards.resize(1);
+    snapshot->status->boards[0].name = "pci5153";
+    Shown shown{fake::live(snapshot)};
+    BoardPanel& panel = shown.window.boards();
+    CHECK_FALSE(panel.isVisible());  // one board that is there and says nothing
+
+    const auto show = [&](std::vector<BoardStatus> boards) {
+        snapshot = std::make_shared<Snapshot>(*snapshot);
+        snapshot->status->boards = std::move(boards);
+        put(shown.box, fake::live(snapshot));
+        shown.window.refresh(kNow);
+        QApplication::processEvents();
+    };
+    show(fake::boards());
+    CHECK(panel.isVisible());
+    CHECK(panel.legend().contains("missing: sis3316"));
+    const auto row = [&](int k) {
+        QStringList cells;
+        for (int column = 0; column < 6; ++column) cells += panel.cell(k, column);
+        return cells.join(" | ").toStdString();
+    };
+    CHECK(row(0) == "v2745a | present | – | – | 52.5 | 0.31 %");
+    CHECK(row(1) == "v2745b | present | -128.4 | +0.312 | 43.0 | 0 %");
+    CHECK(row(2) == "sis3316 | MISSING 42 s | – | – | – | –");
+
+    std::vector<BoardStatus> all_there = fake::boards();
+    all_there[2].missing_s.reset();
+    show(all_there);
+    CHECK(panel.legend().contains("3, none missing"));
+    CHECK(panel.cell(2, 1) == "present");
+    all_there[2].last_record_utc_ns = 0;  // it has given nothing yet
+    show(all_there);
+    CHECK(panel.cell(2, 1) == kUnknown);
+    show({});
+    CHECK_FALSE(panel.isVisible());
 }

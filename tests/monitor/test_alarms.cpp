@@ -16,7 +16,7 @@ namespace {
 /// A healthy run at 60 Hz, looked at once a second. Tests spoil it.
 class Shift {
   public:
-    Shift() {
+    explicit Shift(AlarmConfig config = {}) : watch{config} {
         status.run = 1;
         status.state = RunState::running;
         status.run_start_utc_ns = kStart;
@@ -560,4 +560,55 @@ TEST_CASE("a detector that gives nothing is an alarm with its name", "[monitor][
     shift.conditions.silent_detectors.clear();
     CHECK(shift.seconds_until_change(20) == 5);
     CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a board that the triggers go on without is an alarm, named, that goes when it is back",
+          "[monitor][alarms]") {
+    Shift shift;
+    shift.status.boards = {{"v2745", {}, {}, {}, 0, {}}, {"sis3316", 5.0, {}, {}, 0, {}}};
+    CHECK(shift.seconds_until_change(10) == 11);  // not longer than the limit
+    shift.status.boards[1].missing_s = 5.6;
+    CHECK(shift.seconds_until_change(10) == 1);
+    CHECK(shift.last.at(0).name == "board_missing");
+    CHECK(shift.last.at(0).level == AlarmLevel::alarm);
+    CHECK(shift.last.at(0).text == "triggers go on without a board: nothing from sis3316 for 6 s");
+    shift.status.boards[1].missing_s.reset();
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a board that is too warm is an alarm that names the hottest", "[monitor][alarms]") {
+    Shift shift;
+    shift.status.boards = {{"v2745", {}, {}, {}, 0, {{"temperature_in", 35, "degC"}, {"temperature_adc", 79, "degC"}}},
+                           {"sis3316", {}, {}, {}, 0, {{"temperature", 40, "degC"}, {"busy", 99, ""}}}};
+    CHECK(shift.seconds_until_change(10) == 11);
+    shift.status.boards[0].readings[1].value = 80.5;
+    CHECK(shift.seconds_until_change(10) == 1);
+    CHECK(shift.last.at(0).name == "board_temperature");
+    CHECK(shift.last.at(0).level == AlarmLevel::alarm);
+    CHECK(shift.last.at(0).text == "board v2745: 80.5 degC, limit 80");
+    shift.status.boards[0].readings[1].value = 73;  // within 10 % of the limit
+    CHECK(shift.seconds_until_change(20) == 21);
+    shift.status.boards[0].readings[1].value = 71;
+    CHECK(shift.seconds_until_change(20) == 5);
+    CHECK_FALSE(shift.last.at(0).active);
+}
+
+TEST_CASE("a clock that drifts against the reference board's is a warning, whichever way", "[monitor][alarms]") {
+    Shift shift;
+    shift.status.boards = {{"v2745", {}, {}, {}, 0, {}}, {"sis3316", {}, 1e6, 9.9, 0, {}}};
+    CHECK(shift.seconds_until_change(10) == 11);
+    shift.status.boards[1].clock_drift_ppm = -12.3;
+    CHECK(shift.seconds_until_change(10) == 1);
+    CHECK(shift.last.at(0).name == "board_clock_drift");
+    CHECK(shift.last.at(0).level == AlarmLevel::warning);
+    CHECK(shift.last.at(0).text == "board sis3316: its clock runs -12.30 ppm against the reference board's, limit 10");
+}
+
+TEST_CASE("limits of boards that are 0 switch their alarms off", "[monitor][alarms]") {
+    AlarmConfig config;
+    config.board_missing_s = config.board_temperature_degc = config.board_clock_drift_ppm = 0;
+    Shift shift{config};
+    shift.status.boards = {{"v2745", 3600.0, 0.0, 1e5, 0, {{"temperature", 199, "degC"}}}};
+    CHECK(shift.seconds_until_change(10) == 11);
 }

@@ -62,6 +62,42 @@ def check_connect(folder):
     assert f"board v2745 ({address}): no connection to port" in away.stderr, away
 
 
+def check_what_the_board_says(folder):
+    """The temperatures and the busy share that the board tells stand in the status and in the file, for programs and for people"""
+    emulator, address = emulated("--config", CONFIG / "dig2.toml", "--rate", 60)
+    station = Station(folder, base="dig2.toml", replace={'address = "127.0.0.1"': f'address = "{address}"'},
+                      readings_interval_ms=100)
+    with emulator, Process("run", "--config", station.path) as run:
+        status = station.wait("a busy share", lambda s: s["boards"] and "busy" in s["boards"][0]["readings"])
+        [board] = status["boards"]
+        assert board["name"] == "v2745" and board["missing_s"] is None and board["clock_offset_ns"] is None, board
+        assert board["last_record_utc_ns"] > 0, board
+        core = board["readings"]["temperature_core"]
+        assert core["unit"] == "degC" and 35 <= core["value"] < 36, board  # the emulator: 35 degC and tenths
+        assert 0 < board["readings"]["busy"]["value"] < 0.01, board        # of every event two ticks of 8 ns
+        said = alleycat("control", "status", "--connect", station.control).stdout
+        assert re.search(r"^  board v2745: temperature_in 35\S* degC; .*; busy \S+ %$", said, re.M), said
+        run.end()
+        emulator.end()
+    [part] = station.files()
+    with h5py.File(part) as file:
+        readings = file["readings"]
+        names, units = readings["name"].asstr()[()], readings["unit"].asstr()[()]
+        assert set(names) == {"temperature_in", "temperature_out", "temperature_core", "temperature_adc", "busy"}, names
+        assert (units == ["" if name == "busy" else "degC" for name in names]).all(), units
+        assert not readings["board"][()].any()
+        warm = readings["value"][()][units == "degC"]
+        assert ((warm >= 35) & (warm < 36)).all(), warm
+        first, last = readings["utc_ns"][[0, -1]]
+        assert first < last, "at the beginning and at the end of the run"
+    assert json.loads(alleycat("verify", station.folder, "--json").stdout)["ok"]
+    [file] = json.loads(alleycat("info", part, "--json").stdout)["files"]
+    of_board = file["boards"]["v2745"]["readings"]
+    assert 35 <= of_board["temperature_core"]["lowest"] <= of_board["temperature_core"]["last"] < 36, of_board
+    said = alleycat("info", part).stdout
+    assert re.search(r"^  board v2745: temperature_in 35\S* degC", said, re.M), said
+
+
 def check_board_that_is_away(folder):
     """A board that does not answer at the start ends it with one sentence: which board, where, and what it did not do"""
     emulator, address = emulated("--config", CONFIG / "dig2.toml")

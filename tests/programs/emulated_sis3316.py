@@ -134,8 +134,9 @@ def check_reboot(folder):
             board.end()
         recorded = station.status()["ledger"]["recorded"]
         with emulator(station, "--rate", 200) as board:
-            station.wait("triggers again", lambda status: status["ledger"]["recorded"] > recorded + 20)
-            station.wait("it was noticed", lambda status: status["counters"].get("readout.sis3316.reconnects", 0) >= 1)
+            # Counts of the board reach the status up to a second after the records.
+            station.wait("triggers again, from a new connection", lambda status: status["ledger"]["recorded"] > recorded + 20
+                         and status["counters"].get("readout.sis3316.reconnects", 0) >= 1)
             board.end()
         run.end()
     alleycat("verify", *station.files())

@@ -7,7 +7,7 @@ from support import CONFIG, SOURCE, alleycat, main
 
 TEXT = (SOURCE / "daq/store/FORMAT.md").read_text()
 TYPES = {"u8": "uint8", "i8": "int8", "u16": "uint16", "i16": "int16", "u32": "uint32", "u64": "uint64", "i32": "int32", "i64": "int64", "f32": "float32", "f64": "float64",
-         "S100": "|S100", "S1000": "|S1000"}
+         "S16": "|S16", "S64": "|S64", "S100": "|S100", "S1000": "|S1000"}
 
 
 def rows_below(heading):
@@ -34,7 +34,7 @@ def described(table):
 
 
 TABLES = {name: described(name) for name in re.findall(r"(?m)^\*\*/(\w+)\*\*", TEXT)}
-assert {"triggers", "ticks", "beam", "dead_time", "calibration", "counters", "comments", "truth"} <= set(TABLES), TABLES
+assert {"triggers", "ticks", "beam", "dead_time", "calibration", "counters", "readings", "comments", "truth"} <= set(TABLES), TABLES
 WINDOW, RAW = described("windows/\\<name\\>"), described("raw/\\<board\\>")
 
 

@@ -166,6 +166,18 @@ TEST_CASE("who the board is stands in its description, its temperature in the re
     CHECK(source->readings() == std::vector<BoardReading>{{.name = "temperature", .value = 38.25, .unit = "degC"}});
 }
 
+TEST_CASE("a board that is away tells no temperature", "[readout][sis3316][faults]") {
+    const BoardInfo board = struck_board(1, 16);
+    auto emulated =
+        std::make_unique<Board>(std::make_unique<NumberedTriggers>(board, 1), EmulatorConfig{}, Sis3316Emulation{});
+    Sis3316Source source{board, 0, driver_config(board, emulated->port())};
+    REQUIRE_FALSE(source.readings().empty());
+    emulated.reset();
+    RecordHeader header;
+    while (testing::defect(source, "board_lost") == 0) (void)source.next(header, {});
+    CHECK(source.readings().empty());
+}
+
 TEST_CASE("a packet that goes astray has its counter, and no sample suffers", "[readout][sis3316][faults]") {
     struct Case {
         const char* faults;

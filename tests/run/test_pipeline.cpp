@@ -19,6 +19,7 @@ struct Taken {
     std::vector<std::uint64_t> ordinals;
     std::vector<BeamResolution> states;
     std::vector<DeadTime> dead_time;
+    std::vector<ReadingSample> readings;
     std::optional<RunEnd> end;
     std::uint64_t damaged = 0;
     std::vector<bool> with_samples;  ///< of each event
@@ -35,6 +36,7 @@ struct Taken {
         if (TriggerFrame trigger; decode_trigger(frame, trigger)) take(trigger);
         if (const auto interval = decode_dead_time(frame)) dead_time.push_back(*interval);
         if (const auto some = decode_beam_states(frame)) states.insert(states.end(), some->begin(), some->end());
+        if (const auto some = decode_readings(frame)) readings.insert(readings.end(), some->begin(), some->end());
         if (const auto run_end = decode_run_end(frame)) end = run_end;
     }
     void take(const TriggerFrame& frame) {
@@ -100,6 +102,26 @@ class FailingSource final : public RecordSource {
   private:
     std::unique_ptr<RecordSource> source_;
     int left_;
+};
+
+/// A board that tells how many records it gave.
+class TellingSource final : public RecordSource {
+  public:
+    explicit TellingSource(std::unique_ptr<RecordSource> source) : source_{std::move(source)} {}
+    [[nodiscard]] const BoardInfo& board() const noexcept override { return source_->board(); }
+    [[nodiscard]] Next next(RecordHeader& header, std::stop_token stop) override {
+        const Next next = source_->next(header, stop);
+        if (next == Next::record) ++records_;
+        return next;
+    }
+    void fill(std::span<std::byte> payload) override { source_->fill(payload); }
+    [[nodiscard]] std::vector<BoardReading> readings() const override {
+        return {{"temperature", 41.5, "degC"}, {"given", static_cast<double>(records_), ""}};
+    }
+
+  private:
+    std::unique_ptr<RecordSource> source_;
+    std::uint64_t records_ = 0;
 };
 
 }  // namespace
@@ -298,6 +320,32 @@ TEST_CASE("a board that fails ends the run with its reason", "[run][pipeline]") 
     CHECK(taken.events.size() == 20);
     CHECK_FALSE(taken.end->clean);
     CHECK(taken.end->reason == "board pci5153: no trigger within 5 s");
+}
+
+TEST_CASE("what a board says of itself stands in the data stream and in the status", "[run][pipeline][boards]") {
+    constexpr std::uint64_t kTriggers = 50;
+    const StationSetup setup = csi_station();
+    RunBuffers buffers{1u << 21, 32u << 20};
+    CounterRegistry registry;
+    auto sources = make_live_sources(setup, kTriggers);
+    sources[0] = std::make_unique<TellingSource>(std::move(sources[0]));
+    auto pipeline = make_pipeline(setup, kTriggers, WhenFull::wait, std::move(sources), buffers, registry);
+    pipeline->start();
+    Taken taken;
+    taken.take_all(buffers);
+    pipeline->finish();
+    taken.check_order();
+
+    // Once at the end in any case; at the beginning if the run is not over before somebody looks.
+    const std::vector<BoardReading> last{{"temperature", 41.5, "degC"}, {"given", kTriggers, ""}};
+    REQUIRE(taken.readings.size() >= 2);
+    const std::size_t end = taken.readings.size();
+    CHECK(taken.readings[end - 2].reading == last[0]);
+    CHECK(taken.readings[end - 1].reading == last[1]);
+    for (const ReadingSample& sample : taken.readings) CHECK(sample.board == 0);
+    REQUIRE(pipeline->boards().size() == 1);
+    CHECK(pipeline->boards()[0].name == "pci5153");
+    CHECK(pipeline->boards()[0].readings == last);
 }
 
 TEST_CASE("a trigger thread that fails ends acquisition and the run", "[run][pipeline]") {

@@ -201,6 +201,40 @@ TEST_CASE("what a board that fails had refused before is told all the same", "[r
     CHECK(check_order(headers) == kTriggers);
 }
 
+TEST_CASE("a board that fails to stop: what it had refused is told, and its first failure counts", "[run][readout]") {
+    const bool fails_before = GENERATE(false, true);
+    CounterRegistry registry;
+    BoardInput input{"board0", kRing};
+    constexpr std::uint64_t kTriggers = 9'000;  // the ring is full of stubs, the last of them waits
+    class Source final : public ScriptedSource {
+      public:
+        explicit Source(bool fails) : ScriptedSource{big_steps(kTriggers)}, fails_{fails} {}
+        Next next(RecordHeader& header, std::stop_token stop) override {
+            if (fails_ && steps_taken() == kTriggers) throw Error{"board0: its cable was pulled"};
+            return ScriptedSource::next(header, stop);
+        }
+        void finish() override { throw Error{"board0: does not answer the stop"}; }
+
+      private:
+        bool fails_;
+    };
+    Source source{fails_before};
+    Worker reader{"readout", [&](const std::stop_token& stop) {
+                      const EndOfInput end{input};
+                      readout_loop(source, input, registry, WhenFull::refuse, stop);
+                  }};
+    while (!input.stopped) std::this_thread::yield();
+    std::vector<RecordHeader> headers;
+    for (bool ended = false; !ended;) {
+        ended = input.ended;
+        const auto some = drain(input);
+        headers.insert(headers.end(), some.begin(), some.end());
+    }
+    CHECK_THROWS_WITH(reader.finish(),
+                      Catch::Contains(fails_before ? "its cable was pulled" : "does not answer the stop"));
+    CHECK(check_order(headers) == kTriggers);
+}
+
 TEST_CASE("a record larger than the ring is an error that names the board", "[run][readout]") {
     CounterRegistry registry;
     BoardInput input{"board0", kRing};

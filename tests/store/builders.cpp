@@ -185,6 +185,9 @@ RunFrames::Frame RunFrames::note(NoteKind kind, std::string author, std::string 
     const std::int64_t utc_ns = run_.start_utc_ns + static_cast<std::int64_t>(ordinal_) * 1'000'000'000;
     return encode_note(run_.run, ordinal_++, {utc_ns, kind, std::move(author), std::move(text)});
 }
+RunFrames::Frame RunFrames::readings(std::vector<ReadingSample> readings) {
+    return encode_readings(run_.run, ordinal_++, readings);
+}
 RunFrames::Frame RunFrames::gap(const Gap& gap) { return encode_gap(run_.run, ordinal_++, gap); }
 
 RunFrames::Frame RunFrames::end(std::uint64_t triggers, std::uint64_t refused, std::uint64_t lost_estimated) {

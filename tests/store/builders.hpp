@@ -42,6 +42,7 @@ class RunFrames {
     [[nodiscard]] Frame calibration(std::uint64_t from_sequence, double spe_charge_adc);
     [[nodiscard]] Frame counters(std::uint64_t sequence, CounterValues values);
     [[nodiscard]] Frame note(NoteKind kind, std::string author, std::string text);
+    [[nodiscard]] Frame readings(std::vector<ReadingSample> readings);
     [[nodiscard]] Frame gap(const Gap& gap);
     [[nodiscard]] Frame end(std::uint64_t triggers, std::uint64_t refused = 0, std::uint64_t lost_estimated = 0);
 

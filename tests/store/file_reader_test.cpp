@@ -297,6 +297,43 @@ TEST_CASE("info counts what is in a file, closed or not", "[store][reader]") {
     REQUIRE(info(folder / "open.h5").summary.end_reason == "interrupted");
 }
 
+TEST_CASE("what boards said of themselves is read back, tallied, and shown as the newest", "[store][reader]") {
+    const TemporaryFolder folder;
+    RunFrames frames{make_run(6)};
+    SingleFileWriter writer{folder / "a.h5", Compression::deflate, RawData::all};
+    writer.append(view(frames.start()));
+    const std::vector<ReadingSample> said{{10, 1, {"temperature", 38.25, "degC"}},
+                                          {10, 1, {"busy", 0.5, ""}},
+                                          {20, 1, {"temperature", 40, "degC"}},
+                                          {30, 1, {"temperature", 39, "degC"}}};
+    writer.append(view(frames.readings({said.begin(), said.begin() + 2})));
+    writer.append(view(frames.trigger(0)));
+    writer.append(view(frames.readings({said.begin() + 2, said.end()})));
+    REQUIRE_THROWS_WITH(writer.append(view(frames.readings({{40, 2, {"temperature", 1, "degC"}}}))),
+                        Catch::Contains("a reading of board 2, the run has 2"));
+    writer.finish();
+
+    REQUIRE(AlleycatFile{folder / "a.h5"}.readings() == said);
+    const FileInfo found = info(folder / "a.h5");
+    REQUIRE(found.boards[0].readings.empty());
+    REQUIRE(found.boards[1].readings.size() == 2);
+    const FileInfo::Board::Reading& temperature = found.boards[1].readings[0];
+    CHECK(temperature.last == BoardReading{"temperature", 39, "degC"});
+    CHECK(temperature.lowest == 38.25);
+    CHECK(temperature.highest == 40);
+
+    const auto source = open_events({folder / "a.h5"});
+    Heard heard;
+    while (source->play(heard)) {
+    }
+    REQUIRE(heard.statuses.size() == 1);
+    const std::vector<BoardStatus>& boards = heard.statuses[0].boards;
+    REQUIRE(boards.size() == 2);
+    CHECK(boards[0].name == "digitizer");
+    CHECK(boards[0].readings.empty());
+    CHECK(boards[1].readings == std::vector<BoardReading>{{"temperature", 39, "degC"}, {"busy", 0.5, ""}});
+}
+
 TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints nothing", "[store][reader]") {
     const TemporaryFolder folder;
     (void)write_run(folder / "whole.h5");

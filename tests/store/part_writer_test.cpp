@@ -34,6 +34,8 @@ void write_run(const std::filesystem::path& file, Compression compression, const
     put(frames.beam_states(5, 5, BeamState::no_beam_cycle, 1.2e6f));
     put(frames.note(NoteKind::comment, "ann", "cart \xC2\xB5"));
     put(frames.note(NoteKind::tainted, "bob", std::string(1000, 'x')));
+    put(frames.readings({{3'000, 1, {"temperature_core", 41.5, "degC"}}, {3'000, 0, {"busy", 0.25, ""}}}));
+    put(frames.readings({{4'000, 1, {"temperature_core", 40.75, "degC"}}}));
     put(frames.counters(40, {{"readout.digitizer.refused", 3}, {"run.new/one", 9}}));
     put(frames.end(40, 3));
     writer.finish();
@@ -55,6 +57,9 @@ eq(f["raw"].attrs["datatype"], "struct{digitizer,panels}", "raw"); eq(f["windows
 c = f["comments"]
 eq(c["kind"][:], [0, 2], "kinds"); assert c["kind"].attrs["values"] == "comment,good,tainted" and c["utc_ns"].attrs["units"] == "ns"
 eq(c["author"].asstr()[:], ["ann", "bob"], "authors"); eq(c["text"].asstr()[:], ["cart \u00b5", "x" * 1000], "texts")
+r = f["readings"]
+eq(r["utc_ns"][:], [3000, 3000, 4000], "reading times"); eq(r["board"][:], [1, 0, 1], "their boards"); eq(r["value"][:], [41.5, 0.25, 40.75], "readings")
+eq(r["name"].asstr()[:], ["temperature_core", "busy", "temperature_core"], "their names"); eq(r["unit"].asstr()[:], ["degC", "", "degC"], "their units")
 assert f["config"].asstr()[()] == '[station]\nprofile = "csi"  # mu: \u00b5\n'
 
 seq = np.array([s for s in range(40) if not 20 <= s <= 22], dtype=np.uint64)

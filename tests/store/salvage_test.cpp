@@ -191,18 +191,22 @@ TEST_CASE("a file of which every byte can be read is not salvaged: what was chan
     REQUIRE_FALSE(std::filesystem::exists(file.string() + ".damaged"));
 }
 
-TEST_CASE("what was lost before a run survives the salvage of its first part", "[store][salvage]") {
+TEST_CASE("what was lost before a run and what its boards said survive the salvage of its first part",
+          "[store][salvage]") {
     const Gap before{1, 1201, 1'000'000'000, 3'500'000'000, 150, true};
+    const std::vector<ReadingSample> said{{5, 1, {"temperature", 38.25, "degC"}}, {6, 0, {"busy", 0.5, ""}}};
     const TemporaryFolder folder;
     {
         RunWriter writer{config_in(folder)};
         RunFrames frames{deflated_run()};
         writer.append(view(frames.start()));
         writer.append(view(frames.gap(before)));
+        writer.append(view(frames.readings(said)));
         for (std::uint64_t s = 0; s < 10; ++s) writer.append(view(frames.trigger(s)));
         (void)writer.sync();
     }
     std::filesystem::remove(folder / "run_000002_part_0001.journal");
     (void)verify(folder / "run_000002_part_0001.h5.part", true);
     REQUIRE(AlleycatFile{folder / "run_000002_part_0001.h5"}.gaps() == std::vector{before});
+    REQUIRE(AlleycatFile{folder / "run_000002_part_0001.h5"}.readings() == said);
 }

@@ -328,6 +328,24 @@ TEST_CASE("records that were taken out of /raw are named", "[store][verify]") {
     REQUIRE_THAT(problems_of(file), Catch::Contains("/raw/digitizer has no record of triggers 5 to 9"));
 }
 
+TEST_CASE("a reading of a board that the run does not have, and one without its value, are named", "[store][verify]") {
+    const TemporaryFolder folder;
+    RunFrames frames{make_run(2)};
+    {
+        RunWriter writer{config_in(folder)};
+        writer.append(view(frames.start()));
+        writer.append(view(frames.readings({{5, 1, {"temperature", 38.25, "degC"}}, {6, 0, {"busy", 0.5, ""}}})));
+        writer.append(view(frames.trigger(0)));
+        writer.append(view(frames.end(1)));
+    }
+    const std::filesystem::path file = folder / "run_000002_part_0001.h5";
+    REQUIRE(problems_of(file).empty());
+    edit(file, "f['readings/board'][1] = 7");
+    REQUIRE_THAT(problems_of(file), Catch::Contains("row 1 of /readings is of board 7, the run has 2"));
+    edit(file, "f['readings/value'].resize(1, 0)");
+    REQUIRE_THAT(problems_of(file), Catch::Contains("/readings/value has 1 rows, /readings has 2"));
+}
+
 TEST_CASE("what has no checksum is covered by the part's own digest, without any catalogue", "[store][verify]") {
     const TemporaryFolder folder;
     const std::filesystem::path file = closed_run(folder);

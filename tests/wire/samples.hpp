@@ -123,6 +123,8 @@ inline Status sample_status() {
     status.index_check = {IndexVerdict::contradicted, -1, 0, -12.5, kBig};
     status.ledger = {false, 1, 2, 3, 4, 5, 6, kBig};
     status.buffers = {{"retransmit", 1, 2, 3, 4.25e6}, {"ring", kBig, kBig, kBig}};
+    status.boards = {{"v2745", 12.25, -1e6 / 3, 0.31, kLow, {{"temperature_core", 41.5, "degC"}, {"busy", 0.003, ""}}},
+                     {"away", {}, {}, {}, 0, {}}};
     status.in_hand = kBig;
     status.backed_up = true;
     status.dead_s = 12.5;
