@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -37,21 +38,24 @@ class EventNumbers {
             result.kind = Kind::repeated;
         } else if (ahead != 0 && (ahead <= kFarAhead || (confirmed && ahead <= mask_ / 2))) {
             result.kind = Kind::next;
-            result.missed = ahead - 1;
+            result.missed = ahead - 1 - std::min(ahead - 1, unbelieved_);
             counter_ += ahead;
+        } else if (confirmed) {
+            result.kind = Kind::began_anew;
+            counter_ += unbelieved_ + 1;
         } else {
-            result.kind = confirmed ? Kind::began_anew : Kind::wrong;
-            ++counter_;
+            result.kind = Kind::wrong;
         }
-        if (result.kind == Kind::wrong) {
-            last_ = (*last_ + 1) & mask_;
+        result.counter = counter_;
+        last_clock_ = clock;
+        if (result.kind == Kind::wrong) {  // it may stand where it belongs, or come too late: the next one tells
             wrong_ = number;
+            result.counter += ++unbelieved_;
         } else if (result.kind != Kind::repeated) {
             last_ = number;
             wrong_.reset();
+            unbelieved_ = 0;
         }
-        last_clock_ = clock;
-        result.counter = counter_;
         return result;
     }
 
@@ -59,9 +63,10 @@ class EventNumbers {
     static constexpr std::uint32_t kFarAhead = 1u << 16;  // a quarter of an hour at 60 Hz, seconds at the highest rates
 
     std::uint32_t mask_;
-    std::optional<std::uint32_t> last_;   ///< as it should have been
+    std::optional<std::uint32_t> last_;   ///< that was believed
     std::optional<std::uint32_t> wrong_;  ///< of the event before, if it was not believed
-    std::uint64_t counter_ = 0;
+    std::uint32_t unbelieved_ = 0;        ///< events since last_
+    std::uint64_t counter_ = 0;           ///< of last_
     std::uint64_t last_clock_ = 0;
 };
 

@@ -477,20 +477,22 @@ std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
     return std::max(number, tick_ + 1);
 }
 
-/// Whether the number that the board gives the trigger is to be believed. Of one that was away it must agree with the
-/// time; else one that does not agree is a mistake, two that follow each other are not.
+/// Whether the number that the board gives the trigger is to be believed: one that does not agree with the time is a
+/// mistake, two that follow each other are not. A board that was away counts on from where the time puts it.
 bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept {
     const bool can_be_told = config_.tick_rate_hz > 0 && config_.triggers_are_ticks && other_triggers_ == 0;
     if (!board.counter_offset || board.head->view.is_stub() || !can_be_told) return true;
     const std::uint64_t counter = counter_of(board), number = counter - *board.counter_offset;
     const std::uint64_t by_time = tick_by_time(time_ps);
     const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
-    if (apart <= 2 + (by_time - good_tick_.value_or(tick_)) / 1000) {
+    if (began_anew(
+            board.head->view.header())) {  // its time is one that the host's clock gave it, and so may its number be
+        if (apart != 0) board.counter_offset.reset();
         board.doubted_number.reset();
         return true;
     }
-    if (began_anew(board.head->view.header())) {
-        board.counter_offset.reset();
+    if (apart <= 2 + (by_time - good_tick_.value_or(tick_)) / 1000) {
+        board.doubted_number.reset();
         return true;
     }
     const bool follows = board.doubted_number && counter > *board.doubted_number &&

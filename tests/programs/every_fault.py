@@ -38,7 +38,7 @@ BOARDS = {
 }
 BOARD = BOARDS[KIND]
 # Of triggers, not of packets: they hold up the board for seconds.
-RARE = {"stall": 0.001, "late": 0.001, "reboot": 0.001, "clock_change": 0.001}
+RARE = {"stall": 0.001, "late": 0.001, "reboot": 0.002, "clock_change": 0.002}
 
 
 def served(folder, station, triggers):
@@ -73,7 +73,8 @@ def run_through(folder, rate, triggers):
     parts = station.files()
     assert assert_every_trigger_once(parts) == list(range(triggers))
     ledger_closes(parts[-1])
-    known = served(folder, station, 2 * triggers)
+    # A board that reboots forgets what nobody has read yet: more are made than come.
+    known = served(folder, station, 200 + 2 * max(triggers, struck.get("triggers_served", 0)))
     seen, newest = 0, -1
     for path in parts:
         with h5py.File(path) as part:
@@ -84,7 +85,8 @@ def run_through(folder, rate, triggers):
             for i, samples in enumerate(rows["samples"]):
                 if flags[i] & damaged:
                     continue
-                place = known[samples.tobytes()]  # one of those served, bit for bit
+                place = known.get(samples.tobytes())  # one of those served, bit for bit
+                assert place is not None, f"row {i} of {path} is none of those served"
                 assert place > newest, (place, newest)
                 seen, newest = seen + 1, place
             counters = {name: int(values[()][-1]) for name, values in part["counters"].items() if BOARD.name in name}

@@ -501,6 +501,11 @@ TEST_CASE("a number that goes back is not believed, two of them are", "[readout]
     takes(2, Kind::next, 0x1020008);
     --clock;
     takes(2, Kind::repeated, 0x1020008);
+    takes(4, Kind::next, 0x102000A, 1);
+    takes(3, Kind::wrong, 0x102000B);  // it came too late ...
+    takes(5, Kind::next, 0x102000B);   // ... and moves nobody
+    takes(1, Kind::wrong, 0x102000C);  // it should have been 6
+    takes(8, Kind::next, 0x102000E, 1);
 }
 
 TEST_CASE("a board that counts anew goes on where the host's clock says, on the beat of its triggers",
