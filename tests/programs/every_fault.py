@@ -38,7 +38,7 @@ BOARDS = {
 }
 BOARD = BOARDS[KIND]
 # Of triggers, not of packets: they hold up the board for seconds.
-RARE = {"stall": 0.001, "late": 0.001, "reboot": 0.002, "clock_change": 0.002}
+RARE = {"stall": 0.001, "late": 0.001, "reboot": 0.004, "clock_change": 0.002}
 
 
 def served(folder, station, triggers):
