@@ -152,12 +152,17 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     return Stamp::unknown;
 }
 
-/// By the record before it: not earlier, and later by no more than the host's clock has gone on. A board that was away
-/// may go on in its old time, or in one that its driver made of the host's: to be sure it is placed anew.
-bool EventBuilder::fits(const Board& board, const RecordHeader& header) noexcept {
+/// By the record before it: not earlier, and later by no more than the host's clock has gone on, or by what its number
+/// says too. A board that was away may go on in its old time, or in one that its driver made of the host's: to be sure
+/// it is placed anew.
+bool EventBuilder::fits(const Board& board, const RecordHeader& header) const noexcept {
     const std::int64_t since_ps = between(board.last->time_ps, header.time_ps);
+    if (began_anew(header) || since_ps < 0) return false;
     const std::int64_t host_ps = (header.utc_ns - board.last->utc_ns) * 1000;
-    return !began_anew(header) && since_ps >= 0 && (since_ps <= kHostTolerance || since_ps <= host_ps + kHostTolerance);
+    if (since_ps <= kHostTolerance || since_ps <= host_ps + kHostTolerance) return true;
+    const std::uint64_t triggers = header.counter - board.last->counter;
+    const double periods = static_cast<double>(since_ps) * 1e-12 * config_.tick_rate_hz;
+    return periods > 0 && std::abs(static_cast<double>(triggers) - periods) <= 2 + periods / 1000;
 }
 
 void EventBuilder::set_head(Board& board, bool trusted) noexcept {
@@ -168,10 +173,11 @@ void EventBuilder::set_head(Board& board, bool trusted) noexcept {
     head.time_ps = header.sequence != kNoSequence ? header.time_ps : board.clock.run_time(header.time_ps);
     board.head = head;
     if (!trusted) return;
-    board.last = LastStamp{.time_ps = header.time_ps, .utc_ns = header.utc_ns};
+    board.last = LastStamp{header.time_ps, header.utc_ns, header.counter};
     if (head.view.is_stub() && header.refused > 1) {
         const std::int64_t lasts_ps = between(header.time_ps, header.refused_last_time_ps);
-        board.last = LastStamp{.time_ps = header.refused_last_time_ps, .utc_ns = header.utc_ns + lasts_ps / 1000};
+        board.last = LastStamp{header.refused_last_time_ps, header.utc_ns + lasts_ps / 1000,
+                               header.counter + header.refused - 1};
     }
 }
 

@@ -86,6 +86,7 @@ class EventBuilder final : public TriggerBuilder {
     /// Of a record whose time was trusted.
     struct LastStamp {
         std::int64_t time_ps = 0, utc_ns = 0;
+        std::uint64_t counter = 0;
     };
     enum class Stamp : std::uint8_t {
         good,
@@ -135,7 +136,7 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] Stamp judge_stamp(std::size_t board);
     void set_head(Board& board, bool trusted) noexcept;
     void set_stub_time(Board& board) noexcept;
-    [[nodiscard]] static bool fits(const Board& board, const RecordHeader& header) noexcept;
+    [[nodiscard]] bool fits(const Board& board, const RecordHeader& header) const noexcept;
     [[nodiscard]] bool is_repeated(const Board& board) const noexcept;
     [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
     void skip_head(std::size_t board);
