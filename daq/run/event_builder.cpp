@@ -147,7 +147,8 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     if (!board.last) return Stamp::good;
     if (fits(board, header)) {
         const std::int64_t by_board_ns = between(board.last->time_ps, header.time_ps) / 1000;
-        if (header.utc_ns - board.last->utc_ns - by_board_ns > kHeldUpNs) board.held_up.add();
+        const std::int64_t by_host_ns = between(board.last->utc_ns, header.utc_ns);
+        if (by_host_ns > later(by_board_ns, kHeldUpNs)) board.held_up.add();
         return Stamp::good;
     }
     if (!began_anew(header)) {
