@@ -18,6 +18,11 @@ inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max(
 [[nodiscard]] constexpr std::int64_t later(std::int64_t time_ps, std::int64_t by_ps) noexcept {
     return time_ps > kForever - by_ps ? kForever : time_ps + by_ps;
 }
+/// By any number.
+[[nodiscard]] constexpr std::int64_t moved(std::int64_t time_ps, std::int64_t by_ps) noexcept {
+    if (by_ps >= 0) return later(time_ps, by_ps);
+    return time_ps < kNever - by_ps ? kNever : time_ps + by_ps;
+}
 [[nodiscard]] constexpr std::int64_t between(std::int64_t from_ps, std::int64_t to_ps) noexcept {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(to_ps) - static_cast<std::uint64_t>(from_ps));
 }

@@ -12,12 +12,17 @@ constexpr std::int64_t kSecond = 1'000'000'000'000;  // [ps]
 constexpr std::int64_t kStretch = 10 * kSecond;
 /// Depth of the running mean of stretches: temperature moves an oscillator within minutes.
 constexpr std::uint32_t kStretches = 4;
+/// No oscillator is off by more: such a pair did not belong together.
+constexpr double kLargestGain = 1e-3;
+/// Records that are all later than the least time by more, for so long, are not held up: the host's clock was set.
+constexpr std::int64_t kLagStep = 100'000'000;  // [ns]
+constexpr std::int64_t kLagStepLasts = 3 * kSecond;
 
 }  // namespace
 
 std::int64_t BoardClock::run_time(std::int64_t board_ps) const noexcept {
     const std::int64_t since_ps = between(board_ps_, board_ps);
-    return run_ps_ + since_ps + std::llround(static_cast<double>(since_ps) * gain_);
+    return moved(moved(run_ps_, since_ps), std::llround(static_cast<double>(since_ps) * gain_));
 }
 
 void BoardClock::place(std::int64_t board_ps, std::int64_t run_ps, Known how) noexcept {
@@ -46,6 +51,7 @@ void BoardClock::measure_speed() noexcept {
     if (stretch_ps < (measured_ == 0 ? kSecond : kStretch)) return;
     const double gain =
         static_cast<double>(between(since_run_ps_, run_ps_) - stretch_ps) / static_cast<double>(stretch_ps);
+    if (std::abs(gain) > kLargestGain) return;
     has_gain_ = true;
     gain_ += measured_ == 0 ? gain - gain_ : (gain - gain_) / static_cast<double>(measured_ + 1);
     if (stretch_ps < kStretch) return;
@@ -65,8 +71,14 @@ std::optional<double> BoardClock::offset_ns() const noexcept {
 }
 
 void HostLag::add(std::int64_t run_ps, std::int64_t utc_ns) noexcept {
-    const std::int64_t lag = utc_ns - run_ps / 1000;
+    const std::int64_t lag = between(run_ps / 1000, utc_ns);
     const std::int64_t since_ps = between(began_ps_, run_ps);
+    if (!now_ || lag <= later(*least_ns(), kLagStep)) {
+        as_ever_ps_ = run_ps;
+    } else if (between(as_ever_ps_, run_ps) > kLagStepLasts) {
+        now_.reset();
+        before_.reset();
+    }
     if (!now_ || since_ps >= kStretch) {
         before_ = since_ps < 2 * kStretch ? now_ : std::nullopt;
         now_ = lag;

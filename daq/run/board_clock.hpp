@@ -63,6 +63,7 @@ class HostLag {
 
   private:
     std::int64_t began_ps_ = 0;
+    std::int64_t as_ever_ps_ = 0;  // the newest that came no later than others do
     std::optional<std::int64_t> before_, now_;
 };
 

@@ -1,6 +1,7 @@
 #include "daq/run/event_builder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -28,6 +29,8 @@ constexpr std::int64_t kHeldUpNs = 200'000'000;
 constexpr double kNearestTick = 0.45;
 /// Without a timing signal: what host times can tell apart.
 constexpr std::int64_t kHostPrecision = 5'000'000'000;
+/// No record is worth waiting for that is so late.
+constexpr std::int64_t kFarOff = 10'000'000'000;  // [ns]
 /// So many triggers of a board alone, with others there, are none by chance.
 constexpr std::uint32_t kLonely = 30;
 constexpr std::size_t kOwedRoom = 4096;  // of its Fifo, which then never grows
@@ -37,7 +40,12 @@ constexpr std::size_t kOwedRoom = 4096;  // of its Fifo, which then never grows
 }
 
 [[nodiscard]] std::int64_t host_minus_board_ns(const RecordHeader& header) noexcept {
-    return header.utc_ns - header.time_ps / 1000;
+    return between(header.time_ps / 1000, header.utc_ns);
+}
+
+/// Ends where the numbers do.
+[[nodiscard]] constexpr std::int64_t in_ps(std::int64_t ns) noexcept {
+    return std::clamp(ns, kNever / 1000, kForever / 1000) * 1000;
 }
 
 [[nodiscard]] constexpr std::uint64_t bit(std::size_t board) noexcept { return std::uint64_t{1} << board; }
@@ -85,6 +93,7 @@ void EventBuilder::look_at_boards() {
         // Before the ring: whatever was committed before the end, or before that data time, is then seen in it.
         boards_[b].ended = inputs_[b]->ended.load(std::memory_order_acquire);
         boards_[b].newest_ps = inputs_[b]->newest_time_ps.load(std::memory_order_acquire);
+        boards_[b].newest_utc_ns = inputs_[b]->newest_utc_ns.load(std::memory_order_relaxed);
     }
     for (std::size_t b = 0; b < boards_.size(); ++b) find_head(b);
     place_boards();
@@ -114,9 +123,10 @@ void EventBuilder::find_head(std::size_t b) {
             skip_head(b);
         } else if (came_too_late(board)) {
             const bool again =
-                (last_members_ & bit(b)) != 0 && std::abs(board.head->time_ps - last_merged_ps_) <= config_.skew_ps;
+                (last_members_ & bit(b)) != 0 && board.head->time_ps >= earlier(last_merged_ps_, config_.skew_ps);
             (again ? board.duplicates : board.late_records).add();
             skip_head(b);
+            if (!again) doubt_place(board);
         }
     }
     if (board.head->view.is_stub()) set_stub_time(board);
@@ -137,7 +147,8 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     if (!board.last) return Stamp::good;
     if (fits(board, header)) {
         const std::int64_t by_board_ns = between(board.last->time_ps, header.time_ps) / 1000;
-        if (header.utc_ns - board.last->utc_ns - by_board_ns > kHeldUpNs) board.held_up.add();
+        const std::int64_t by_host_ns = between(board.last->utc_ns, header.utc_ns);
+        if (by_host_ns > later(by_board_ns, kHeldUpNs)) board.held_up.add();
         return Stamp::good;
     }
     if (!began_anew(header)) {
@@ -158,8 +169,8 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
 bool EventBuilder::fits(const Board& board, const RecordHeader& header) const noexcept {
     const std::int64_t since_ps = between(board.last->time_ps, header.time_ps);
     if (began_anew(header) || since_ps < 0) return false;
-    const std::int64_t host_ps = (header.utc_ns - board.last->utc_ns) * 1000;
-    if (since_ps <= kHostTolerance || since_ps <= host_ps + kHostTolerance) return true;
+    const std::int64_t host_ps = in_ps(between(board.last->utc_ns, header.utc_ns));
+    if (since_ps <= kHostTolerance || since_ps - kHostTolerance <= host_ps) return true;
     const std::uint64_t triggers = header.counter - board.last->counter;
     const double periods = static_cast<double>(since_ps) * 1e-12 * config_.tick_rate_hz;
     return periods > 0 && std::abs(static_cast<double>(triggers) - periods) <= 2 + periods / 1000;
@@ -176,7 +187,7 @@ void EventBuilder::set_head(Board& board, bool trusted) noexcept {
     board.last = LastStamp{header.time_ps, header.utc_ns, header.counter};
     if (head.view.is_stub() && header.refused > 1) {
         const std::int64_t lasts_ps = between(header.time_ps, header.refused_last_time_ps);
-        board.last = LastStamp{header.refused_last_time_ps, header.utc_ns + lasts_ps / 1000,
+        board.last = LastStamp{header.refused_last_time_ps, moved(header.utc_ns, lasts_ps / 1000),
                                header.counter + header.refused - 1};
     }
 }
@@ -203,7 +214,14 @@ bool EventBuilder::came_too_late(const Board& board) const noexcept {
     if (!config_.clocks_by_host || last_merged_ps_ == kNever) return false;
     if (!several()) return board.head->time_ps < last_merged_ps_;
     const bool nearly = board.clock.known() == BoardClock::Known::nearly;
-    return board.head->time_ps <= last_merged_ps_ + (nearly ? reach_of_doubt_ps() : config_.skew_ps);
+    return board.head->time_ps <= later(last_merged_ps_, nearly ? reach_of_doubt_ps() : config_.skew_ps);
+}
+
+/// A board that was placed by the host's clock, of which nothing has come in time since, stands elsewhere.
+void EventBuilder::doubt_place(Board& board) noexcept {
+    if (!several() || board.clock.known() != BoardClock::Known::nearly || ++board.late < kLonely) return;
+    board.clock.forget();
+    board.realigned.add();
 }
 
 /// A record that is in no trigger.
@@ -226,12 +244,15 @@ void EventBuilder::place_boards() {
     if (!config_.clocks_by_host) return;
     if (!has_time_line_) begin_time_line();
     for (std::size_t b = 0; b < boards_.size() && has_time_line_; ++b) {
-        if (boards_[b].clock.known() != BoardClock::Known::no) continue;
-        while (!can_be_placed(b) && take_ahead(b)) {
+        // Again, where it began anew before anything of it could be built.
+        while (boards_[b].clock.known() == BoardClock::Known::no && is_to_be_placed(b)) {
+            if (several() && is_catching_up(boards_[b])) {
+                leave_out(b);
+            } else {
+                place(boards_[b]);
+                find_head(b);
+            }
         }
-        if (!can_be_placed(b)) continue;
-        place(boards_[b]);
-        find_head(b);
     }
 }
 
@@ -240,22 +261,19 @@ void EventBuilder::begin_time_line() {
     bool all_here = true;
     std::optional<std::size_t> first;
     for (std::size_t b = 0; b < boards_.size(); ++b) {
-        while (!can_be_placed(b) && take_ahead(b)) {
-        }
-        const bool here = can_be_placed(b);
+        const bool here = is_to_be_placed(b);
         all_here = all_here && (here || boards_[b].ended);
         if (here && !first) first = b;
     }
     if (!first) return;
     Board& reference = boards_[*first];
     const std::int64_t begin_ps = reference.ahead.front().header().time_ps;
-    if (!all_here && between(begin_ps, reference.newest_ps) <= config_.missing_after_ps) return;
+    const std::size_t n = by_one_clock(reference);
+    const bool alone = n < reference.ahead.size() || reference.newest_ps > later(begin_ps, config_.missing_after_ps);
+    if (!all_here && !alone) return;
     has_time_line_ = true;
     reference.clock.place(begin_ps, 0, BoardClock::Known::exactly);
-    for (std::size_t i = 0; i < reference.ahead.size(); ++i) {
-        const RecordHeader& header = reference.ahead[i].header();
-        lag_.add(reference.clock.run_time(header.time_ps), header.utc_ns);
-    }
+    lag_.add(0, moved(begin_ps / 1000, least_host_minus_board_ns(reference, 0, n)));
     find_head(*first);
 }
 
@@ -264,27 +282,102 @@ bool EventBuilder::can_be_placed(std::size_t b) const noexcept {
     const Board& board = boards_[b];
     const std::size_t n = board.ahead.size();
     if (n == 0) return false;
-    if (n >= config_.records_to_place || board.ended || (!several() && !has_time_line_)) return true;
-    const RecordHeader& newest = board.ahead[n - 1].header();
-    if (n > 1 && (began_anew(newest) || between(board.ahead.front().header().time_ps, newest.time_ps) >= kSecond))
-        return true;
+    if (!several() && !has_time_line_) return true;
+    const RecordHeader &first = board.ahead.front().header(), &newest = board.ahead[n - 1].header();
+    if (n > 1 && began_anew(newest)) return true;
+    const bool enough = n >= config_.records_to_place || (n > 1 && between(first.time_ps, newest.time_ps) >= kSecond);
+    if (enough && !is_catching_up(board)) return true;
     const RingStats ring = inputs_[b]->records.stats();
     return ring.used_bytes > ring.capacity_bytes / 2;
+}
+
+/// Takes of its records what that needs. Others wait for it, but not for ever: then with those that are here.
+bool EventBuilder::is_to_be_placed(std::size_t b) {
+    Board& board = boards_[b];
+    for (;;) {
+        while (begins_far_off(board)) {
+            set_head(board, false);
+            board.bad_times.add();
+            skip_head(b);
+        }
+        if (can_be_placed(b)) return true;
+        if (take_ahead(b)) continue;
+        if (board.ahead.empty()) return false;
+        std::int64_t newest_utc_ns = board.newest_utc_ns;
+        for (const Board& other : boards_) newest_utc_ns = std::max(newest_utc_ns, other.newest_utc_ns);
+        const std::int64_t waits_ps = in_ps(between(board.ahead.front().header().utc_ns, newest_utc_ns));
+        return board.ended ||
+               (board.ahead.size() < config_.records_to_place && waits_ps > config_.missing_after_ps / 2);
+    }
+}
+
+/// So many of its next records are by one clock.
+std::size_t EventBuilder::by_one_clock(const Board& board) noexcept {
+    std::size_t n = std::min<std::size_t>(board.ahead.size(), 1);
+    while (n < board.ahead.size() && !began_anew(board.ahead[n].header())) ++n;
+    return n;
+}
+
+/// Before the least delay had come its clock began anew, or it ended: where they belong nobody can tell.
+void EventBuilder::leave_out(std::size_t b) {
+    Board& board = boards_[b];
+    for (std::size_t n = by_one_clock(board); n > 0; --n) {
+        set_head(board, false);
+        board.late_records.add();
+        skip_head(b);
+    }
+}
+
+/// Of these of its next records, as most of them have it.
+std::int64_t EventBuilder::usual_host_minus_board_ns(const Board& board, std::size_t begin, std::size_t end) noexcept {
+    std::array<std::int64_t, 15> some{};
+    const std::size_t step = (end - begin + some.size() - 1) / some.size();
+    std::size_t n = 0;
+    for (std::size_t i = begin; i < end; i += step) some[n++] = host_minus_board_ns(board.ahead[i].header());
+    const auto last = some.begin() + static_cast<std::ptrdiff_t>(n), middle = some.begin() + (last - some.begin()) / 2;
+    std::nth_element(some.begin(), middle, last);
+    return *middle;
+}
+
+/// The least delay of them. One whose times are far from those of the others tells nothing.
+std::int64_t EventBuilder::least_host_minus_board_ns(const Board& board, std::size_t begin, std::size_t end) noexcept {
+    const std::int64_t usual_ns = usual_host_minus_board_ns(board, begin, end);
+    std::int64_t least_ns = usual_ns;
+    for (std::size_t i = begin; i < end; ++i) {
+        const std::int64_t ns = host_minus_board_ns(board.ahead[i].header());
+        if (ns >= earlier(usual_ns, kFarOff)) least_ns = std::min(least_ns, ns);
+    }
+    return least_ns;
+}
+
+/// The stamp of the record that is next is wrong: those behind it say so.
+bool EventBuilder::begins_far_off(const Board& board) noexcept {
+    const std::size_t n = by_one_clock(board);
+    if (n < 3) return false;
+    const std::int64_t usual_ns = usual_host_minus_board_ns(board, 0, n);
+    const std::int64_t ns = host_minus_board_ns(board.ahead.front().header());
+    return ns < earlier(usual_ns, kFarOff) || ns > later(usual_ns, kFarOff);
+}
+
+/// What had waited for its reader comes at once, the later the less delayed: the least delay is still to come.
+bool EventBuilder::is_catching_up(const Board& board) const noexcept {
+    const std::size_t n = by_one_clock(board), half = std::min<std::size_t>(n, config_.records_to_place) / 2;
+    if (half == 0) return n < board.ahead.size();  // of a single one nobody can tell
+    const std::int64_t before_ns = least_host_minus_board_ns(board, n - 2 * half, n - half);
+    return later(least_host_minus_board_ns(board, n - half, n), kHostPrecision / 1000) < before_ns;
 }
 
 /// By the host's clock: to within half a tick, if there are others that can tell the rest.
 void EventBuilder::place(Board& board) noexcept {
     const RecordHeader& first = board.ahead.front().header();
-    std::int64_t host_ns = host_minus_board_ns(first);
-    for (std::size_t i = 1; i < board.ahead.size() && !began_anew(board.ahead[i].header()); ++i)
-        host_ns = std::min(host_ns, host_minus_board_ns(board.ahead[i].header()));
-    const std::int64_t run_ps = first.time_ps + (host_ns - lag_.least_ns().value_or(host_ns)) * 1000;
+    const std::int64_t host_ns = least_host_minus_board_ns(board, 0, by_one_clock(board));
+    const std::int64_t run_ps = moved(first.time_ps, in_ps(between(lag_.least_ns().value_or(host_ns), host_ns)));
     board.last.reset();
-    board.alone = 0;
+    board.alone = board.late = 0;
     if (several()) {
         board.clock.place(first.time_ps, run_ps, BoardClock::Known::nearly);
     } else {
-        const std::int64_t later_ps = std::max(run_ps, last_merged_ps_ + 1);
+        const std::int64_t later_ps = std::max(run_ps, later(last_merged_ps_, 1));
         board.clock.place(first.time_ps, on_a_tick(later_ps, class_of({.view = board.ahead.front()})),
                           BoardClock::Known::exactly);
     }
@@ -295,8 +388,9 @@ std::int64_t EventBuilder::on_a_tick(std::int64_t run_ps, TriggerClass trigger_c
     const bool has_phase = config_.tick_rate_hz > 0 && good_tick_ && !tick_edges_;
     if (!has_phase || trigger_class != TriggerClass::beam_tick) return run_ps;
     const std::int64_t good_ps = ticks_.last_good_ps() + first_time_ps_;
-    const double periods = std::max(1.0, std::round(static_cast<double>(run_ps - good_ps) / ticks_.period_ps()));
-    return good_ps + std::llround(periods * ticks_.period_ps());
+    const double periods =
+        std::max(1.0, std::round(static_cast<double>(between(good_ps, run_ps)) / ticks_.period_ps()));
+    return moved(good_ps, std::llround(periods * ticks_.period_ps()));
 }
 
 /// What is known nearly reaches so far.
@@ -317,9 +411,15 @@ void EventBuilder::follow_clocks(std::uint64_t members, std::size_t reference) {
             if (!board.head->view.is_stub()) lag_.add(run_ps, board.head->view.header().utc_ns);
         } else {
             board.clock.settle(board.head->board_ps, run_ps);
+            board.late = 0;
         }
         inputs_[b]->show_clock(board.clock.offset_ns(), board.clock.drift_ppm());
     }
+}
+
+/// Something of it waits, at a time that others can be placed by.
+bool EventBuilder::is_there(const Board& board) noexcept {
+    return board.head && board.clock.known() == BoardClock::Known::exactly;
 }
 
 /// A board whose triggers are all its own, with others there, has moved: where to, the next trigger tells.
@@ -332,10 +432,14 @@ void EventBuilder::look_for_loners(std::uint64_t members) {
         return;
     }
     const auto b = static_cast<std::size_t>(std::countr_zero(members));
-    const auto first = boards_.begin(), here = first + static_cast<std::ptrdiff_t>(b);
-    const bool can_be_told = std::any_of(first, here, [](const Board& other) {
-        return other.head && other.clock.known() == BoardClock::Known::exactly;
-    });
+    // Triggers one after the other that nobody else has at all are its own affair: its clock shows in turns with
+    // others.
+    if (last_members_ == members) return;
+    bool can_be_told = false;
+    for (std::size_t other = 0; other < boards_.size(); ++other) {
+        const bool in_company = boards_[other].alone == 0;  // of two that are alone the second one moves
+        can_be_told = can_be_told || (other != b && is_there(boards_[other]) && (other < b || in_company));
+    }
     boards_[b].alone = can_be_told ? boards_[b].alone + 1 : 0;
     if (boards_[b].alone < kLonely || boards_[b].clock.known() != BoardClock::Known::exactly) return;
     boards_[b].alone = 0;
@@ -345,16 +449,23 @@ void EventBuilder::look_for_loners(std::uint64_t members) {
 
 // ---- which of them belong together
 
+/// How far the board is: no further than the host's clock has gone on since its last stamp that was trusted.
+std::int64_t EventBuilder::believed_newest_ps(const Board& board) const noexcept {
+    if (!config_.clocks_by_host || !board.last) return board.newest_ps;
+    const std::int64_t host_ps = std::max<std::int64_t>(in_ps(between(board.last->utc_ns, board.newest_utc_ns)), 0);
+    return std::min(board.newest_ps, later(later(board.last->time_ps, host_ps), kHostTolerance));
+}
+
 bool EventBuilder::all_heads_known(std::int64_t earliest_ps) const noexcept {
     std::int64_t newest_ps = earliest_ps;
     for (const Board& board : boards_) {
         const bool known = board.clock.known() != BoardClock::Known::no && !board.in_question;
         if (known && board.newest_ps != kNever) {
-            newest_ps = std::max(newest_ps, board.clock.run_time(board.newest_ps));
+            newest_ps = std::max(newest_ps, board.clock.run_time(believed_newest_ps(board)));
         }
     }
     const bool others_are_far_on =
-        config_.mode == WhenFull::refuse && newest_ps - earliest_ps > config_.missing_after_ps;
+        config_.mode == WhenFull::refuse && newest_ps > later(earliest_ps, config_.missing_after_ps);
     return others_are_far_on ||
            std::all_of(boards_.begin(), boards_.end(), [](const Board& board) { return board.head || board.ended; });
 }
@@ -367,7 +478,7 @@ bool EventBuilder::is_next(const Board& board, const Board& earliest, std::uint6
     std::int64_t tolerance_ps = std::max({config_.skew_ps, board.head->tolerance_ps, earliest.head->tolerance_ps});
     if ((nearly(board) || nearly(earliest)) && class_of(*board.head) == class_of(*earliest.head))
         tolerance_ps = std::max(tolerance_ps, reach_of_doubt_ps());
-    return board.head->time_ps - earliest.head->time_ps <= tolerance_ps;
+    return board.head->time_ps <= later(earliest.head->time_ps, tolerance_ps);
 }
 
 /// The first of them whose clock is known best: its time is the trigger's.
@@ -404,7 +515,9 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     // Nobody is there who knows better than the timing signal itself.
     if (boards_[reference_board].clock.known() == BoardClock::Known::nearly) {
         reference.time_ps = on_a_tick(reference.time_ps, class_of(reference));
-        boards_[reference_board].clock.place(reference.board_ps, reference.time_ps, BoardClock::Known::nearly);
+        const bool others_will_tell = std::any_of(boards_.begin(), boards_.end(), is_there);
+        boards_[reference_board].clock.place(reference.board_ps, reference.time_ps,
+                                             others_will_tell ? BoardClock::Known::nearly : BoardClock::Known::exactly);
     }
     const RecordHeader& header = reference.view.header();
     if (!started_) {
@@ -413,10 +526,11 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     }
     trigger = Trigger{};
     trigger.sequence = sequence == kNoSequence ? next_sequence_ : sequence;
-    trigger.time_ps = reference.time_ps - first_time_ps_;
+    trigger.time_ps = between(first_time_ps_, reference.time_ps);
     trigger.trigger_class = class_of(reference);
     trigger.utc_ns = header.utc_ns;
-    if (reference.stub_index > 0) trigger.utc_ns += (stub_time(header, reference.stub_index) - header.time_ps) / 1000;
+    if (reference.stub_index > 0)
+        trigger.utc_ns = moved(trigger.utc_ns, between(header.time_ps, stub_time(header, reference.stub_index)) / 1000);
     // Else its number and time are only put between those of others: it was there, and more is not known of it.
     const bool own_numbers = sequence == kNoSequence || header.refusal == RefusalReason::not_kept;
     const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && own_numbers);
@@ -475,7 +589,7 @@ std::uint64_t EventBuilder::counter_of(const Board& board) noexcept {
 /// The tick's number by the time since the newest good one: for boards that have no number of their own to go on with.
 std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
     if (!(config_.tick_rate_hz > 0)) return tick_ + 1;
-    const std::int64_t since_ps = good_tick_ ? time_ps - ticks_.last_good_ps() : time_ps - last_time_ps_;
+    const std::int64_t since_ps = between(good_tick_ ? ticks_.last_good_ps() : last_time_ps_, time_ps);
     const double period_ps = good_tick_ ? ticks_.period_ps() : 1e12 / config_.tick_rate_hz;
     const auto ticks =
         static_cast<std::uint64_t>(std::max<long long>(1, std::llround(static_cast<double>(since_ps) / period_ps)));
@@ -505,6 +619,7 @@ bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept 
                          counter - *board.doubted_number <= 1 + (by_time - tick_);
     board.doubted_number = counter;
     if (!follows) board.number_disagreements.add();
+    if (follows && number < by_time) board.counter_offset.reset();  // it counts anew, or from a wrong number on
     return follows;
 }
 
@@ -536,7 +651,7 @@ void EventBuilder::note_missing(std::uint64_t members, std::int64_t time_ps, boo
         } else {
             board.missing.add();
             const std::int64_t since_ps =
-                time_ps - (board.last_built_ps == kNever ? first_time_ps_ : board.last_built_ps);
+                between(board.last_built_ps == kNever ? first_time_ps_ : board.last_built_ps, time_ps);
             inputs_[b]->missing_ps.store(std::max<std::int64_t>(since_ps, 0), std::memory_order_relaxed);
         }
     }

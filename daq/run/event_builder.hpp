@@ -102,6 +102,7 @@ class EventBuilder final : public TriggerBuilder {
         std::optional<Head> head;
         bool ended = false;               // it was at its end before we looked at its ring
         std::int64_t newest_ps = kNever;  // its data time before we looked at its ring, by its clock
+        std::int64_t newest_utc_ns = 0;   // and the host's
         BoardClock clock;
         std::optional<LastStamp> last;  // of the clock as it is known: what the next one is judged by
         bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
@@ -111,6 +112,7 @@ class EventBuilder final : public TriggerBuilder {
         std::optional<std::uint64_t> last_counter;    // of its record that was built last ...
         std::int64_t last_board_ps = 0;               // ... and its time
         std::uint32_t alone = 0;    // triggers that it was in alone, one after the other, though others are there
+        std::uint32_t late = 0;     // records that came too late since its clock was last known exactly
         Backlog taken;              // built of this board
         Fifo<std::uint32_t> owed;   // ring slots to give back with each trigger that was handed on
         std::uint32_t to_skip = 0;  // slots of records that are in no trigger, to be given back behind these
@@ -139,17 +141,29 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] bool fits(const Board& board, const RecordHeader& header) const noexcept;
     [[nodiscard]] bool is_repeated(const Board& board) const noexcept;
     [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
+    void doubt_place(Board& board) noexcept;
     void skip_head(std::size_t board);
 
     // Where their clocks stand.
     void place_boards();
     void begin_time_line();
     [[nodiscard]] bool can_be_placed(std::size_t board) const noexcept;
+    [[nodiscard]] bool is_to_be_placed(std::size_t board);
+    [[nodiscard]] static std::size_t by_one_clock(const Board& board) noexcept;
+    void leave_out(std::size_t board);
+    [[nodiscard]] bool is_catching_up(const Board& board) const noexcept;
+    [[nodiscard]] static std::int64_t usual_host_minus_board_ns(const Board& board, std::size_t begin,
+                                                                std::size_t end) noexcept;
+    [[nodiscard]] static bool begins_far_off(const Board& board) noexcept;
+    [[nodiscard]] static std::int64_t least_host_minus_board_ns(const Board& board, std::size_t begin,
+                                                                std::size_t end) noexcept;
     void place(Board& board) noexcept;
     [[nodiscard]] std::int64_t on_a_tick(std::int64_t run_ps, TriggerClass trigger_class) const noexcept;
     void follow_clocks(std::uint64_t members, std::size_t reference);
+    [[nodiscard]] static bool is_there(const Board& board) noexcept;
     void look_for_loners(std::uint64_t members);
 
+    [[nodiscard]] std::int64_t believed_newest_ps(const Board& board) const noexcept;
     [[nodiscard]] bool all_heads_known(std::int64_t earliest_ps) const noexcept;
     [[nodiscard]] std::int64_t reach_of_doubt_ps() const noexcept;
     [[nodiscard]] bool is_next(const Board& board, const Board& earliest, std::uint64_t sequence) const noexcept;

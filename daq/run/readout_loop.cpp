@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daq/core/data_time.hpp"
@@ -76,6 +77,7 @@ class Readout {
             if (when_full_ == WhenFull::refuse || is_stub) refuse(header, stop);
         } else {
             std::memcpy(slot.data(), &header, sizeof header);
+            reinterpret_cast<RecordHeader*>(slot.data())->flags |= std::exchange(began_anew_, 0);
             source_.fill(slot.subspan(sizeof header));
             refusing_since_ps_.reset();
             input_.refusing_ps.store(-1, std::memory_order_relaxed);
@@ -124,6 +126,7 @@ class Readout {
         input_.refusing_ps.store(std::max<std::int64_t>(seen_ps_ - *refusing_since_ps_, 0), std::memory_order_relaxed);
         if (pending_stub_.refused == 0) {
             pending_stub_ = header;
+            pending_stub_.flags |= std::exchange(began_anew_, 0);
             pending_stub_.refused = 0;
             if (header.refusal == RefusalReason::none) pending_stub_.refusal = RefusalReason::buffer_full;
             pending_stub_.channels = 0;
@@ -131,9 +134,15 @@ class Readout {
             pending_stub_.samples_per_channel = 0;
             pending_stub_.truth_count = 0;
         }
+        // By another clock: the stub's times end before, and what comes behind it says so.
+        if (pending_stub_.refused != 0) began_anew_ |= header.flags & record_flag::clock_restarted;
+        const std::int64_t last_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
+        if (pending_stub_.refused == 0 || (began_anew_ == 0 && last_ps >= pending_stub_.time_ps))
+            pending_stub_.refused_last_time_ps = last_ps;
         pending_stub_.refused += triggers;
         if (header.trigger_class == TriggerClass::beam_tick) pending_stub_.samples_per_channel += triggers;
-        pending_stub_.refused_last_time_ps = header.refused == 0 ? header.time_ps : header.refused_last_time_ps;
+        // Whatever becomes of it: who waits for this board's data time would wait for a ring that is full.
+        input_.newest_time_ps.store(pending_stub_.refused_last_time_ps, std::memory_order_release);
         if (when_full_ == WhenFull::wait) {
             commit_stub_when_possible(stop);
         } else {
@@ -220,6 +229,7 @@ class Readout {
     WhenFull when_full_;
     ReadoutCounters counters_;
     RecordHeader pending_stub_;                      // refused: 0 = none
+    std::uint32_t began_anew_ = 0;                   // clock_restarted, of a refused one that joined a stub
     std::int64_t seen_ps_ = kNever;                  // newest data time, refused records included
     std::optional<std::int64_t> refusing_since_ps_;  // data time of the first refusal that no record followed
     int since_mirrored_ = 0;

@@ -20,7 +20,8 @@ namespace alleycat {
 [[nodiscard]] inline std::int64_t stub_time(const RecordHeader& stub, std::uint32_t index) noexcept {
     if (stub.refused < 2) return stub.time_ps;
     const double part = static_cast<double>(index) / static_cast<double>(stub.refused - 1);
-    return stub.time_ps + std::llround(part * static_cast<double>(between(stub.time_ps, stub.refused_last_time_ps)));
+    return moved(stub.time_ps,
+                 std::llround(part * static_cast<double>(between(stub.time_ps, stub.refused_last_time_ps))));
 }
 
 /// Whether refused trigger `index` of a stub counts as a beam tick. Of the first it is known, of the others only how

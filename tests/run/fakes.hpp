@@ -52,6 +52,7 @@ inline void put(BoardInput& input, const RecordHeader& header) {
     if (slot.data() == nullptr) throw Error{"the test's ring is too small"};
     std::memcpy(slot.data(), &header, sizeof header);
     std::fill(slot.begin() + sizeof header, slot.end(), std::byte{0});
+    input.newest_utc_ns = header.utc_ns;
     input.newest_time_ps = header.refused > 0 ? header.refused_last_time_ps : header.time_ps;
     input.records.commit();
 }

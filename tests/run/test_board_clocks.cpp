@@ -425,3 +425,362 @@ TEST_CASE("boards that count a trigger differently are counted, and the most of 
     CHECK(bench.builder.ledger().ticks_expected == 200);
     CHECK(bench.ticks_balance());
 }
+
+TEST_CASE("a board that comes back between ticks and strobe triggers finds its place though it is early",
+          "[run][builder][clocks]") {
+    // Its records reach the host 3 ms faster than the other's: it is placed 3 ms early, between ticks 8.3 ms apart.
+    FakeBoard a{.index = 0, .slowest_ms = 0}, b{.index = 1, .slowest_ms = 0};
+    Bench bench{2};
+    constexpr std::int64_t kEarly = 3'000'000;  // [ns]
+    for (std::uint64_t half = 0; half < 2'000; ++half) {
+        // Odd ones are strobe triggers, half a period behind their tick.
+        const auto record = [&](FakeBoard& board) {
+            RecordHeader header = board.record(half / 2);
+            header.clock = half;
+            if (half % 2 == 0) return header;
+            header.time_ps += kTick / 2;
+            header.utc_ns += kTick / 2000;
+            header.trigger_class = TriggerClass::strobe;
+            return header;
+        };
+        RecordHeader header = record(a);
+        header.utc_ns += kEarly;
+        bench.give(header);
+        if (half == 1'000) b.reboot(tick_time(half / 2) - kSecond);
+        if (half < 500 || half >= 1'000) {
+            header = record(b);
+            if (half == 1'000) header.flags |= record_flag::clock_restarted;
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 2'000);
+    CHECK(bench.lacking(1'100, 2'000, 0) == 900);
+    CHECK(bench.count("board1.late_records") < 20);
+}
+
+TEST_CASE("the host's clock is set forward while a board is away", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 3'000; ++tick) {
+        const auto give = [&](RecordHeader header) {
+            if (tick >= 1'000) header.utc_ns += 3'000'000'000;
+            bench.give(header);
+        };
+        give(a.record(tick));
+        if (tick == 1'400) b.reboot(tick_time(tick) - kSecond);
+        if (tick < 900 || tick >= 1'400) {
+            RecordHeader header = b.record(tick);
+            if (tick == 1'400) header.flags |= record_flag::clock_restarted;
+            give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 3'000);
+    CHECK(bench.lacking(1'400, 3'000, 0) == 1'600);
+}
+
+TEST_CASE("of three boards any one may slip", "[run][builder][clocks]") {
+    const std::uint16_t slips = GENERATE(std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{2});
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond}, c{.index = 2, .zero_ps = -9 * kSecond};
+    FakeBoard* boards[] = {&a, &b, &c};
+    Bench bench{3};
+    for (std::uint64_t tick = 0; tick < 1'000; ++tick) {
+        if (tick == 200) boards[slips]->zero_ps -= 3'000'000;  // 3 us
+        for (FakeBoard* board : boards) bench.give(board->record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.lacking(0, 200, 0) == 200);
+    CHECK(bench.lacking(240, 1'000, 0) == 760);
+    CHECK(bench.count("board" + std::to_string(slips) + ".realigned") == 1);
+}
+
+TEST_CASE("boards that are triggered every ten seconds lose none, at the start and when one begins anew",
+          "[run][builder][clocks]") {
+    BuilderConfig config = by_host();
+    config.tick_rate_hz = 0.1;
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2, config};
+    for (std::uint64_t tick = 0; tick < 40; ++tick) {
+        const auto record = [&](FakeBoard& board) {
+            RecordHeader header = board.record(600 * tick);
+            header.clock = tick;
+            return header;
+        };
+        bench.give(record(a));
+        bench.build();
+        if (tick == 20) b.reboot(tick_time(600 * tick) - kSecond);
+        RecordHeader header = record(b);
+        if (tick == 20) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 40);
+    CHECK(bench.lacking(0, 40, 0) == 40);
+    CHECK(bench.count("board1.late_records") == 0);
+}
+
+TEST_CASE("all boards begin anew and one does not come back: the other measures time as before",
+          "[run][builder][clocks]") {
+    // The mains slow down by a part in 10^4 meanwhile: who puts ticks where they are expected loses 100 us a second.
+    FakeBoard a{.index = 0}, b{.index = 1};
+    const auto slow = [](std::uint64_t tick) {
+        return tick < 1'000 ? 0 : static_cast<std::int64_t>(tick - 1'000) * kTick / 10'000;
+    };
+    const bool b_comes_back = GENERATE(false, true);
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 4'000; ++tick) {
+        if (tick >= 800 && tick < 1'000) continue;
+        if (tick == 1'000) a.reboot(tick_time(tick) - kSecond);
+        if (tick == 2'000) b.reboot(tick_time(tick) - kSecond);
+        for (FakeBoard* board : {&a, &b}) {
+            if (board == &b && tick >= 800 && (!b_comes_back || tick < 2'000)) continue;
+            RecordHeader header = board->record(tick);
+            header.time_ps += slow(tick);
+            header.utc_ns += slow(tick) / 1000;
+            if (tick == (board == &a ? 1'000u : 2'000u)) header.flags |= record_flag::clock_restarted;
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    REQUIRE(bench.ticks.size() == 3'800);
+    const auto time_of = [&](std::uint64_t tick) { return bench.times[tick < 1'000 ? tick : tick - 200]; };
+    for (std::uint64_t tick = 1'001; tick < 4'000; ++tick)
+        REQUIRE(std::abs(time_of(tick) - time_of(1'000) - (tick_time(tick) - tick_time(1'000) + slow(tick))) <
+                2'000'000);
+    CHECK(bench.lacking(2'000, 4'000, 0) == (b_comes_back ? 2'000u : 0u));
+}
+
+TEST_CASE("one wrong stamp does not make a slower board missing", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1}, c{.index = 2};
+    Bench bench{3};
+    std::vector<RecordHeader> on_their_way;  // of the third board, five ticks late
+    for (std::uint64_t tick = 0; tick < 600; ++tick) {
+        bench.give(a.record(tick));
+        RecordHeader header = b.record(tick);
+        if (tick == 200) header.time_ps += 100 * kSecond;
+        bench.give(header);
+        on_their_way.push_back(c.record(tick));
+        if (tick >= 5) bench.give(on_their_way[tick - 5]);
+        bench.build();
+    }
+    for (std::size_t i = 595; i < 600; ++i) bench.give(on_their_way[i]);
+    bench.end();
+    CHECK(bench.ticks.size() == 600);
+    CHECK(bench.mixed == 0);
+    CHECK(bench.count("board2.missing") == 0);
+    CHECK(bench.lacking(0, 600, 0) == 599);
+}
+
+TEST_CASE("stamps and host times that are any number stop nobody", "[run][builder][clocks]") {
+    constexpr std::int64_t kAny[] = {0, -1, 1, kNever, kForever, kNever + 1, -9 * kSecond, kForever / 1000};
+    const bool host = GENERATE(false, true);
+    const bool live = GENERATE(false, true);
+    BuilderConfig config = by_host();
+    config.clocks_by_host = live;
+    config.mode = live ? WhenFull::refuse : WhenFull::wait;
+    std::mt19937_64 random{7};
+    FakeBoard a{.index = 0, .zero_ps = kSecond / 3}, b{.index = 1};
+    Bench bench{2, config};
+    for (std::uint64_t tick = 30; tick < 2'000; ++tick) {
+        for (FakeBoard* board : {&a, &b}) {
+            RecordHeader header = board->record(tick);
+            if (tick < 1'000 && random() % 20 == 0) (host ? header.utc_ns : header.time_ps) = kAny[random() % 8];
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    if (live) {
+        CHECK(bench.lacking(1'900, 2'000, 0) == 100);
+        CHECK(bench.lacking(0, 1'000, 0) > (host ? 960u : 800u));
+    }
+    for (const auto& input : bench.inputs) CHECK(input->records.stats().used_bytes == 0);
+}
+
+TEST_CASE("what a board had kept until it was read again comes at once, and stands beside its own ticks",
+          "[run][builder][clocks]") {
+    const bool at_start = GENERATE(false, true);
+    FakeBoard a{.index = 0}, b{.index = 1};
+    Bench bench{2};
+    std::vector<RecordHeader> kept;
+    const std::uint64_t from = at_start ? 0 : 1'000, read = from + 90;  // 1.5 s, less than anybody waits for
+    for (std::uint64_t tick = 0; tick < 2'000; ++tick) {
+        bench.give(a.record(tick));
+        if (tick == from) b.reboot(tick_time(tick) - kSecond);
+        if (tick < 900 || tick >= from) kept.push_back(b.record(tick));
+        if (tick == from) kept.back().flags |= record_flag::clock_restarted;
+        if (tick < from || tick >= read) {
+            // Read as fast as the link allows, one after the other, with a look in between.
+            for (RecordHeader& header : kept) {
+                if (tick == read) header.utc_ns = kept.back().utc_ns - 10'000'000 + 100'000 * (&header - kept.data());
+                bench.give(header);
+                if (!at_start) bench.build();
+            }
+            kept.clear();
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 2'000);
+    CHECK(bench.lacking(from + 20, 2'000, 0) == 1'980 - from);
+}
+
+TEST_CASE("a board that triggers on noise beside the ticks keeps its place", "[run][builder][clocks]") {
+    const std::uint16_t noisy = GENERATE(std::uint16_t{0}, std::uint16_t{1});
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 600; ++tick) {
+        const RecordHeader of_a = a.record(tick), of_b = b.record(tick);
+        bench.give(of_a);
+        bench.give(of_b);
+        for (std::int64_t i = 1; i < 50 && tick >= 100; ++i) {
+            RecordHeader header = noisy == 0 ? of_a : of_b;
+            header.time_ps += i * 300'000'000;
+            header.utc_ns += i * 300'000;
+            header.clock = 1'000'000 + tick * 50 + static_cast<std::uint64_t>(i);
+            bench.give(header);
+        }
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.lacking(0, 600, 0) == 600);
+    CHECK(bench.ticks.size() == 600 + 500 * 49);
+    CHECK(bench.count("board0.realigned") + bench.count("board1.realigned") == 0);
+}
+
+TEST_CASE("an ended board's records are built though it began anew again and again", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1};
+    Bench bench{2};
+    for (std::uint64_t tick = 0; tick < 400; ++tick) {
+        bench.give(a.record(tick));
+        const bool anew = tick > 300 && tick % 3 == 0;
+        if (anew) b.reboot(tick_time(tick) - kSecond / 100);
+        RecordHeader header = b.record(tick);
+        if (anew) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        if (tick < 300) bench.build();
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 400);
+    CHECK(bench.lacking(0, 400, 0) == 400);
+    CHECK(bench.builder.backlog().triggers == 0);
+    for (const auto& input : bench.inputs) CHECK(input->records.stats().used_bytes == 0);
+}
+
+TEST_CASE("all boards begin anew at the same moment", "[run][builder][clocks]") {
+    FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond}, c{.index = 2, .slowest_ms = 6};
+    Bench bench{3};
+    for (std::uint64_t tick = 0; tick < 1'200; ++tick) {
+        if (tick >= 400 && tick < 700) continue;
+        for (FakeBoard* board : {&a, &b, &c}) {
+            if (tick == 700) board->reboot(tick_time(tick) - (1 + board->index) * kSecond);
+            RecordHeader header = board->record(tick);
+            if (tick == 700) header.flags |= record_flag::clock_restarted;
+            bench.give(header);
+            bench.build();
+        }
+    }
+    bench.end();
+    CHECK(bench.mixed == 0);
+    CHECK(bench.ticks.size() == 900);
+    CHECK(bench.lacking(0, 1'200, 0) == 900);
+    CHECK(bench.builder.ledger().ticks_missed == 300);
+    CHECK(bench.ticks_balance());
+}
+
+TEST_CASE("whatever boards do, their slots come back and every trigger has its own records", "[run][builder][clocks]") {
+    const unsigned seed = GENERATE(range(1u, 100u));
+    std::mt19937_64 random{seed};
+    FakeBoard a{.index = 0, .fast_ppm = 2}, b{.index = 1, .zero_ps = -9 * kSecond, .slowest_ms = 5}, c{.index = 2};
+    FakeBoard* boards[] = {&a, &b, &c};
+    BuilderConfig config = by_host();
+    CounterRegistry registry;
+    const auto inputs = run_test::boards(3);
+    EventBuilder builder{inputs, config, registry};
+    std::vector<std::uint64_t> to_release;
+    Trigger trigger;
+    std::size_t mixed = 0, whole = 0, backwards = 0, n = 0;
+    std::int64_t newest_ps = kNever;
+    std::uint64_t last_tick = 0;
+    const auto build = [&] {
+        std::uint64_t consumed = 0;
+        while (builder.next(trigger, consumed) == Built::trigger) {
+            ++n;
+            to_release.push_back(consumed);
+            if (trigger.record_count > 0) {
+                const std::uint64_t tick = trigger.records().front().header().clock;
+                for (const RecordView& record : trigger.records()) mixed += record.header().clock != tick;
+                if (tick > 9'000) whole += trigger.missing_boards == 0;
+                last_tick = tick;
+            }
+            backwards += trigger.time_ps < newest_ps;
+            newest_ps = std::max(newest_ps, trigger.time_ps);
+            while (to_release.size() > random() % 40) {
+                builder.release(to_release.front());
+                to_release.erase(to_release.begin());
+            }
+        }
+    };
+    std::vector<RecordHeader> waiting[3];
+    std::uint64_t away_until[3] = {0, 0, 0}, held_until[3] = {0, 0, 0};
+    for (std::uint64_t tick = 0; tick < 10'000; ++tick) {
+        for (int i = 0; i < 3; ++i) {
+            FakeBoard& board = *boards[i];
+            const bool quiet = tick > 8'000;
+            if (tick < away_until[i]) continue;
+            const bool back = away_until[i] == tick && tick > 0;
+            if (back && random() % 4 != 0)
+                board.reboot(tick_time(tick) - static_cast<std::int64_t>(random() % 5'000) * kMillisecond);
+            RecordHeader header = board.record(tick);
+            if (back) header.flags |= record_flag::clock_restarted;
+            if (!quiet && random() % 500 == 0) {
+                away_until[i] = tick + 1 + random() % 300;
+                if (random() % 3 == 0) away_until[i] = tick + 1 + random() % 4;
+            }
+            if (!quiet && random() % 700 == 0) held_until[i] = tick + random() % 60;
+            if (!quiet && random() % 300 == 0) header.time_ps += (random() % 2 == 0 ? 1 : -1) * 50 * kSecond;
+            if (!quiet && random() % 300 == 0) {
+                header.refusal = RefusalReason::buffer_full;
+                header.refused = 1;
+                header.samples_per_channel = 1;
+                header.refused_last_time_ps = header.time_ps;
+            }
+            waiting[i].push_back(header);
+            if (!quiet && random() % 400 == 0) waiting[i].push_back(header);
+            if (tick < held_until[i]) continue;
+            for (RecordHeader& one : waiting[i]) {
+                one.utc_ns = std::max(one.utc_ns, header.utc_ns - 1'000'000);
+                put(*inputs[i], one);
+            }
+            waiting[i].clear();
+        }
+        if (random() % 3 != 0) build();
+    }
+    for (int i = 0; i < 3; ++i)
+        for (const RecordHeader& one : waiting[i]) put(*inputs[i], one);
+    for (const auto& input : inputs) input->ended = true;
+    build();
+    build();
+    for (const std::uint64_t consumed : to_release) builder.release(consumed);
+    CAPTURE(seed, n);
+    CHECK(mixed == 0);
+    CHECK(backwards == 0);
+    CHECK(whole == 999);
+    CHECK(last_tick == 9'999);
+    for (const auto& input : inputs) CHECK(input->records.stats().used_bytes == 0);
+    CHECK(builder.backlog().triggers == 0);
+}

@@ -101,6 +101,39 @@ TEST_CASE("when even the stubs' reserve is full, refused triggers share one stub
     CHECK(check_order(headers) == kTriggers);
 }
 
+TEST_CASE("a board that begins anew while its triggers share a stub: the next record says so, the stub ends before",
+          "[run][readout]") {
+    CounterRegistry registry;
+    BoardInput input{"board0", kRing};
+    constexpr std::uint64_t kTriggers = 9'000, kAnew = 8'500;
+    std::vector<Step> steps = big_steps(kTriggers);
+    for (std::uint64_t i = kAnew; i < kTriggers; ++i) steps[i].header.time_ps -= kAnew * kTick;
+    steps[kAnew].header.flags |= record_flag::clock_restarted;
+    class Source final : public ScriptedSource {
+      public:
+        Source(BoardInput& input, std::vector<Step> script) : ScriptedSource{std::move(script)}, input_{input} {}
+        Next next(RecordHeader& header, std::stop_token stop) override {
+            if (steps_taken() == kAnew) before_anew = input_.newest_time_ps;
+            if (steps_taken() == kTriggers - 1) drain(input_);
+            return ScriptedSource::next(header, stop);
+        }
+        std::int64_t before_anew = 0;
+
+      private:
+        BoardInput& input_;
+    };
+    Source source{input, std::move(steps)};
+    readout_loop(source, input, registry, WhenFull::refuse, {});
+    // Others see how far the board is though nothing of it finds room: they do not wait for its data time for ever.
+    CHECK(source.before_anew == (kAnew - 1) * kTick);
+    const std::vector<RecordHeader> rest = drain(input);
+    REQUIRE(rest.size() == 2);
+    CHECK(rest[0].refused > 500);
+    CHECK((rest[0].flags & record_flag::clock_restarted) == 0);
+    CHECK(rest[0].refused_last_time_ps == (kAnew - 1) * kTick);
+    CHECK((rest[1].flags & record_flag::clock_restarted) != 0);
+}
+
 TEST_CASE("replay waits for room and refuses nothing", "[run][readout]") {
     CounterRegistry registry;
     BoardInput input{"board0", kRing};
