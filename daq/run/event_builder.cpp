@@ -159,6 +159,7 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
         }
     }
     board.clock_restarts.add();
+    board.counts_anew = true;
     board.clock.forget();
     return Stamp::unknown;
 }
@@ -230,6 +231,7 @@ void EventBuilder::skip_head(std::size_t b) {
     const RecordHeader& header = board.head->view.header();
     board.taken.triggers += std::max<std::uint32_t>(header.refused, 1);
     board.taken.refused += header.refused;
+    board.counts_anew = board.counts_anew || began_anew(header);
     board.head.reset();
     if (board.owed.empty()) {
         inputs_[b]->records.release();
@@ -605,8 +607,8 @@ bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept 
     const std::uint64_t counter = counter_of(board), number = counter - *board.counter_offset;
     const std::uint64_t by_time = tick_by_time(time_ps);
     const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
-    if (began_anew(
-            board.head->view.header())) {  // its time is one that the host's clock gave it, and so may its number be
+    // Its time is one that the host's clock gave it, and so may its number be.
+    if (board.counts_anew || began_anew(board.head->view.header())) {
         if (apart != 0) board.counter_offset.reset();
         board.doubted_number.reset();
         return true;
@@ -670,6 +672,7 @@ void EventBuilder::take(std::size_t b, Trigger& trigger, std::uint64_t& consumed
         trigger.add(head.view);
     }
     board.last_counter = header.counter;
+    board.counts_anew = false;
     board.last_board_ps = header.time_ps;
     consumed |= bit(b);
     board.owed.push(1 + std::exchange(board.to_skip, 0));
