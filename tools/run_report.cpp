@@ -40,7 +40,8 @@ void print_run_report(const RunResult& result) {
     if (ledger.lost_estimated > 0) fmt::print("; about {} lost before the run", ledger.lost_estimated);
     fmt::print("\nledger {}\n", ledger.closes() ? "closes" : "DOES NOT CLOSE");
     for (const auto& [board, n] : missing_by_board(result.status.counters))
-        fmt::print("board {}: in {} triggers, missing from {}\n", board, ledger.triggers - std::min(n, ledger.triggers), n);
+        fmt::print("board {}: in {} triggers, missing from {}\n", board, ledger.triggers - std::min(n, ledger.triggers),
+                   n);
     if (result.seconds > 0) {
         std::uint64_t bytes = 0;
         for (const auto& [name, value] : result.status.counters) {
