@@ -29,11 +29,12 @@ constexpr std::int64_t kHeldUpNs = 200'000'000;
 constexpr double kNearestTick = 0.45;
 /// Without a timing signal: what host times can tell apart.
 constexpr std::int64_t kHostPrecision = 5'000'000'000;
-/// No record is worth waiting for that is so late.
+/// From those of the other records of the board: of such a stamp, or host time, one of the two is wrong.
 constexpr std::int64_t kFarOff = 10'000'000'000;  // [ns]
 /// So many triggers of a board alone, with others there, are none by chance.
 constexpr std::uint32_t kLonely = 30;
-constexpr std::size_t kOwedRoom = 4096;  // of its Fifo, which then never grows
+constexpr std::size_t kMostToWaitFor = 64;  // records of a board that catches up
+constexpr std::size_t kOwedRoom = 4096;     // of its Fifo, which then never grows
 
 [[nodiscard]] bool began_anew(const RecordHeader& header) noexcept {
     return (header.flags & record_flag::clock_restarted) != 0;
@@ -288,7 +289,8 @@ bool EventBuilder::can_be_placed(std::size_t b) const noexcept {
     const RecordHeader &first = board.ahead.front().header(), &newest = board.ahead[n - 1].header();
     if (n > 1 && began_anew(newest)) return true;
     const bool enough = n >= config_.records_to_place || (n > 1 && between(first.time_ps, newest.time_ps) >= kSecond);
-    if (enough && !is_catching_up(board)) return true;
+    // A single board has nobody to stand beside: it need not be known to the tick, and its records are waited for.
+    if (enough && (!is_catching_up(board) || (!several() && n >= kMostToWaitFor))) return true;
     const RingStats ring = inputs_[b]->records.stats();
     return ring.used_bytes > ring.capacity_bytes / 2;
 }

@@ -234,6 +234,25 @@ TEST_CASE("a single board that begins anew goes on in the run's time, on a tick"
     CHECK(bench.flagged == 1);  // the first one behind the gap: after_missing_tick
 }
 
+TEST_CASE("a single board whose data come faster than the host's time goes on after a restart all the same",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 500; ++tick) {  // an emulator at five times its rate
+        if (tick == 200) a.reboot(tick_time(tick) - kSecond / 4);
+        RecordHeader header = a.record(tick);
+        header.utc_ns = 1'800'000'000'000'000'000 + tick_time(tick) / 5'000;
+        if (tick == 200) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+        if (tick == 300) CHECK(bench.ticks.size() > 200);
+    }
+    CHECK(bench.ticks.size() == 500);
+    bench.end();
+    CHECK(bench.backwards == 0);
+    CHECK(bench.ticks_balance());
+}
+
 TEST_CASE("a board that comes back with its clock and its numbers as they were goes on with them",
           "[run][builder][clocks]") {
     FakeBoard a{.index = 0};
