@@ -154,7 +154,8 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     }
     if (!began_anew(header)) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
-        if (board.ahead.size() < 2 || fits(board, board.ahead[1].header())) {
+        // One that began anew itself says nothing of the clock before.
+        if (by_one_clock(board) < 2 || fits(board, board.ahead[1].header())) {
             const bool late = between(board.last->time_ps, header.time_ps) < 0;
             return late ? Stamp::doubtful : Stamp::ahead_of_its_time;
         }
@@ -623,7 +624,8 @@ bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept 
                          counter - *board.doubted_number <= 1 + (by_time - tick_);
     board.doubted_number = counter;
     if (!follows) board.number_disagreements.add();
-    if (follows && number < by_time) board.counter_offset.reset();  // it counts anew, or from a wrong number on
+    // It counts anew, or the number that its offset was learnt from was the wrong one.
+    if (follows && (number < by_time || board.agreed < 2)) board.counter_offset.reset();
     return follows;
 }
 
@@ -642,6 +644,7 @@ void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
         const std::uint64_t offset = counter_of(board) - tick_;
         const bool differs = board.counter_offset && *board.counter_offset != offset;
         if (differs && !board.doubted_number && !board.head->view.is_stub()) board.number_disagreements.add();
+        board.agreed = board.counter_offset == offset ? board.agreed + 1 : 0;
         board.counter_offset = offset;
     }
 }

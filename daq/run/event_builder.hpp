@@ -107,6 +107,8 @@ class EventBuilder final : public TriggerBuilder {
         std::optional<LastStamp> last;  // of the clock as it is known: what the next one is judged by
         bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
         std::optional<std::uint64_t> counter_offset;  // its counter - tick_ (modulo 2^64), when last seen
+        std::uint64_t agreed =
+            0;  // numbers, one after the other, by this offset, after the one that it was learnt from
         bool counts_anew = false;  // its clock does, and so may its counter: none of its records was built since
         std::optional<std::uint64_t> doubted_number;  // its counter, of the last trigger that it numbered wrongly
         std::int64_t last_built_ps = kNever;          // run time of the last trigger that it was in

@@ -411,6 +411,49 @@ TEST_CASE("a single board that numbers, stamps and orders a few records wrongly 
     CHECK(bench.trigger.tick == 999);
 }
 
+TEST_CASE("a record that comes after the next one, just before its board begins anew, is in no trigger",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0, .zero_ps = -9 * kSecond};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 300; ++tick) {
+        if (tick == 100) a.reboot(tick_time(tick) - kSecond / 4);
+        RecordHeader header = a.record(tick);
+        if (tick == 98) {
+            bench.give(a.record(99));
+            ++tick;
+        }
+        if (tick == 100) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(std::is_sorted(bench.ticks.begin(), bench.ticks.end()));
+    CHECK(bench.ticks.size() == 299);
+    CHECK(bench.count("board0.late_records") == 1);
+    CHECK(bench.ticks_balance());
+}
+
+TEST_CASE("the first number after a restart is a wrong one: those behind it are believed", "[run][builder][clocks]") {
+    const std::int64_t wrong_by = GENERATE(5, -5, 1'000);
+    FakeBoard a{.index = 0, .zero_ps = -9 * kSecond, .first_number = 20};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 400; ++tick) {
+        if (tick >= 100 && tick < 160) continue;
+        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4), a.number = 7;
+        RecordHeader header = a.record(tick);
+        if (tick == 160) {
+            header.flags |= record_flag::clock_restarted;
+            header.counter += static_cast<std::uint64_t>(wrong_by);
+        }
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 340);
+    CHECK(bench.builder.ledger().ticks_expected == 400);
+    CHECK(bench.builder.ledger().ticks_missed == 60);
+}
+
 TEST_CASE("what a single board delivers twice is one trigger", "[run][builder][clocks]") {
     FakeBoard a{.index = 0};
     Bench bench{1};
