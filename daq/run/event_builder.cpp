@@ -146,7 +146,7 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     }
     if (board.clock.known() == BoardClock::Known::no) return Stamp::unknown;
     if (!board.last) return Stamp::good;
-    if (fits(board, header)) {
+    if (fits(*board.last, header)) {
         const std::int64_t by_board_ns = between(board.last->time_ps, header.time_ps) / 1000;
         const std::int64_t by_host_ns = between(board.last->utc_ns, header.utc_ns);
         if (by_host_ns > later(by_board_ns, kHeldUpNs)) board.held_up.add();
@@ -154,8 +154,10 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     }
     if (!began_anew(header)) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
-        // One that began anew itself says nothing of the clock before.
-        if (by_one_clock(board) < 2 || fits(board, board.ahead[1].header())) {
+        // Two of one new clock follow each other. One that began anew itself says nothing of the clock before.
+        const bool alone = by_one_clock(board) < 2 || fits(*board.last, board.ahead[1].header()) ||
+                           !fits(stamp_of(header), board.ahead[1].header());
+        if (alone) {
             const bool late = between(board.last->time_ps, header.time_ps) < 0;
             return late ? Stamp::doubtful : Stamp::ahead_of_its_time;
         }
@@ -169,12 +171,12 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
 /// By the record before it: not earlier, and later by no more than the host's clock has gone on, or by what its number
 /// says too. A board that was away may go on in its old time, or in one that its driver made of the host's: to be sure
 /// it is placed anew.
-bool EventBuilder::fits(const Board& board, const RecordHeader& header) const noexcept {
-    const std::int64_t since_ps = between(board.last->time_ps, header.time_ps);
+bool EventBuilder::fits(const LastStamp& last, const RecordHeader& header) const noexcept {
+    const std::int64_t since_ps = between(last.time_ps, header.time_ps);
     if (began_anew(header) || since_ps < 0) return false;
-    const std::int64_t host_ps = in_ps(between(board.last->utc_ns, header.utc_ns));
+    const std::int64_t host_ps = in_ps(between(last.utc_ns, header.utc_ns));
     if (since_ps <= kHostTolerance || since_ps - kHostTolerance <= host_ps) return true;
-    const std::uint64_t triggers = header.counter - board.last->counter;
+    const std::uint64_t triggers = header.counter - last.counter;
     const double periods = static_cast<double>(since_ps) * 1e-12 * config_.tick_rate_hz;
     return periods > 0 && std::abs(static_cast<double>(triggers) - periods) <= 2 + periods / 1000;
 }
@@ -186,13 +188,14 @@ void EventBuilder::set_head(Board& board, bool trusted) noexcept {
     head.board_ps = header.time_ps;
     head.time_ps = header.sequence != kNoSequence ? header.time_ps : board.clock.run_time(header.time_ps);
     board.head = head;
-    if (!trusted) return;
-    board.last = LastStamp{header.time_ps, header.utc_ns, header.counter};
-    if (head.view.is_stub() && header.refused > 1) {
-        const std::int64_t lasts_ps = between(header.time_ps, header.refused_last_time_ps);
-        board.last = LastStamp{header.refused_last_time_ps, moved(header.utc_ns, lasts_ps / 1000),
-                               header.counter + header.refused - 1};
-    }
+    if (trusted) board.last = stamp_of(header);
+}
+
+/// Of the last trigger that a record stands for.
+EventBuilder::LastStamp EventBuilder::stamp_of(const RecordHeader& header) noexcept {
+    if (header.refused < 2) return {header.time_ps, header.utc_ns, header.counter};
+    const std::int64_t lasts_ps = between(header.time_ps, header.refused_last_time_ps);
+    return {header.refused_last_time_ps, moved(header.utc_ns, lasts_ps / 1000), header.counter + header.refused - 1};
 }
 
 /// Of the trigger that a stub stands for now.

@@ -141,7 +141,8 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] Stamp judge_stamp(std::size_t board);
     void set_head(Board& board, bool trusted) noexcept;
     void set_stub_time(Board& board) noexcept;
-    [[nodiscard]] bool fits(const Board& board, const RecordHeader& header) const noexcept;
+    [[nodiscard]] static LastStamp stamp_of(const RecordHeader& header) noexcept;
+    [[nodiscard]] bool fits(const LastStamp& last, const RecordHeader& header) const noexcept;
     [[nodiscard]] bool is_repeated(const Board& board) const noexcept;
     [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
     void doubt_place(Board& board) noexcept;

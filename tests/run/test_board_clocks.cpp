@@ -433,6 +433,27 @@ TEST_CASE("a record that comes after the next one, just before its board begins 
     CHECK(bench.ticks_balance());
 }
 
+TEST_CASE("a record that comes after the next one, just before its clock jumps, is in no trigger",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0, .zero_ps = -9 * kSecond};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 300; ++tick) {
+        if (tick == 100) a.zero_ps += kSecond / 3;
+        const RecordHeader header = a.record(tick);
+        if (tick == 98) {
+            bench.give(a.record(99));
+            ++tick;
+        }
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(std::is_sorted(bench.ticks.begin(), bench.ticks.end()));
+    CHECK(bench.ticks.size() == 299);
+    CHECK(bench.count("board0.clock_restarts") == 1);
+    CHECK(bench.ticks_balance());
+}
+
 TEST_CASE("the first number after a restart is a wrong one: those behind it are believed", "[run][builder][clocks]") {
     const std::int64_t wrong_by = GENERATE(5, -5, 1'000);
     FakeBoard a{.index = 0, .zero_ps = -9 * kSecond, .first_number = 20};
