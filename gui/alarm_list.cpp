@@ -31,17 +31,11 @@ AlarmList::AlarmList()
     : Panel{QStringLiteral("Alarms"),
             QStringLiteral(
                 "Active alarms, the worst first; below them what was raised and cleared before, newest first.")},
-      table_{new QTableWidget{0, 3}} {
-    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table_->setSelectionMode(QAbstractItemView::NoSelection);
-    table_->setFocusPolicy(Qt::NoFocus);
+      table_{make_table(20)} {
+    table_->setColumnCount(3);
     table_->horizontalHeader()->hide();
-    table_->verticalHeader()->hide();
-    table_->verticalHeader()->setDefaultSectionSize(20);
-    table_->verticalHeader()->setMinimumSectionSize(20);
     table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     table_->horizontalHeader()->setSectionResizeMode(2, QHeaderView::Stretch);
-    table_->setShowGrid(false);
     body().addWidget(table_);
     set_legend(theme::coloured(QStringLiteral("none yet"), theme::kMuted));
 }

@@ -39,14 +39,7 @@ BoardPanel::BoardPanel()
             QStringLiteral("Each board of the station: whether its records are in the triggers, its clock against "
                            "that of the reference board, its highest temperature, the share of time it was busy. A "
                            "dash: not known, or nothing to compare. All that a board says stands in its tooltip.")},
-      table_{new QTableWidget} {
-    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table_->setSelectionMode(QAbstractItemView::NoSelection);
-    table_->setFocusPolicy(Qt::NoFocus);
-    table_->verticalHeader()->hide();
-    table_->verticalHeader()->setDefaultSectionSize(kRowHeight);
-    table_->verticalHeader()->setMinimumSectionSize(kRowHeight);
-    table_->setShowGrid(false);
+      table_{make_table(kRowHeight)} {
     table_->setColumnCount(static_cast<int>(kColumns.size()));
     for (int column = 0; column < table_->columnCount(); ++column) {
         auto* header = new QTableWidgetItem{kColumns[static_cast<std::size_t>(column)]};

@@ -37,14 +37,7 @@ CutFlowTable::CutFlowTable()
             QStringLiteral(
                 "Triggers that each cut removed first, per window, all beam states; rows = accepted + what the "
                 "cuts removed.")},
-      table_{new QTableWidget} {
-    table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table_->setSelectionMode(QAbstractItemView::NoSelection);
-    table_->setFocusPolicy(Qt::NoFocus);
-    table_->verticalHeader()->hide();
-    table_->verticalHeader()->setDefaultSectionSize(kRowHeight);
-    table_->verticalHeader()->setMinimumSectionSize(kRowHeight);
-    table_->setShowGrid(false);
+      table_{make_table(kRowHeight)} {
     body().addWidget(table_);
     set_legend(theme::coloured(QStringLiteral("waiting for the first event"), theme::kMuted));
 }

@@ -1,8 +1,10 @@
 #include "gui/panel.hpp"
 
 #include <QBoxLayout>
+#include <QHeaderView>
 #include <QLabel>
 #include <QMouseEvent>
+#include <QTableWidget>
 #include <QToolButton>
 
 namespace alleycat::gui {
@@ -54,6 +56,18 @@ void Panel::add_tool(QWidget* tool) {
 
 void Panel::mouseDoubleClickEvent(QMouseEvent* event) {
     if (event->position().y() < body_->geometry().top() && on_enlarge) on_enlarge();
+}
+
+QTableWidget* make_table(int row_height) {
+    auto* table = new QTableWidget;
+    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table->setSelectionMode(QAbstractItemView::NoSelection);
+    table->setFocusPolicy(Qt::NoFocus);
+    table->verticalHeader()->hide();
+    table->verticalHeader()->setDefaultSectionSize(row_height);
+    table->verticalHeader()->setMinimumSectionSize(row_height);
+    table->setShowGrid(false);
+    return table;
 }
 
 }  // namespace alleycat::gui

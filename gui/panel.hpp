@@ -5,6 +5,7 @@
 
 class QBoxLayout;
 class QLabel;
+class QTableWidget;
 class QToolButton;
 
 namespace alleycat::gui {
@@ -33,5 +34,8 @@ class Panel : public QFrame {
     QBoxLayout* header_;
     QBoxLayout* body_;
 };
+
+/// A table to be read and not touched: no selection, no grid, no row numbers, narrow rows [pixels].
+[[nodiscard]] QTableWidget* make_table(int row_height);
 
 }  // namespace alleycat::gui
