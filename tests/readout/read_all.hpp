@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -58,6 +59,23 @@ inline std::vector<ReadRecord> read_all(RecordSource& source) {
         source.fill(records.back().payload);
     }
     return records;
+}
+
+/// From a board: until there are so many, `enough` says so, or nothing came so many times. (A test that waits for what
+/// does not come ends.)
+inline std::vector<ReadRecord> take(RecordSource& source, std::size_t records, int most_idle,
+                                    const std::function<bool()>& enough = {}) {
+    std::vector<ReadRecord> taken;
+    int idle = 0;
+    for (RecordHeader header; taken.size() < records && idle < most_idle && !(enough && enough());) {
+        if (source.next(header, {}) != RecordSource::Next::record) {
+            ++idle;
+            continue;
+        }
+        taken.push_back({header, std::vector<std::byte>(payload_bytes(header), std::byte{0xEE})});
+        source.fill(taken.back().payload);
+    }
+    return taken;
 }
 
 inline std::uint64_t defect(const RecordSource& source, std::string_view name) {

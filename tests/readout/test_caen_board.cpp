@@ -71,22 +71,7 @@ CaenBoardConfig config_of(std::vector<std::uint16_t> inputs, caen::Family family
     return config;
 }
 
-/// A test that waits for what does not come ends.
-constexpr int kMostIdle = 100;
-
-std::vector<ReadRecord> take(RecordSource& source, std::size_t records) {
-    std::vector<ReadRecord> taken;
-    int idle = 0;
-    for (RecordHeader header; taken.size() < records && idle < kMostIdle;) {
-        if (source.next(header, {}) != RecordSource::Next::record) {
-            ++idle;
-            continue;
-        }
-        taken.push_back({header, std::vector<std::byte>(payload_bytes(header), std::byte{0xEE})});
-        source.fill(taken.back().payload);
-    }
-    return taken;
-}
+std::vector<ReadRecord> take(RecordSource& source, std::size_t records) { return testing::take(source, records, 100); }
 
 std::vector<std::uint32_t> codes_of(const ReadRecord& record, std::size_t position) {
     if (record.header.sample_type == SampleType::uint8) {

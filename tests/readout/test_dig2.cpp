@@ -113,23 +113,10 @@ Dig2Config config_for(std::uint16_t port) {
     return config;
 }
 
-/// A test that waits for what does not come ends.
-constexpr int kMostIdle = 200;
-
 /// Takes records until there are so many or `enough` says so.
 std::vector<testing::ReadRecord> take(RecordSource& source, std::size_t records,
                                       const std::function<bool()>& enough = {}) {
-    std::vector<testing::ReadRecord> taken;
-    int idle = 0;
-    for (RecordHeader header; taken.size() < records && idle < kMostIdle && !(enough && enough());) {
-        if (source.next(header, {}) != RecordSource::Next::record) {
-            ++idle;
-            continue;
-        }
-        taken.push_back({header, std::vector<std::byte>(payload_bytes(header), std::byte{0xEE})});
-        source.fill(taken.back().payload);
-    }
-    return taken;
+    return testing::take(source, records, 200, enough);
 }
 
 /// The trigger that the samples say they are; every one of them is as served.

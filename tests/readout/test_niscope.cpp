@@ -77,17 +77,7 @@ std::int8_t sample(std::uint64_t trigger, std::uint64_t input, std::uint64_t s) 
 constexpr int kMostIdle = 200;
 
 std::vector<testing::ReadRecord> take(RecordSource& source, std::size_t records) {
-    std::vector<testing::ReadRecord> taken;
-    int idle = 0;
-    for (RecordHeader header; taken.size() < records && idle < kMostIdle;) {
-        if (source.next(header, {}) != RecordSource::Next::record) {
-            ++idle;
-            continue;
-        }
-        taken.push_back({header, std::vector<std::byte>(payload_bytes(header), std::byte{0xEE})});
-        source.fill(taken.back().payload);
-    }
-    return taken;
+    return testing::take(source, records, kMostIdle);
 }
 
 /// The trigger that the samples say they are; every one of them is as served, and the padding is zero.
