@@ -723,12 +723,13 @@ std::optional<Gap> Daemon::gap_by_mark() const {
 /// the spill is on disk too.
 Gap Daemon::gap_by_writer(const std::optional<DurablePosition>& on_disk) const {
     Gap gap = *gap_;
-    gap.told_by_writer = true;
+    gap.told_by_writer = false;
     const auto reaches = [&](std::uint64_t run, std::uint64_t sequence, std::int64_t utc_ns) {
         if (run != gap.previous_run || sequence == kNoSequence || utc_ns == 0) return;
         if (gap.last_sequence != kNoSequence && sequence < gap.last_sequence) return;
         gap.last_sequence = sequence;
         gap.from_utc_ns = utc_ns;
+        gap.told_by_writer = true;
     };
     if (on_disk) reaches(on_disk->frame.run, on_disk->sequence, on_disk->utc_ns);
     if (spill_ && spill_->found()) {

@@ -465,7 +465,7 @@ class RunWriter::Folder {
             if (name && entry.path().extension() == ".journal") journals[name->run][name->part] = entry.path();
         }
         const std::optional<CatalogueRun> newest = catalogue_->newest_run();
-        if (newest) durable_ = Durable{newest->run, newest->last_ordinal, newest->last_sequence};
+        if (newest) durable_ = known_of(*newest);
         for (const auto& [number, parts] : journals) {
             recover_run(parts);
             if (!run_) continue;
@@ -474,6 +474,15 @@ class RunWriter::Folder {
             if (run_->end || newer) close_run_keeping_durable();
         }
         if (run_) log::store().info("run {} goes on behind frame {}", run_->description.run, run_->appended.ordinal);
+    }
+
+    /// The time of a run's last trigger stands with the part that holds it.
+    [[nodiscard]] Durable known_of(const CatalogueRun& run) const {
+        Durable known{run.run, run.last_ordinal, run.last_sequence};
+        for (const CataloguePart& part : catalogue_->parts(run.run)) {
+            if (part.last_sequence == run.last_sequence) known.utc_ns = part.end_utc_ns;
+        }
+        return known;
     }
 
     /// close_run() as it is, but an older run than the newest does not become what durable() says.

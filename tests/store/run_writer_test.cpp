@@ -182,6 +182,7 @@ TEST_CASE("a run that is over stays over: its frames are known after a restart",
     }
     RunWriter writer{config_in(folder)};
     REQUIRE(writer.durable() == Durable{4, 2, 0});
+    REQUIRE(writer.durable()->utc_ns == make_run(4).start_utc_ns);  // of trigger 0: its time goes with its number
     for (const auto* f : {&start, &trigger, &end}) writer.append(view(*f));
     REQUIRE_THROWS_WITH(writer.append(view(late)),
                         Catch::Contains("run 4: was closed (stopped) after frame 2, frame 3 cannot be added"));
