@@ -229,22 +229,26 @@ struct Tally {
     }
 };
 
-/// The power fails at every `stride`th moment of a recording: by kill -9, with nothing unsynced left, and `subsets`
-/// times with some of it.
+/// The power fails at every `stride`th moment of a recording, from the `first` on.
+struct Moments {
+    std::size_t stride = 1, first = 0;
+};
+
+/// At each moment: by kill -9, with nothing unsynced left, and `subsets` times with some of it.
 void cut_everywhere(Tally& tally, const FolderContent& before, Promised promised,
                     const std::vector<DiskChange>& changes, const std::vector<Sent>& frames, std::uint64_t run,
-                    unsigned stride, unsigned subsets, std::uint64_t seed) {
+                    Moments moments, unsigned subsets, std::uint64_t seed) {
     SimulatedDisk disk{before};
     for (std::size_t moment = 0; moment <= changes.size(); ++moment) {
         if (moment > 0) {
             disk.apply(changes[moment - 1]);
             promised.hear(changes[moment - 1]);
         }
-        if ((moment + seed) % stride != 0) continue;
+        if (moment % moments.stride != moments.first % moments.stride) continue;
         ++tally.moments;
         const std::string where = fmt::format("seed {}, moment {} of {}", seed, moment, changes.size());
         const auto then = [&](std::size_t n) {
-            return (moment / stride + n) % 2 == 0 ? Then::goes_on : Then::another_run;
+            return (moment / moments.stride + n) % 2 == 0 ? Then::goes_on : Then::another_run;
         };
         tally.check(where + ", killed", disk.after_kill(), promised, frames, run, then(0));
         tally.check(where + ", only what was synced", disk.after_power_cut(), promised, frames, run, then(1));
@@ -256,7 +260,7 @@ void cut_everywhere(Tally& tally, const FolderContent& before, Promised promised
     }
 }
 
-void cut_a_run_everywhere(std::uint64_t seed, unsigned stride, unsigned subsets, unsigned second_cuts) {
+void cut_a_run_everywhere(std::uint64_t seed, Moments moments, unsigned subsets, unsigned second_cuts) {
     std::mt19937_64 chance{seed};
     const TemporaryFolder folder;
     const std::vector<Sent> frames = small_run(1);
@@ -273,9 +277,9 @@ void cut_a_run_everywhere(std::uint64_t seed, unsigned stride, unsigned subsets,
     REQUIRE((whole.after_kill() == read_folder(folder.path())));
 
     Tally tally;
-    cut_everywhere(tally, {}, {}, changes, frames, 1, stride, subsets, seed);
+    cut_everywhere(tally, {}, {}, changes, frames, 1, moments, subsets, seed);
 
-    // The power fails again while the writer recovers from such a cut.
+    // The power fails again while the writer recovers from such a cut: at a third of the moments.
     for (unsigned second = 0; second < second_cuts; ++second) {
         SimulatedDisk disk{{}};
         Promised promised;
@@ -291,7 +295,8 @@ void cut_a_run_everywhere(std::uint64_t seed, unsigned stride, unsigned subsets,
             tally.fail(fmt::format("seed {}, recovery from moment {}", seed, moment), e.what());
             continue;
         }
-        cut_everywhere(tally, before, promised, recovery, frames, 1, 3 * stride, subsets, seed + second + 1);
+        const Moments third{3 * moments.stride, moments.first + second * moments.stride};
+        cut_everywhere(tally, before, promised, recovery, frames, 1, third, subsets, seed + second + 1);
     }
     std::cout << fmt::format("{} changes, {} power cuts at {} moments, {} broke a promise\n", changes.size(),
                              tally.outcomes, tally.moments, tally.failures)
@@ -309,7 +314,7 @@ const bool quiet = ::setenv("ALLEYCAT_LOG", "off", 1) == 0;
 TEST_CASE("the power fails anywhere in a small run: what was acknowledged comes back, nothing comes back wrong",
           "[store][crash]") {
     REQUIRE(quiet);
-    cut_a_run_everywhere(20151002, 17, 1, 1);
+    cut_a_run_everywhere(20151002, {.stride = 17}, 1, 1);
 }
 
 TEST_CASE("a writer that acknowledges what it did not sync is found out by these power cuts", "[store][crash]") {
@@ -322,14 +327,34 @@ TEST_CASE("a writer that acknowledges what it did not sync is found out by these
         std::vector<DiskChange> rest = changes;
         std::erase_if(rest, [&](const DiskChange& change) { return change.kind == kind; });
         Tally tally;
-        cut_everywhere(tally, {}, {}, rest, frames, 1, 101, 0, 1);
+        cut_everywhere(tally, {}, {}, rest, frames, 1, {.stride = 101, .first = 100}, 0, 1);
         return tally.failures;
     };
     REQUIRE(without(DiskChange::Kind::sync) > 0);
     REQUIRE(without(DiskChange::Kind::sync_folder) > 0);
 }
 
-TEST_CASE("the power fails everywhere in a small run, with several ways to lose what was not synced", "[store][long]") {
+// Every moment of one recording; in quarters, which run side by side.
+TEST_CASE("the power fails everywhere, with several ways to lose what was not synced: moments 0, 4, 8",
+          "[store][long]") {
     REQUIRE(quiet);
-    cut_a_run_everywhere(1, 1, 2, 3);
+    cut_a_run_everywhere(1, {.stride = 4, .first = 0}, 2, 3);
+}
+
+TEST_CASE("the power fails everywhere, with several ways to lose what was not synced: moments 1, 5, 9",
+          "[store][long]") {
+    REQUIRE(quiet);
+    cut_a_run_everywhere(1, {.stride = 4, .first = 1}, 2, 3);
+}
+
+TEST_CASE("the power fails everywhere, with several ways to lose what was not synced: moments 2, 6, 10",
+          "[store][long]") {
+    REQUIRE(quiet);
+    cut_a_run_everywhere(1, {.stride = 4, .first = 2}, 2, 3);
+}
+
+TEST_CASE("the power fails everywhere, with several ways to lose what was not synced: moments 3, 7, 11",
+          "[store][long]") {
+    REQUIRE(quiet);
+    cut_a_run_everywhere(1, {.stride = 4, .first = 3}, 2, 3);
 }
