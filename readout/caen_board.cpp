@@ -126,7 +126,7 @@ void CaenBoard::stamp(RecordHeader& header, std::uint64_t tag, const EventNumber
     } else if (clock.backwards) {
         header.flags |= record_flag::clock_backwards;
         log_.count("clock_backwards");
-    } else if (number.kind != Kind::wrong) {
+    } else if (number.is_trusted()) {
         bridge_.keep(place);
     }
     header.counter = place.counter;

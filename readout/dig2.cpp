@@ -222,8 +222,7 @@ void Dig2Board::number(RecordHeader& header) {
 }
 
 void Dig2Board::stamp(RecordHeader& header, const EventNumbers::Result& number) {
-    using Kind = EventNumbers::Kind;
-    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, number.kind == Kind::next);
+    const ClockUnwrapper::Result clock = clock_.unwrap(event_.clock, number.kind == EventNumbers::Kind::next);
     RestartBridge::Place place{number.counter, 0, header.utc_ns};
     bool fits = !__builtin_mul_overflow(static_cast<std::int64_t>(clock.ticks), board_.clock_period_ps, &place.time_ps);
     fits = bridge_.carry(place) && fits;
@@ -239,7 +238,7 @@ void Dig2Board::stamp(RecordHeader& header, const EventNumbers::Result& number) 
         log_.count("bad_time");
     } else if (restarted) {
         place = bridge_.go_on(place);
-    } else if (!clock.backwards && number.kind != Kind::wrong && number.kind != Kind::began_anew) {
+    } else if (!clock.backwards && number.is_trusted()) {
         bridge_.keep(place);
     }
     header.counter = place.counter;

@@ -27,15 +27,18 @@ class EventNumbers {
         Kind kind = Kind::first;
         std::uint64_t counter = 0;  ///< roll-overs added
         std::uint32_t missed = 0;   ///< numbers between this event and the one before
+
+        /// Its number is the board's own, and new.
+        [[nodiscard]] bool is_trusted() const noexcept { return kind == Kind::first || kind == Kind::next; }
     };
     [[nodiscard]] Result take(std::uint32_t number, std::uint64_t clock) noexcept {
+        const bool repeated = last_ && number == wrong_.value_or(*last_) && clock == last_clock_;
+        if (repeated) return {Kind::repeated, counter_ + unbelieved_};
         Result result;
         const std::uint32_t ahead = last_ ? (number - *last_) & mask_ : 1;
         const bool confirmed = wrong_ && number == ((*wrong_ + 1) & mask_);
         if (!last_) {
             counter_ = number;
-        } else if (ahead == 0 && clock == last_clock_) {
-            result.kind = Kind::repeated;
         } else if (ahead != 0 && (ahead <= kFarAhead || (confirmed && ahead <= mask_ / 2))) {
             result.kind = Kind::next;
             result.missed = ahead - 1 - std::min(ahead - 1, unbelieved_);
@@ -51,7 +54,7 @@ class EventNumbers {
         if (result.kind == Kind::wrong) {  // it may stand where it belongs, or come too late: the next one tells
             wrong_ = number;
             result.counter += ++unbelieved_;
-        } else if (result.kind != Kind::repeated) {
+        } else {
             last_ = number;
             wrong_.reset();
             unbelieved_ = 0;

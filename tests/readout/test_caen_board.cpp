@@ -491,6 +491,10 @@ TEST_CASE("a number that goes back is not believed, two of them are", "[readout]
     takes(5, Kind::next, 0x102000B);   // ... and moves nobody
     takes(1, Kind::wrong, 0x102000C);  // it should have been 6
     takes(8, Kind::next, 0x102000E, 1);
+    takes(4, Kind::wrong, 0x102000F);  // it should have been 9 ...
+    --clock;
+    takes(4, Kind::repeated, 0x102000F);  // ... and comes twice: one trigger
+    takes(10, Kind::next, 0x1020010);
 }
 
 TEST_CASE("a board that counts anew goes on where the host's clock says, on the beat of its triggers",
