@@ -28,6 +28,7 @@ ShutdownSignals::ShutdownSignals()
               [this](const std::stop_token& stop) {
                   const sigset_t set = end_signals();
                   const timespec at_most{.tv_sec = 0, .tv_nsec = 100'000'000};
+                  listens_.count_down();
                   while (!stop.stop_requested()) {
                       const int signal = sigtimedwait(&set, nullptr, &at_most);
                       if (signal < 0) continue;
@@ -39,7 +40,9 @@ ShutdownSignals::ShutdownSignals()
                           hurry_.request_stop();
                       }
                   }
-              }} {}
+              }} {
+    listens_.wait();
+}
 
 ShutdownSignals::~ShutdownSignals() {
     waiter_.request_stop();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <latch>
 #include <stop_token>
 
 #include "daq/core/worker.hpp"
@@ -26,6 +27,8 @@ class ShutdownSignals {
   private:
     std::stop_source stop_;
     std::stop_source hurry_;
+    /// Until its thread only waits: a process that is forked then is not left with a lock that the thread held.
+    std::latch listens_{1};
     Worker waiter_;
 };
 

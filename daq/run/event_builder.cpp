@@ -27,6 +27,8 @@ constexpr std::int64_t kHostTolerance = kSecond;
 constexpr std::int64_t kHeldUpNs = 200'000'000;
 /// Within this part of a period a tick is nearer than its neighbours, by some margin.
 constexpr double kNearestTick = 0.45;
+/// A number and a time that are no further apart can be of one tick [periods]; between two ticks of either.
+constexpr double kFitsItsTime = 0.75;
 /// Without a timing signal: what host times can tell apart.
 constexpr std::int64_t kHostPrecision = 5'000'000'000;
 /// From those of the other records of the board: of such a stamp, or host time, one of the two is wrong.
@@ -594,13 +596,19 @@ std::uint64_t EventBuilder::counter_of(const Board& board) noexcept {
     return board.head->view.header().counter + board.head->stub_index;
 }
 
-/// The tick's number by the time since the newest good one: for boards that have no number of their own to go on with.
-std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
-    if (!(config_.tick_rate_hz > 0)) return tick_ + 1;
+/// A tick comes every period: how many there were follows from the time.
+bool EventBuilder::time_counts_ticks() const noexcept { return config_.tick_rate_hz > 0 && config_.gaps_are_missing; }
+
+/// Since the newest good tick, or the newest trigger while there is none; 1 where the time tells nothing of it.
+double EventBuilder::periods_since_good(std::int64_t time_ps) const noexcept {
+    if (!time_counts_ticks()) return 1;
     const std::int64_t since_ps = between(good_tick_ ? ticks_.last_good_ps() : last_time_ps_, time_ps);
-    const double period_ps = good_tick_ ? ticks_.period_ps() : 1e12 / config_.tick_rate_hz;
-    const auto ticks =
-        static_cast<std::uint64_t>(std::max<long long>(1, std::llround(static_cast<double>(since_ps) / period_ps)));
+    return static_cast<double>(since_ps) / (good_tick_ ? ticks_.period_ps() : 1e12 / config_.tick_rate_hz);
+}
+
+/// The next tick's number by its time: for boards that have no number of their own to go on with.
+std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
+    const auto ticks = static_cast<std::uint64_t>(std::max<long long>(1, std::llround(periods_since_good(time_ps))));
     const std::uint64_t number = good_tick_ ? *good_tick_ + ticks + (other_triggers_ - others_at_good_) : tick_ + ticks;
     return std::max(number, tick_ + 1);
 }
@@ -608,18 +616,19 @@ std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
 /// Whether the number that the board gives the trigger is to be believed: one that does not agree with the time is a
 /// mistake, two that follow each other are not. A board that was away counts on from where the time puts it.
 bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept {
-    const bool can_be_told = config_.tick_rate_hz > 0 && config_.triggers_are_ticks && other_triggers_ == 0;
+    const bool can_be_told = time_counts_ticks() && config_.triggers_are_ticks && other_triggers_ == 0;
     if (!board.counter_offset || board.head->view.is_stub() || !can_be_told) return true;
     const std::uint64_t counter = counter_of(board), number = counter - *board.counter_offset;
     const std::uint64_t by_time = tick_by_time(time_ps);
-    const std::uint64_t apart = std::max(number, by_time) - std::min(number, by_time);
-    // Its time is one that the host's clock gave it, and so may its number be.
+    // Its time is one that the host's clock gave it, and so may its number be: it says nothing of those to come.
     if (board.counts_anew || began_anew(board.head->view.header())) {
-        if (apart != 0) board.counter_offset.reset();
+        board.counter_offset.reset();
         board.doubted_number.reset();
         return true;
     }
-    if (apart <= 2 + (by_time - good_tick_.value_or(tick_)) / 1000) {
+    const double periods = periods_since_good(time_ps);
+    const auto counted = static_cast<double>(static_cast<std::int64_t>(number - good_tick_.value_or(tick_)));
+    if (number == by_time || std::abs(counted - periods) <= kFitsItsTime + periods / 1000) {
         board.doubted_number.reset();
         return true;
     }

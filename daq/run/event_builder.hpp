@@ -174,6 +174,8 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] std::size_t reference_of(std::uint64_t members) const noexcept;
     [[nodiscard]] std::optional<std::uint64_t> agreed_tick(std::uint64_t voters) const noexcept;
     [[nodiscard]] bool believes_number(Board& board, std::int64_t time_ps) noexcept;
+    [[nodiscard]] bool time_counts_ticks() const noexcept;
+    [[nodiscard]] double periods_since_good(std::int64_t time_ps) const noexcept;
     [[nodiscard]] std::uint64_t tick_by_time(std::int64_t time_ps) const noexcept;
     void count_tick(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);

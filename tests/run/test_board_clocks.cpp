@@ -78,6 +78,7 @@ struct Bench {
             const std::uint64_t tick = trigger.records().front().header().clock;
             for (const RecordView& record : trigger.records()) mixed += record.header().clock == tick ? 0 : 1;
             ticks.push_back(tick);
+            numbers.push_back(trigger.tick);
             missing.push_back(trigger.missing_boards);
             times.push_back(trigger.time_ps);
             if (trigger.tick_flags != 0) ++flagged;
@@ -106,7 +107,7 @@ struct Bench {
     std::vector<std::unique_ptr<BoardInput>> inputs;
     EventBuilder builder;
     Trigger trigger;
-    std::vector<std::uint64_t> ticks, missing;
+    std::vector<std::uint64_t> ticks, numbers, missing;
     std::vector<std::int64_t> times;
     std::size_t mixed = 0, flagged = 0, backwards = 0;
     std::int64_t newest_ps = kNever;
@@ -473,6 +474,44 @@ TEST_CASE("the first number after a restart is a wrong one: those behind it are 
     CHECK(bench.ticks.size() == 340);
     CHECK(bench.builder.ledger().ticks_expected == 400);
     CHECK(bench.builder.ledger().ticks_missed == 60);
+}
+
+TEST_CASE("the first number after a restart fits the time, which its driver put it at: those behind it are believed",
+          "[run][builder][clocks]") {
+    const std::int64_t others_by = GENERATE(5, -5, 1'000);
+    FakeBoard a{.index = 0, .zero_ps = -9 * kSecond, .first_number = 20};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 400; ++tick) {
+        if (tick >= 100 && tick < 160) continue;
+        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4), a.number = 180;
+        if (tick == 161) a.number += static_cast<std::uint64_t>(others_by);
+        RecordHeader header = a.record(tick);
+        if (tick == 160) header.flags |= record_flag::clock_restarted;
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 340);
+    CHECK(bench.builder.ledger().ticks_expected == 400);
+    CHECK(bench.builder.ledger().ticks_missed == 60);
+}
+
+TEST_CASE("a number that is one behind where a trigger was lost does not stand for another tick",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 300; ++tick) {
+        RecordHeader header = a.record(tick);
+        if (tick == 100) continue;
+        if (tick == 101) --header.counter;  // its driver did not believe its own number and gave it the next
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    REQUIRE(bench.ticks.size() == 299);
+    CHECK(bench.numbers == bench.ticks);
+    CHECK(bench.count("board0.number_disagreements") == 1);
+    CHECK(bench.ticks_balance());
 }
 
 TEST_CASE("what a single board delivers twice is one trigger", "[run][builder][clocks]") {

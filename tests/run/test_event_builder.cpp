@@ -209,6 +209,22 @@ TEST_CASE("a clock that runs backwards is counted, and nothing wraps", "[run][bu
     CHECK(bench.builder.ledger().ticks_expected == 3);
 }
 
+TEST_CASE("where ticks come only with beam a pause is no tick, and no number is doubted for it", "[run][builder]") {
+    BuilderConfig config;
+    config.gaps_are_missing = false;
+    Bench bench{1, config};
+    std::uint64_t counter = 40;
+    for (const int at : {0, 1, 2, 3, 20, 21, 22, 700, 701, 2'000, 2'001}) {
+        put(*bench.inputs[0], record_at(counter++, at * kTick));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick == counter - 1);
+    }
+    CHECK(bench.registry.get("builder.board0.number_disagreements").value() == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 11);
+    CHECK(bench.builder.ledger().ticks_seen == 11);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
 TEST_CASE("ticks are judged by their times and the books of ticks still balance", "[run][builder]") {
     struct Tick {
         double at = 0;  // in periods
