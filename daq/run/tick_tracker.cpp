@@ -141,7 +141,11 @@ TickVerdict TickTracker::distrust(std::int64_t time_ps, std::optional<std::uint6
     candidate_ps_ = time_ps;
     if (candidates_ == kNewPhaseAfter) {
         phase_jumps_.add();
-        const std::uint64_t missing = accept(time_ps, number, candidate_missing_);
+        // A clock that was set tells no more how many came meanwhile: the counter does.
+        const std::optional<double> counted = counted_since_good(number);
+        const bool tells = counted && *counted >= 1;
+        const std::uint64_t missing =
+            accept(time_ps, number, tells ? missing_between(*counted, untimed_ + distrusted_) : candidate_missing_);
         return {.flags = missing > 0 ? trigger_flag::after_missing_tick : 0, .missing = missing};
     }
     ++distrusted_;

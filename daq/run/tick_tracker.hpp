@@ -32,7 +32,7 @@ class TickTracker {
 
     /// Judges the next tick of the signal, in the order of the board's record. Triggers of other classes are not ticks.
     /// `number`: of the tick by a counter that counts those too that were not delivered; nullopt: there is none. It is
-    /// asked only behind a gap so long that the time cannot tell how many periods it is.
+    /// asked only where the time cannot tell how many periods it is: behind a long gap, and in a new phase.
     TickVerdict add(std::int64_t time_ps, std::optional<std::uint64_t> number = std::nullopt) noexcept;
     /// A tick that came, at a time nobody knows (a stamp that could not be read).
     void add_without_time() noexcept { ++untimed_; }

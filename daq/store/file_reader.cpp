@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <set>
 
 #include "daq/core/error.hpp"
@@ -63,7 +62,7 @@ h5::Handle open_hdf5(const std::filesystem::path& path) {
 RunDescription read_run(hid_t file, const std::filesystem::path& path) {
     const auto bytes = read_column<std::uint8_t>(file, "run_description");
     std::vector<std::uint64_t> aligned(bytes.size() / 8 + 1);
-    std::memcpy(aligned.data(), bytes.data(), bytes.size());
+    std::ranges::copy(std::as_bytes(std::span{bytes}), std::as_writable_bytes(std::span{aligned}).begin());
     FrameView frame;
     const FrameError error = read_frame(std::as_bytes(std::span{aligned}).first(bytes.size()), frame);
     if (error != FrameError::none) refuse(path, fmt::format("its /run_description is damaged: {}", to_text(error)));

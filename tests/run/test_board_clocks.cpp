@@ -333,6 +333,25 @@ TEST_CASE("the host's clock is set back or forward, and no board moves", "[run][
     CHECK(bench.count("board0.clock_restarts") + bench.count("board1.clock_restarts") == 0);
 }
 
+TEST_CASE("a clock is set back by less than the time in which triggers were lost: the numbers tell of these",
+          "[run][builder][clocks]") {
+    FakeBoard a{.index = 0};
+    Bench bench{1};
+    for (std::uint64_t tick = 0; tick < 200; ++tick) {
+        RecordHeader header = a.record(tick);
+        if (tick == 100) continue;
+        if (tick > 100) header.time_ps -= 3 * kTick / 2;  // 101 comes half a period after 99
+        bench.give(header);
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.ticks.size() == 199);
+    CHECK(bench.builder.ledger().ticks_expected == 200);
+    CHECK(bench.builder.ledger().ticks_missed == 1);
+    CHECK(bench.numbers.back() == 199);
+    CHECK(bench.registry.get("ticks.phase_jumps").value() == 1);
+}
+
 TEST_CASE("a clock that slips by a few microseconds is set right by the triggers themselves",
           "[run][builder][clocks]") {
     FakeBoard a{.index = 0}, b{.index = 1, .zero_ps = -50 * kSecond};

@@ -152,6 +152,28 @@ TEST_CASE("ticks missing while the phase changes are counted once it has", "[run
     REQUIRE(signal.count("missing") == 3);
 }
 
+TEST_CASE("what is missing where the phase changes is told by numbers, if there are any", "[run][unit]") {
+    const auto missing = [](std::optional<std::uint64_t> last, std::optional<std::uint64_t> first_of_new) {
+        Signal signal;
+        signal.regular(0, 19);
+        REQUIRE(signal.tracker.add(signal.start + 20 * kPeriod, last) == TickVerdict{});
+        std::uint64_t total = 0;
+        for (int i = 0; i < 5; ++i) {  // a clock that was set back by one and a half periods
+            const std::int64_t time = signal.start + 20 * kPeriod + kPeriod / 2 + i * kPeriod;
+            const auto number = first_of_new ? std::optional{*first_of_new + static_cast<std::uint64_t>(i)} : std::nullopt;
+            total += signal.tracker.add(time, number).missing;
+        }
+        REQUIRE(signal.count("phase_jumps") == 1);
+        REQUIRE(signal.count("missing") == total);
+        return total;
+    };
+    CHECK(missing(120, 122) == 1);
+    CHECK(missing(120, 131) == 10);
+    CHECK(missing(120, 121) == 0);
+    CHECK(missing(120, 3) == 0);  // it counts anew: by the time, half a period
+    CHECK(missing(std::nullopt, std::nullopt) == 0);
+}
+
 TEST_CASE("noise at the signal's own rate never becomes its phase while the signal is there", "[run][unit]") {
     Signal signal;
     signal.regular(0, 20);

@@ -349,6 +349,16 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
     H5Awrite(version, H5T_NATIVE_UINT32, &next);
     H5Aclose(version);
     H5Fclose(newer);
+    std::filesystem::copy_file(folder / "whole.h5", folder / "undescribed.h5");
+    const hid_t undescribed = H5Fopen((folder / "undescribed.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Ldelete(undescribed, "run_description", H5P_DEFAULT);
+    const hsize_t none = 0;
+    const hid_t no_bytes = H5Screate_simple(1, &none, nullptr);
+    const hid_t description =
+        H5Dcreate2(undescribed, "run_description", H5T_STD_U8LE, no_bytes, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dclose(description);
+    H5Sclose(no_bytes);
+    H5Fclose(undescribed);
     std::filesystem::copy_file(folder / "whole.h5", folder / "half.h5");
     std::filesystem::resize_file(folder / "half.h5", std::filesystem::file_size(folder / "half.h5") / 2);
 
@@ -362,7 +372,8 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
                                                            {"folder.h5", "is a folder"},
                                                            {"other.h5", "not one of Alleycat's"},
                                                            {"newer.h5", "format version 4"},
-                                                           {"half.h5", "is cut short"}};
+                                                           {"half.h5", "is cut short"},
+                                                           {"undescribed.h5", "/run_description is damaged"}};
     std::vector<std::string> said;
     for (const auto& [name, sentence] : cases) {
         try {
