@@ -11,13 +11,6 @@
 
 namespace alleycat {
 
-TickConfig tick_config(const BuilderConfig& config) {
-    return {.rate_hz = config.tick_rate_hz,
-            .phase_tolerance_ps = config.phase_tolerance_ps,
-            .time_resolution_ps = config.time_resolution_ps,
-            .gaps_are_missing = config.gaps_are_missing};
-}
-
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000'000;  // [ps]
@@ -27,24 +20,10 @@ constexpr std::int64_t kHostTolerance = kSecond;
 constexpr std::int64_t kHeldUpNs = 200'000'000;
 /// Within this part of a period a tick is nearer than its neighbours, by some margin.
 constexpr double kNearestTick = 0.45;
-/// A number and a time that are no further apart can be of one tick [periods]; between two ticks of either.
-constexpr double kFitsItsTime = 0.75;
-/// Without a timing signal: what host times can tell apart.
-constexpr std::int64_t kHostPrecision = 5'000'000'000;
-/// From those of the other records of the board: of such a stamp, or host time, one of the two is wrong.
-constexpr std::int64_t kFarOff = 10'000'000'000;  // [ns]
 /// So many triggers of a board alone, with others there, are none by chance.
 constexpr std::uint32_t kLonely = 30;
 constexpr std::size_t kMostToWaitFor = 64;  // records of a board that catches up
 constexpr std::size_t kOwedRoom = 4096;     // of its Fifo, which then never grows
-
-[[nodiscard]] bool began_anew(const RecordHeader& header) noexcept {
-    return (header.flags & record_flag::clock_restarted) != 0;
-}
-
-[[nodiscard]] std::int64_t host_minus_board_ns(const RecordHeader& header) noexcept {
-    return between(header.time_ps / 1000, header.utc_ns);
-}
 
 /// Ends where the numbers do.
 [[nodiscard]] constexpr std::int64_t in_ps(std::int64_t ns) noexcept {
@@ -56,10 +35,10 @@ constexpr std::size_t kOwedRoom = 4096;     // of its Fifo, which then never gro
 }  // namespace
 
 EventBuilder::Board::Board(const BoardInput& input, CounterRegistry& registry)
-    : missing{registry.get("builder." + input.name + ".missing")},
+    : numbers{registry.get("builder." + input.name + ".number_disagreements")},
+      missing{registry.get("builder." + input.name + ".missing")},
       late_records{registry.get("builder." + input.name + ".late_records")},
       duplicates{registry.get("builder." + input.name + ".duplicates")},
-      number_disagreements{registry.get("builder." + input.name + ".number_disagreements")},
       held_up{registry.get("builder." + input.name + ".held_up")},
       clock_restarts{registry.get("builder." + input.name + ".clock_restarts")},
       bad_times{registry.get("builder." + input.name + ".bad_times")},
@@ -70,15 +49,12 @@ EventBuilder::EventBuilder(std::span<const std::unique_ptr<BoardInput>> inputs, 
     : inputs_{inputs},
       config_{config},
       incomplete_{registry.get("builder.incomplete_triggers")},
-      backwards_{registry.get("builder.time_backwards")},
-      ticks_not_found_{registry.get("ticks.not_found")},
-      ticks_{tick_config(config), registry} {
+      book_{config, registry} {
     for (const auto& input : inputs) {
         Board& board = boards_.emplace_back(*input, registry);
         board.ahead.reserve(config.records_to_place);
         board.owed.reserve(kOwedRoom);
     }
-    ledger_.has_ticks = config.tick_rate_hz > 0 && config.counter_is_hardware && config.triggers_are_ticks;
 }
 
 // ---- what the boards have delivered
@@ -157,7 +133,7 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     if (!began_anew(header)) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
         // Two of one new clock follow each other. One that began anew itself says nothing of the clock before.
-        const bool alone = by_one_clock(board) < 2 || fits(*board.last, board.ahead[1].header()) ||
+        const bool alone = by_one_clock(board.ahead) < 2 || fits(*board.last, board.ahead[1].header()) ||
                            !fits(stamp_of(header), board.ahead[1].header());
         if (alone) {
             const bool late = between(board.last->time_ps, header.time_ps) < 0;
@@ -255,7 +231,7 @@ void EventBuilder::place_boards() {
     for (std::size_t b = 0; b < boards_.size() && has_time_line_; ++b) {
         // Again, where it began anew before anything of it could be built.
         while (boards_[b].clock.known() == BoardClock::Known::no && is_to_be_placed(b)) {
-            if (several() && is_catching_up(boards_[b])) {
+            if (several() && is_catching_up(boards_[b].ahead, config_.records_to_place)) {
                 leave_out(b);
             } else {
                 place(boards_[b]);
@@ -277,12 +253,12 @@ void EventBuilder::begin_time_line() {
     if (!first) return;
     Board& reference = boards_[*first];
     const std::int64_t begin_ps = reference.ahead.front().header().time_ps;
-    const std::size_t n = by_one_clock(reference);
+    const std::size_t n = by_one_clock(reference.ahead);
     const bool alone = n < reference.ahead.size() || reference.newest_ps > later(begin_ps, config_.missing_after_ps);
     if (!all_here && !alone) return;
     has_time_line_ = true;
     reference.clock.place(begin_ps, 0, BoardClock::Known::exactly);
-    lag_.add(0, moved(begin_ps / 1000, least_host_minus_board_ns(reference, 0, n)));
+    lag_.add(0, moved(begin_ps / 1000, least_host_minus_board_ns(reference.ahead, 0, n)));
     find_head(*first);
 }
 
@@ -296,7 +272,8 @@ bool EventBuilder::can_be_placed(std::size_t b) const noexcept {
     if (n > 1 && began_anew(newest)) return true;
     const bool enough = n >= config_.records_to_place || (n > 1 && between(first.time_ps, newest.time_ps) >= kSecond);
     // A single board has nobody to stand beside: it need not be known to the tick, and its records are waited for.
-    if (enough && (!is_catching_up(board) || (!several() && n >= kMostToWaitFor))) return true;
+    if (enough && (!is_catching_up(board.ahead, config_.records_to_place) || (!several() && n >= kMostToWaitFor)))
+        return true;
     const RingStats ring = inputs_[b]->records.stats();
     return ring.used_bytes > ring.capacity_bytes / 2;
 }
@@ -305,7 +282,7 @@ bool EventBuilder::can_be_placed(std::size_t b) const noexcept {
 bool EventBuilder::is_to_be_placed(std::size_t b) {
     Board& board = boards_[b];
     for (;;) {
-        while (begins_far_off(board)) {
+        while (begins_far_off(board.ahead)) {
             set_head(board, false);
             board.bad_times.add();
             skip_head(b);
@@ -321,66 +298,20 @@ bool EventBuilder::is_to_be_placed(std::size_t b) {
     }
 }
 
-/// So many of its next records are by one clock.
-std::size_t EventBuilder::by_one_clock(const Board& board) noexcept {
-    std::size_t n = std::min<std::size_t>(board.ahead.size(), 1);
-    while (n < board.ahead.size() && !began_anew(board.ahead[n].header())) ++n;
-    return n;
-}
-
 /// Before the least delay had come its clock began anew, or it ended: where they belong nobody can tell.
 void EventBuilder::leave_out(std::size_t b) {
     Board& board = boards_[b];
-    for (std::size_t n = by_one_clock(board); n > 0; --n) {
+    for (std::size_t n = by_one_clock(board.ahead); n > 0; --n) {
         set_head(board, false);
         board.late_records.add();
         skip_head(b);
     }
 }
 
-/// Of these of its next records, as most of them have it.
-std::int64_t EventBuilder::usual_host_minus_board_ns(const Board& board, std::size_t begin, std::size_t end) noexcept {
-    std::array<std::int64_t, 15> some{};
-    const std::size_t step = (end - begin + some.size() - 1) / some.size();
-    std::size_t n = 0;
-    for (std::size_t i = begin; i < end; i += step) some[n++] = host_minus_board_ns(board.ahead[i].header());
-    const auto last = some.begin() + static_cast<std::ptrdiff_t>(n), middle = some.begin() + (last - some.begin()) / 2;
-    std::nth_element(some.begin(), middle, last);
-    return *middle;
-}
-
-/// The least delay of them. One whose times are far from those of the others tells nothing.
-std::int64_t EventBuilder::least_host_minus_board_ns(const Board& board, std::size_t begin, std::size_t end) noexcept {
-    const std::int64_t usual_ns = usual_host_minus_board_ns(board, begin, end);
-    std::int64_t least_ns = usual_ns;
-    for (std::size_t i = begin; i < end; ++i) {
-        const std::int64_t ns = host_minus_board_ns(board.ahead[i].header());
-        if (ns >= earlier(usual_ns, kFarOff)) least_ns = std::min(least_ns, ns);
-    }
-    return least_ns;
-}
-
-/// The stamp of the record that is next is wrong: those behind it say so.
-bool EventBuilder::begins_far_off(const Board& board) noexcept {
-    const std::size_t n = by_one_clock(board);
-    if (n < 3) return false;
-    const std::int64_t usual_ns = usual_host_minus_board_ns(board, 0, n);
-    const std::int64_t ns = host_minus_board_ns(board.ahead.front().header());
-    return ns < earlier(usual_ns, kFarOff) || ns > later(usual_ns, kFarOff);
-}
-
-/// What had waited for its reader comes at once, the later the less delayed: the least delay is still to come.
-bool EventBuilder::is_catching_up(const Board& board) const noexcept {
-    const std::size_t n = by_one_clock(board), half = std::min<std::size_t>(n, config_.records_to_place) / 2;
-    if (half == 0) return n < board.ahead.size();  // of a single one nobody can tell
-    const std::int64_t before_ns = least_host_minus_board_ns(board, n - 2 * half, n - half);
-    return later(least_host_minus_board_ns(board, n - half, n), kHostPrecision / 1000) < before_ns;
-}
-
 /// By the host's clock: to within half a tick, if there are others that can tell the rest.
 void EventBuilder::place(Board& board) noexcept {
     const RecordHeader& first = board.ahead.front().header();
-    const std::int64_t host_ns = least_host_minus_board_ns(board, 0, by_one_clock(board));
+    const std::int64_t host_ns = least_host_minus_board_ns(board.ahead, 0, by_one_clock(board.ahead));
     const std::int64_t run_ps = moved(first.time_ps, in_ps(between(lag_.least_ns().value_or(host_ns), host_ns)));
     board.last.reset();
     board.alone = board.late = 0;
@@ -395,12 +326,9 @@ void EventBuilder::place(Board& board) noexcept {
 
 /// The time that is meant by one that is known to within half a tick.
 std::int64_t EventBuilder::on_a_tick(std::int64_t run_ps, TriggerClass trigger_class) const noexcept {
-    const bool has_phase = config_.tick_rate_hz > 0 && good_tick_ && !tick_edges_;
-    if (!has_phase || trigger_class != TriggerClass::beam_tick) return run_ps;
-    const std::int64_t good_ps = ticks_.last_good_ps() + first_time_ps_;
-    const double periods =
-        std::max(1.0, std::round(static_cast<double>(between(good_ps, run_ps)) / ticks_.period_ps()));
-    return moved(good_ps, std::llround(periods * ticks_.period_ps()));
+    if (trigger_class != TriggerClass::beam_tick) return run_ps;
+    const std::optional<std::int64_t> tick_ps = book_.nearest_tick(between(first_time_ps_, run_ps));
+    return tick_ps ? moved(*tick_ps, first_time_ps_) : run_ps;
 }
 
 /// What is known nearly reaches so far.
@@ -544,8 +472,7 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     // Else its number and time are only put between those of others: it was there, and more is not known of it.
     const bool own_numbers = sequence == kNoSequence || header.refusal == RefusalReason::not_kept;
     const bool measured = !reference.view.is_stub() || (reference.stub_index == 0 && own_numbers);
-    count_tick(members, trigger.time_ps);
-    trigger.tick = tick_;
+    trigger.tick = number_of(members, trigger.time_ps);
     if (sequence == kNoSequence) {
         follow_clocks(members, reference_board);
         look_for_loners(members);
@@ -566,27 +493,26 @@ EventBuilder::Built EventBuilder::next(Trigger& trigger, std::uint64_t& consumed
     if (trigger.refusal != RefusalReason::none) trigger.record_count = 0;
     if (trigger.missing_boards != 0 && !recorded_stub) incomplete_.add();
     next_sequence_ = trigger.sequence + 1;
-    judge_tick(trigger, header, measured);
-    account(trigger, measured);
+    book_.enter(trigger, header, measured);
     return Built::trigger;
 }
 
-/// Of this number of the timing signal most of them say that it is the trigger's; of equally many the first board.
-std::optional<std::uint64_t> EventBuilder::agreed_tick(std::uint64_t voters) const noexcept {
+/// Of this number most of them say that it is the trigger's; of equally many the first board.
+std::optional<std::uint64_t> EventBuilder::agreed_number(std::uint64_t voters) const noexcept {
     const auto says = [&](std::size_t b) -> std::optional<std::uint64_t> {
-        if ((voters & bit(b)) == 0 || !boards_[b].counter_offset) return std::nullopt;
-        return counter_of(boards_[b]) - *boards_[b].counter_offset;
+        if ((voters & bit(b)) == 0) return std::nullopt;
+        return boards_[b].numbers.in_run(counter_of(boards_[b]));
     };
     std::optional<std::uint64_t> agreed;
     std::size_t most = 0;
     for (std::size_t b = 0; b < boards_.size(); ++b) {
-        const std::optional<std::uint64_t> tick = says(b);
-        if (!tick) continue;
+        const std::optional<std::uint64_t> number = says(b);
+        if (!number) continue;
         std::size_t votes = 0;
-        for (std::size_t other = 0; other < boards_.size(); ++other) votes += says(other) == tick ? 1 : 0;
+        for (std::size_t other = 0; other < boards_.size(); ++other) votes += says(other) == number ? 1 : 0;
         if (votes > most) {
             most = votes;
-            agreed = tick;
+            agreed = number;
         }
     }
     return agreed;
@@ -596,69 +522,32 @@ std::uint64_t EventBuilder::counter_of(const Board& board) noexcept {
     return board.head->view.header().counter + board.head->stub_index;
 }
 
-/// A tick comes every period: how many there were follows from the time.
-bool EventBuilder::time_counts_ticks() const noexcept { return config_.tick_rate_hz > 0 && config_.gaps_are_missing; }
-
-/// Since the newest good tick, or the newest trigger while there is none; 1 where the time tells nothing of it.
-double EventBuilder::periods_since_good(std::int64_t time_ps) const noexcept {
-    if (!time_counts_ticks()) return 1;
-    const std::int64_t since_ps = between(good_tick_ ? ticks_.last_good_ps() : last_time_ps_, time_ps);
-    return static_cast<double>(since_ps) / (good_tick_ ? ticks_.period_ps() : 1e12 / config_.tick_rate_hz);
-}
-
-/// The next tick's number by its time: for boards that have no number of their own to go on with.
-std::uint64_t EventBuilder::tick_by_time(std::int64_t time_ps) const noexcept {
-    const auto ticks = static_cast<std::uint64_t>(std::max<long long>(1, std::llround(periods_since_good(time_ps))));
-    const std::uint64_t number = good_tick_ ? *good_tick_ + ticks + (other_triggers_ - others_at_good_) : tick_ + ticks;
-    return std::max(number, tick_ + 1);
-}
-
-/// Whether the number that the board gives the trigger is to be believed: one that does not agree with the time is a
-/// mistake, two that follow each other are not. A board that was away counts on from where the time puts it.
+/// Whether the number that the board gives the trigger is to be believed.
 bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept {
-    const bool can_be_told = time_counts_ticks() && config_.triggers_are_ticks && other_triggers_ == 0;
-    if (!board.counter_offset || board.head->view.is_stub() || !can_be_told) return true;
-    const std::uint64_t counter = counter_of(board), number = counter - *board.counter_offset;
-    const std::uint64_t by_time = tick_by_time(time_ps);
+    if (board.head->view.is_stub() || !book_.judges_numbers()) return true;
     // Its time is one that the host's clock gave it, and so may its number be: it says nothing of those to come.
     if (board.counts_anew || began_anew(board.head->view.header())) {
-        board.counter_offset.reset();
-        board.doubted_number.reset();
+        board.numbers.forget();
         return true;
     }
-    const double periods = periods_since_good(time_ps);
-    const auto counted = static_cast<double>(static_cast<std::int64_t>(number - good_tick_.value_or(tick_)));
-    if (number == by_time || std::abs(counted - periods) <= kFitsItsTime + periods / 1000) {
-        board.doubted_number.reset();
-        return true;
-    }
-    const bool follows = board.doubted_number && counter > *board.doubted_number &&
-                         counter - *board.doubted_number <= 1 + (by_time - tick_);
-    board.doubted_number = counter;
-    if (!follows) board.number_disagreements.add();
-    // It counts anew, or the number that its offset was learnt from was the wrong one.
-    if (follows && (number < by_time || board.agreed < 2)) board.counter_offset.reset();
-    return follows;
+    return board.numbers.believes(counter_of(board), time_ps, book_);
 }
 
-void EventBuilder::count_tick(std::uint64_t members, std::int64_t time_ps) {
-    const bool first = ledger_.triggers == 0;
+/// The trigger's number: identifies its tick to the beam join. In the numbering of the board that was there first; the
+/// others' are carried over, so that a missing reference board changes nothing.
+std::uint64_t EventBuilder::number_of(std::uint64_t members, std::int64_t time_ps) {
+    const bool first = book_.empty();
     std::uint64_t believed = 0;
     for (std::size_t b = 0; b < boards_.size(); ++b) {
         if ((members & bit(b)) != 0 && (first || believes_number(boards_[b], time_ps))) believed |= bit(b);
     }
-    std::optional<std::uint64_t> tick = agreed_tick(believed);
-    if (!tick) tick = first ? counter_of(boards_[reference_of(members)]) : tick_by_time(time_ps);
-    tick_ = *tick;
+    std::optional<std::uint64_t> number = agreed_number(believed);
+    if (!number) number = first ? counter_of(boards_[reference_of(members)]) : book_.number_by_time(time_ps);
     for (std::size_t b = 0; b < boards_.size(); ++b) {
-        if ((believed & bit(b)) == 0) continue;
         Board& board = boards_[b];
-        const std::uint64_t offset = counter_of(board) - tick_;
-        const bool differs = board.counter_offset && *board.counter_offset != offset;
-        if (differs && !board.doubted_number && !board.head->view.is_stub()) board.number_disagreements.add();
-        board.agreed = board.counter_offset == offset ? board.agreed + 1 : 0;
-        board.counter_offset = offset;
+        if ((believed & bit(b)) != 0) board.numbers.learn(counter_of(board), *number, !board.head->view.is_stub());
     }
+    return *number;
 }
 
 void EventBuilder::note_missing(std::uint64_t members, std::int64_t time_ps, bool counts) {
@@ -704,73 +593,6 @@ TriggerBuilder::Backlog EventBuilder::backlog() const noexcept {
         most.refused = std::max(most.refused, of_board.refused);
     }
     return most;
-}
-
-/// Finds and flags the trigger's tick, and counts those missing before it.
-void EventBuilder::judge_tick(Trigger& trigger, const RecordHeader& header, bool measured) {
-    if (trigger.trigger_class != TriggerClass::beam_tick || !config_.triggers_are_ticks) return;
-    std::optional<std::uint64_t> number;
-    if (ledger_.has_ticks && measured) number = tick_ - other_triggers_;
-    const bool is_judged = trigger.refusal == RefusalReason::none ||
-                           (trigger.refusal == RefusalReason::not_kept && measured && header.refused == 1);
-    if (!is_judged) {
-        const std::uint64_t missing = ticks_.add_refused(trigger.time_ps, number);
-        if (measured) missing_since_ = missing;
-        return;
-    }
-    if (tick_edges_ && trigger.refusal == RefusalReason::not_kept) {  // its edge was in the samples
-        ticks_.add_without_time();
-        return;
-    }
-    if (tick_edges_) {
-        const TickEdgeFinder::Found found = tick_edges_->find(trigger);
-        trigger.tick_flags |= found.flags;
-        trigger.since_tick_ps = found.since_tick_ps;
-    }
-    if ((trigger.tick_flags & trigger_flag::no_tick) != 0) {
-        ticks_not_found_.add();
-        return;
-    }
-    if ((header.flags & record_flag::bad_time) != 0) {
-        ticks_.add_without_time();
-        return;
-    }
-    const TickVerdict verdict = ticks_.add(trigger.time_ps - trigger.since_tick_ps, number);
-    trigger.tick_flags |= verdict.flags;
-    missing_ticks_ += verdict.missing;
-    if ((verdict.flags & trigger_flag::distrusted_tick) != 0) return;
-    missing_since_ = 0;
-    good_tick_ = tick_;
-    others_at_good_ = other_triggers_;
-}
-
-void EventBuilder::account(const Trigger& trigger, bool measured) {
-    if (ledger_.triggers++ > 0 && trigger.time_ps < last_time_ps_) backwards_.add();
-    last_time_ps_ = std::max(last_time_ps_, trigger.time_ps);
-    if (!ledger_.has_ticks) return;
-    if (trigger.trigger_class != TriggerClass::beam_tick) {
-        if (first_tick_) ++other_triggers_;
-    } else {
-        account_tick(measured);
-    }
-}
-
-/// Expected and missed tell of the same stretch at every look: up to the newest tick whose number and time are
-/// measured, and those since.
-void EventBuilder::account_tick(bool measured) {
-    ++ledger_.ticks_seen;
-    if (!first_tick_) {
-        first_tick_ = tick_;
-        ledger_.ticks_expected = 1;
-    } else if (!measured) {
-        ++ledger_.ticks_expected;
-    } else {
-        ledger_.ticks_missed = missing_ticks_ + missing_since_;
-        // A counter that ran backwards adds nothing: then the books do not balance, as they should not.
-        const std::uint64_t span = tick_ - *first_tick_ + 1;
-        const bool forward = tick_ >= *first_tick_ && span > other_triggers_;
-        if (forward) ledger_.ticks_expected = std::max(ledger_.ticks_expected, span - other_triggers_);
-    }
 }
 
 void EventBuilder::release(std::uint64_t consumed) noexcept {

@@ -12,38 +12,15 @@
 #include "daq/core/trigger.hpp"
 #include "daq/run/board_clock.hpp"
 #include "daq/run/board_input.hpp"
+#include "daq/run/board_numbers.hpp"
+#include "daq/run/builder_config.hpp"
 #include "daq/run/fifo.hpp"
-#include "daq/run/tick_tracker.hpp"
+#include "daq/run/host_times.hpp"
+#include "daq/run/tick_book.hpp"
 #include "daq/run/trigger_builder.hpp"
 #include "trigger/tick_edge.hpp"
 
 namespace alleycat {
-
-struct BuilderConfig {
-    double tick_rate_hz = 60;  ///< nominal; 0: no timing signal, nothing can be missed
-    std::int64_t phase_tolerance_ps = TickConfig{}.phase_tolerance_ps;
-    std::int64_t time_resolution_ps = 0;        ///< of the boards' clocks
-    bool gaps_are_missing = true;               ///< a tick comes every period; false: only when there is beam
-    std::optional<TickChannel> tick_channel{};  ///< where the tick of a trigger is an edge in its trace
-    bool triggers_are_ticks = true;    ///< a trigger's time stamp is its tick, or its tick is an edge in its trace
-    bool counter_is_hardware = true;   ///< the reference board counts triggers it could not record
-    std::int64_t skew_ps = 1'000'000;  ///< records within this belong to one trigger
-    std::int64_t missing_after_ps =
-        2'000'000'000'000;             ///< a silent board is missing once the others' data time is so far on
-    WhenFull mode = WhenFull::refuse;  ///< replay (wait) never calls a slow file a missing board
-    /// Boards run beside the host's clock: it tells to within half a tick how their clocks stand to each other, at the
-    /// start and when one begins anew. false (files, a simulator without pacing): they all begin with the same trigger.
-    bool clocks_by_host = false;
-    std::uint32_t records_to_place = 16;  ///< of a board, before the host's clock is asked: the least delay counts
-
-    // Of stations of self-triggered boards.
-    bool recorded = false;                              ///< an Alleycat run: numbers and times are authoritative
-    std::uint16_t tick_board = 0;                       ///< whose source delivers the ticks
-    std::int64_t max_tick_wait_ps = 1'000'000'000'000;  ///< live, a hit waits for its tick for so much data time
-};
-
-/// How ticks are judged.
-[[nodiscard]] TickConfig tick_config(const BuilderConfig& config);
 
 /// Merges the records of all boards into triggers by time and numbers them. Serial: one thread.
 ///
@@ -58,10 +35,7 @@ class EventBuilder final : public TriggerBuilder {
 
     /// From now on the tick of a trigger is an edge in one of its channels, not its time stamp.
     /// Then the board's counter of triggers says nothing about ticks.
-    void look_for_ticks(TickEdgeFinder finder) {
-        tick_edges_ = std::move(finder);
-        ledger_.has_ticks = false;
-    }
+    void look_for_ticks(TickEdgeFinder finder) { book_.look_for_ticks(std::move(finder)); }
 
     /// The next whole trigger, in time order. Its views stay valid until release() has paid back what it `consumed`.
     [[nodiscard]] Built next(Trigger& trigger, std::uint64_t& consumed) override;
@@ -73,7 +47,7 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] Backlog backlog() const noexcept override;
 
     /// Ticks of this run so far.
-    [[nodiscard]] const Ledger& ledger() const noexcept override { return ledger_; }
+    [[nodiscard]] const Ledger& ledger() const noexcept override { return book_.ledger(); }
 
   private:
     struct Head {
@@ -98,7 +72,7 @@ class EventBuilder final : public TriggerBuilder {
     struct Board {
         explicit Board(const BoardInput& input, CounterRegistry& registry);
 
-        Fifo<RecordView> ahead;  // taken from its ring and not looked at yet; the first is its head
+        RecordsAhead ahead;  // taken from its ring and not looked at yet
         std::optional<Head> head;
         bool ended = false;               // it was at its end before we looked at its ring
         std::int64_t newest_ps = kNever;  // its data time before we looked at its ring, by its clock
@@ -106,14 +80,11 @@ class EventBuilder final : public TriggerBuilder {
         BoardClock clock;
         std::optional<LastStamp> last;  // of the clock as it is known: what the next one is judged by
         bool in_question = false;       // its next record does not fit its clock, and the one after is not here yet
-        std::optional<std::uint64_t> counter_offset;  // its counter - tick_ (modulo 2^64), when last seen
-        std::uint64_t agreed =
-            0;  // numbers, one after the other, by this offset, after the one that it was learnt from
+        BoardNumbers numbers;
         bool counts_anew = false;  // its clock does, and so may its counter: none of its records was built since
-        std::optional<std::uint64_t> doubted_number;  // its counter, of the last trigger that it numbered wrongly
-        std::int64_t last_built_ps = kNever;          // run time of the last trigger that it was in
-        std::optional<std::uint64_t> last_counter;    // of its record that was built last ...
-        std::int64_t last_board_ps = 0;               // ... and its time
+        std::int64_t last_built_ps = kNever;        // run time of the last trigger that it was in
+        std::optional<std::uint64_t> last_counter;  // of its record that was built last ...
+        std::int64_t last_board_ps = 0;             // ... and its time
         std::uint32_t alone = 0;    // triggers that it was in alone, one after the other, though others are there
         std::uint32_t late = 0;     // records that came too late since its clock was last known exactly
         Backlog taken;              // built of this board
@@ -124,7 +95,6 @@ class EventBuilder final : public TriggerBuilder {
         Counter& missing;
         Counter& late_records;
         Counter& duplicates;
-        Counter& number_disagreements;
         Counter& held_up;
         Counter& clock_restarts;
         Counter& bad_times;
@@ -153,14 +123,7 @@ class EventBuilder final : public TriggerBuilder {
     void begin_time_line();
     [[nodiscard]] bool can_be_placed(std::size_t board) const noexcept;
     [[nodiscard]] bool is_to_be_placed(std::size_t board);
-    [[nodiscard]] static std::size_t by_one_clock(const Board& board) noexcept;
     void leave_out(std::size_t board);
-    [[nodiscard]] bool is_catching_up(const Board& board) const noexcept;
-    [[nodiscard]] static std::int64_t usual_host_minus_board_ns(const Board& board, std::size_t begin,
-                                                                std::size_t end) noexcept;
-    [[nodiscard]] static bool begins_far_off(const Board& board) noexcept;
-    [[nodiscard]] static std::int64_t least_host_minus_board_ns(const Board& board, std::size_t begin,
-                                                                std::size_t end) noexcept;
     void place(Board& board) noexcept;
     [[nodiscard]] std::int64_t on_a_tick(std::int64_t run_ps, TriggerClass trigger_class) const noexcept;
     void follow_clocks(std::uint64_t members, std::size_t reference);
@@ -172,44 +135,24 @@ class EventBuilder final : public TriggerBuilder {
     [[nodiscard]] std::int64_t reach_of_doubt_ps() const noexcept;
     [[nodiscard]] bool is_next(const Board& board, const Board& earliest, std::uint64_t sequence) const noexcept;
     [[nodiscard]] std::size_t reference_of(std::uint64_t members) const noexcept;
-    [[nodiscard]] std::optional<std::uint64_t> agreed_tick(std::uint64_t voters) const noexcept;
+    [[nodiscard]] std::optional<std::uint64_t> agreed_number(std::uint64_t voters) const noexcept;
     [[nodiscard]] bool believes_number(Board& board, std::int64_t time_ps) noexcept;
-    [[nodiscard]] bool time_counts_ticks() const noexcept;
-    [[nodiscard]] double periods_since_good(std::int64_t time_ps) const noexcept;
-    [[nodiscard]] std::uint64_t tick_by_time(std::int64_t time_ps) const noexcept;
-    void count_tick(std::uint64_t members, std::int64_t time_ps);
+    [[nodiscard]] std::uint64_t number_of(std::uint64_t members, std::int64_t time_ps);
     void take(std::size_t board, Trigger& trigger, std::uint64_t& consumed);
     void note_missing(std::uint64_t members, std::int64_t time_ps, bool counts);
-    void judge_tick(Trigger& trigger, const RecordHeader& reference, bool measured);
-    void account(const Trigger& trigger, bool measured);
-    void account_tick(bool measured);
 
     std::span<const std::unique_ptr<BoardInput>> inputs_;
     BuilderConfig config_;
     Counter& incomplete_;
-    Counter& backwards_;
-    Counter& ticks_not_found_;
-    TickTracker ticks_;
-    std::optional<TickEdgeFinder> tick_edges_;
+    TickBook book_;
     std::vector<Board> boards_;
     bool has_time_line_ = false;  // the first board's clock is the run's
     HostLag lag_;                 // of the host behind the run's time
     std::uint64_t last_members_ = 0;
     std::int64_t last_merged_ps_ = kNever;  // run time of the newest trigger, before the first one's is taken off
     std::uint64_t next_sequence_ = 0;
-    // Trigger counter of the trigger built last, in the numbering of the board that was there first (the others' are
-    // carried over, so that a missing reference board changes nothing): identifies its tick to the beam join.
-    std::uint64_t tick_ = 0;
     std::int64_t first_time_ps_ = 0;
-    std::int64_t last_time_ps_ = kNever;  // newest so far
     bool started_ = false;
-    std::optional<std::uint64_t> first_tick_;  // of the triggers of class beam_tick
-    std::uint64_t missing_ticks_ = 0;          // before the newest good tick
-    std::uint64_t missing_since_ = 0;          // among the refused ones after it, so far
-    std::uint64_t other_triggers_ = 0;         // of another class, since the first tick: the boards count them too
-    std::optional<std::uint64_t> good_tick_;   // tick_ of the newest good tick ...
-    std::uint64_t others_at_good_ = 0;         // ... and other_triggers_ then
-    Ledger ledger_;
 };
 
 }  // namespace alleycat

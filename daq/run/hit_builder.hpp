@@ -8,7 +8,7 @@
 
 #include "daq/core/counter.hpp"
 #include "daq/run/board_input.hpp"
-#include "daq/run/event_builder.hpp"
+#include "daq/run/builder_config.hpp"
 #include "daq/run/hit_pairing.hpp"
 #include "daq/run/trigger_builder.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "daq/core/config.hpp"
 #include "daq/core/run_description.hpp"
-#include "daq/run/event_builder.hpp"
+#include "daq/run/builder_config.hpp"
 #include "trigger/kernels.hpp"
 
 namespace alleycat {

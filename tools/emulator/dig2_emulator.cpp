@@ -38,7 +38,10 @@ constexpr std::uint32_t kIdMask = (1u << dig2::kTriggerIdBits) - 1;
 constexpr std::uint64_t kClockMask = (std::uint64_t{1} << dig2::kClockBits) - 1;
 constexpr std::uint64_t kDeadTicksPerEvent = 2;
 constexpr double kLate_s = 0.5;
-constexpr double kBackTicks = 1e8;  // a clock that changes goes back by up to so much
+/// A clock that changes goes back by so much of its time, or of 0.8 s: by no whole number of periods of a slow signal,
+/// which together with a trigger that was lost nobody could tell.
+constexpr double kBack = 0.37;
+constexpr std::uint64_t kBackWithin = 100'000'000;  // [ticks]
 
 void put_word(std::vector<std::byte>& bytes, std::uint64_t word) {
     word = __builtin_bswap64(word);
@@ -567,7 +570,7 @@ void Dig2Emulator::State::add_event() {
         return;
     }
     if (faults.strikes(Fault::clock_change))
-        clock_back += 1 + std::min(last_clock, static_cast<std::uint64_t>(kBackTicks)) / 2;
+        clock_back += 1 + static_cast<std::uint64_t>(kBack * static_cast<double>(std::min(last_clock, kBackWithin)));
     const std::uint32_t id = next_id;
     next_id = (next_id + 1) & kIdMask;
     const std::uint64_t clock = clock_of(header);

@@ -17,7 +17,7 @@ namespace alleycat {
 /// the k-th enabled one sees the source's k-th channel, one beyond them a flat line. Records are cut or, with their
 /// last sample, filled to RecordLengthS. Its clock is that of the records; what it cannot send at once waits.
 ///
-/// Of the faults: lost, repeated, wrong_counter (5 back), clock_change (back by up to 0.4 s), short_reply (half of an
+/// Of the faults: lost, repeated, wrong_counter (5 back), clock_change (back by up to 0.3 s), short_reply (half of an
 /// event in a block that claims to be whole), garbage (an event, or every other time a block header), stall
 /// (`stall_s` of silence on both connections), late (half a second of it), reordered (an event after the next) and
 /// reboot.
