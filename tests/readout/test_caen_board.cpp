@@ -463,7 +463,7 @@ TEST_CASE("missed roll-overs are those for which there was time", "[readout][cae
     }
 }
 
-TEST_CASE("a number that goes back is not believed, two of them are", "[readout][unit]") {
+TEST_CASE("a number that goes back is not believed, three of them are", "[readout][unit]") {
     using Kind = EventNumbers::Kind;
     EventNumbers numbers{24};
     std::uint64_t clock = 0;
@@ -480,21 +480,29 @@ TEST_CASE("a number that goes back is not believed, two of them are", "[readout]
     takes(0xABCDEF, Kind::wrong, 0x1000003);
     takes(4, Kind::next, 0x1000004);  // as if nothing had been
     takes(0x20004, Kind::wrong, 0x1000005);
-    takes(0x20005, Kind::next, 0x1020005, 0x1FFFF);  // 5 to 20003 are missing
-    takes(0, Kind::wrong, 0x1020006);
-    takes(1, Kind::began_anew, 0x1020007);
-    takes(2, Kind::next, 0x1020008);
+    takes(0x20005, Kind::wrong, 0x1000006);
+    takes(0x20006, Kind::next, 0x1020006, 0x1FFFF);  // 5 to 20003 are missing
+    takes(0x20002, Kind::wrong, 0x1020007);
+    takes(0x20003, Kind::wrong, 0x1020008);
+    takes(0x20009, Kind::next, 0x1020009);  // two mistakes, though they follow each other
+    takes(0, Kind::wrong, 0x102000A);
+    takes(1, Kind::wrong, 0x102000B);
+    takes(2, Kind::began_anew, 0x102000C);
+    takes(3, Kind::next, 0x102000D);
     --clock;
-    takes(2, Kind::repeated, 0x1020008);
-    takes(4, Kind::next, 0x102000A, 1);
-    takes(3, Kind::wrong, 0x102000B);  // it came too late ...
-    takes(5, Kind::next, 0x102000B);   // ... and moves nobody
-    takes(1, Kind::wrong, 0x102000C);  // it should have been 6
-    takes(8, Kind::next, 0x102000E, 1);
-    takes(4, Kind::wrong, 0x102000F);  // it should have been 9 ...
+    takes(3, Kind::repeated, 0x102000D);
+    takes(5, Kind::next, 0x102000F, 1);
+    takes(4, Kind::wrong, 0x1020010);  // it came too late ...
+    takes(6, Kind::next, 0x1020010);   // ... and moves nobody
+    takes(2, Kind::wrong, 0x1020011);  // it should have been 7
+    takes(9, Kind::next, 0x1020013, 1);
+    takes(5, Kind::wrong, 0x1020014);  // it should have been 10 ...
     --clock;
-    takes(4, Kind::repeated, 0x102000F);  // ... and comes twice: one trigger
-    takes(10, Kind::next, 0x1020010);
+    takes(5, Kind::repeated, 0x1020014);  // ... and comes twice: one trigger
+    takes(11, Kind::next, 0x1020015);
+    clock = 0;  // the board began anew
+    takes(0, Kind::wrong, 0x1020016);
+    takes(1, Kind::began_anew, 0x1020017);
 }
 
 TEST_CASE("a board that counts anew goes on where the host's clock says, on the beat of its triggers",
