@@ -41,12 +41,20 @@ void store_or_pass_over(FrameSink& store, const FrameView& frame, PassedOver& pa
 int serve_writer(const StationSetup& setup, ShutdownSignals& signals) {
     using std::chrono::steady_clock;
     RunWriter writer{setup.store};
+    // What came is put there first: a daemon that begins anew would tell a gap of it, and then it stands in the file.
+    const auto on_disk = [&writer] {
+        try {
+            if (writer.ready()) return last_on_disk(writer.sync());
+        } catch (const DiskRefused&) {  // the next to be stored is refused too
+        }
+        return last_on_disk(writer.durable());
+    };
     DataClient client{{.endpoint = setup.wire.data_endpoint,
                        .security = setup.wire.load_security(),
                        .name = "",
                        .heartbeat = setup.wire.heartbeat,
                        .dead_after = setup.wire.dead_after},
-                      [&writer] { return last_on_disk(writer.durable()); }};
+                      on_disk};
     log::store().info("writing into {}, data from {}", setup.store.folder.string(), setup.wire.data_endpoint);
 
     bool connected = false, paused = false;
