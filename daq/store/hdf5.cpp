@@ -12,6 +12,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/store/chunk_codec.hpp"
+#include "daq/store/chunk_rows.hpp"
 #include "daq/store/part_file.hpp"
 
 namespace alleycat::h5 {
@@ -273,12 +274,18 @@ void read_rows(hid_t parent, const std::string& path, std::uint64_t first, std::
         throw Error{fmt::format("dataset {} has {} rows, rows {} to {} were asked for", full_path(parent, path),
                                 rank < 1 ? 0 : size[0], first, first + n - 1)};
     }
+    const std::string what =
+        fmt::format("cannot read rows {} to {} of {}", first, first + n - 1, full_path(parent, path));
+    try {
+        if (read_chunk_rows(dataset.get(), first, n, type, into)) return;
+    } catch (const Error& e) {
+        throw Error{fmt::format("{}: {}", what, e.what())};
+    }
     start[0] = first;
     size[0] = n;
     H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr);
     const Handle memory{H5Screate_simple(rank, size.data(), nullptr)};
-    check(H5Dread(dataset.get(), type, memory.get(), space.get(), H5P_DEFAULT, into),
-          fmt::format("cannot read rows {} to {} of {}", first, first + n - 1, full_path(parent, path)));
+    check(H5Dread(dataset.get(), type, memory.get(), space.get(), H5P_DEFAULT, into), what);
 }
 
 std::vector<std::string> read_texts(hid_t parent, const std::string& path, std::uint64_t first, std::uint64_t n) {

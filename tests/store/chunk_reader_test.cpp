@@ -165,10 +165,38 @@ TEST_CASE("a damaged chunk is told when its rows are asked for, by name, and the
     REQUIRE(refusal(reader, 300) == sentence);
     REQUIRE(refusal(reader, 399) == sentence);  // and again
     for (std::size_t r = 400; r < kRows; ++r) REQUIRE(reads(reader, r, 1));
-    // HDF5 says the same.
+    // So it is by read_rows().
     std::vector<std::uint16_t> row(kColumns);
     REQUIRE_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, H5T_NATIVE_UINT16, row.data()),
                         Catch::Contains("data error detected by Fletcher32 checksum"));
+}
+
+TEST_CASE("chunks that hold less than a damaged header makes of them are refused, not read beyond", "[store][hostile]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    const auto describe = GENERATE(+[](hid_t c) { chunks_of(c, 100); },
+                                   +[](hid_t c) { chunks_of(c, 100), H5Pset_fletcher32(c); },
+                                   +[](hid_t c) { chunks_of(c, 100), H5Pset_deflate(c, 1), H5Pset_fletcher32(c); },
+                                   +[](hid_t c) { chunks_of(c, 64, 7), H5Pset_deflate(c, 1); });
+    const Dataset written{path, H5T_NATIVE_UINT16, describe};
+    // A bit of the type's size: elements of 65,538 bytes. The message: class and version, sign, size, offset, precision.
+    std::ifstream in{path, std::ios::binary};
+    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    const std::size_t type_at = bytes.find(std::string{"\x10\0\0\0\2\0\0\0\0\0\x10\0", 12});
+    REQUIRE(type_at != std::string::npos);
+    std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
+    out.seekp(static_cast<std::streamoff>(type_at + 6));
+    out.put('\1');
+    out.close();
+
+    const h5::Handle file = open(path);
+    const h5::Handle dataset{H5Dopen2(file.get(), "numbers", H5P_DEFAULT)}, type{H5Dget_type(dataset.get())};
+    REQUIRE(H5Tget_size(type.get()) == 65'538);
+    std::vector<std::byte> row(kColumns * 65'538);
+    CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, type.get(), row.data()),
+                      Catch::Contains("cannot read rows 350 to 350 of /numbers"));
+    h5::ChunkReader reader{file.get(), "numbers", type.get(), 1};
+    CHECK_THROWS_AS(reader.read(350, 1, row), Error);
 }
 
 TEST_CASE("a chunk that was never written is refused, not made up", "[store][hostile]") {
