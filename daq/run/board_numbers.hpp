@@ -10,7 +10,8 @@ namespace alleycat {
 
 /// The numbers that one board gives its triggers, carried over to those of the run: boards begin to count at different
 /// triggers, and again when they were away. A number that does not fit its trigger's time is a mistake of the board's;
-/// two that follow each other are none.
+/// two that follow each other are none: then the board counts anew and its numbers are learnt from the time, or it has
+/// skipped numbers, if those before were confirmed twice, and is believed.
 class BoardNumbers {
   public:
     /// `disagreements`: numbers that are not those of the run.
@@ -28,7 +29,8 @@ class BoardNumbers {
 
   private:
     Counter& disagreements_;
-    std::optional<std::uint64_t> offset_;  // its counter less the run's number (modulo 2^64)
+    std::optional<std::uint64_t> offset_;         // its counter less the run's number (modulo 2^64)
+    std::optional<std::uint64_t> offset_before_;  // the one that was given up last
     std::uint64_t agreed_ = 0;  // numbers, one after the other, by that, behind the one that it was learnt from
     std::optional<std::uint64_t> doubted_;  // the last counter, if it did not fit
 };

@@ -20,6 +20,8 @@ constexpr std::int64_t kHostTolerance = kSecond;
 constexpr std::int64_t kHeldUpNs = 200'000'000;
 /// Within this part of a period a tick is nearer than its neighbours, by some margin.
 constexpr double kNearestTick = 0.45;
+/// A number may say so much more or less than the time and still witness that the time went on [triggers].
+constexpr double kNumberOff = 2;
 /// So many triggers of a board alone, with others there, are none by chance.
 constexpr std::uint32_t kLonely = 30;
 constexpr std::size_t kMostToWaitFor = 64;  // records of a board that catches up
@@ -124,7 +126,7 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     }
     if (board.clock.known() == BoardClock::Known::no) return Stamp::unknown;
     if (!board.last) return Stamp::good;
-    if (fits(*board.last, header)) {
+    if (fits_clock(*board.last, header)) {
         const std::int64_t by_board_ns = between(board.last->time_ps, header.time_ps) / 1000;
         const std::int64_t by_host_ns = between(board.last->utc_ns, header.utc_ns);
         if (by_host_ns > later(by_board_ns, kHeldUpNs)) board.held_up.add();
@@ -133,8 +135,8 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
     if (!began_anew(header)) {
         if (board.ahead.size() < 2 && !take_ahead(b) && !board.ended) return Stamp::unknown;
         // Two of one new clock follow each other. One that began anew itself says nothing of the clock before.
-        const bool alone = by_one_clock(board.ahead) < 2 || fits(*board.last, board.ahead[1].header()) ||
-                           !fits(stamp_of(header), board.ahead[1].header());
+        const bool alone = by_one_clock(board.ahead) < 2 || fits_clock(*board.last, board.ahead[1].header()) ||
+                           !fits_clock(stamp_of(header), board.ahead[1].header());
         if (alone) {
             const bool late = between(board.last->time_ps, header.time_ps) < 0;
             return late ? Stamp::doubtful : Stamp::ahead_of_its_time;
@@ -149,14 +151,14 @@ EventBuilder::Stamp EventBuilder::judge_stamp(std::size_t b) {
 /// By the record before it: not earlier, and later by no more than the host's clock has gone on, or by what its number
 /// says too. A board that was away may go on in its old time, or in one that its driver made of the host's: to be sure
 /// it is placed anew.
-bool EventBuilder::fits(const LastStamp& last, const RecordHeader& header) const noexcept {
+bool EventBuilder::fits_clock(const LastStamp& last, const RecordHeader& header) const noexcept {
     const std::int64_t since_ps = between(last.time_ps, header.time_ps);
     if (began_anew(header) || since_ps < 0) return false;
     const std::int64_t host_ps = in_ps(between(last.utc_ns, header.utc_ns));
     if (since_ps <= kHostTolerance || since_ps - kHostTolerance <= host_ps) return true;
     const std::uint64_t triggers = header.counter - last.counter;
     const double periods = static_cast<double>(since_ps) * 1e-12 * config_.tick_rate_hz;
-    return periods > 0 && std::abs(static_cast<double>(triggers) - periods) <= 2 + periods / 1000;
+    return periods > 0 && std::abs(static_cast<double>(triggers) - periods) <= kNumberOff + periods / 1000;
 }
 
 void EventBuilder::set_head(Board& board, bool trusted) noexcept {
@@ -524,12 +526,13 @@ std::uint64_t EventBuilder::counter_of(const Board& board) noexcept {
 
 /// Whether the number that the board gives the trigger is to be believed.
 bool EventBuilder::believes_number(Board& board, std::int64_t time_ps) noexcept {
-    if (board.head->view.is_stub() || !book_.judges_numbers()) return true;
+    const Head& head = *board.head;
     // Its time is one that the host's clock gave it, and so may its number be: it says nothing of those to come.
-    if (board.counts_anew || began_anew(board.head->view.header())) {
+    if (head.stub_index == 0 && (board.counts_anew || began_anew(head.view.header()))) {
         board.numbers.forget();
         return true;
     }
+    if (head.view.is_stub() || !book_.judges_numbers()) return true;
     return board.numbers.believes(counter_of(board), time_ps, book_);
 }
 

@@ -112,7 +112,7 @@ class EventBuilder final : public TriggerBuilder {
     void set_head(Board& board, bool trusted) noexcept;
     void set_stub_time(Board& board) noexcept;
     [[nodiscard]] static LastStamp stamp_of(const RecordHeader& header) noexcept;
-    [[nodiscard]] bool fits(const LastStamp& last, const RecordHeader& header) const noexcept;
+    [[nodiscard]] bool fits_clock(const LastStamp& last, const RecordHeader& header) const noexcept;
     [[nodiscard]] bool is_repeated(const Board& board) const noexcept;
     [[nodiscard]] bool came_too_late(const Board& board) const noexcept;
     void doubt_place(Board& board) noexcept;

@@ -9,6 +9,8 @@ namespace {
 
 /// A number and a time that are no further apart can be of one tick [periods]; between two ticks of either.
 constexpr double kFitsItsTime = 0.75;
+/// The same, of a time by a clock that was set: a second, by more the host's clock notices it.
+constexpr double kFarthestSet_s = 1;
 
 }  // namespace
 
@@ -42,13 +44,21 @@ std::uint64_t TickBook::number_by_time(std::int64_t time_ps) const noexcept {
 }
 
 bool TickBook::judges_numbers() const noexcept {
-    return time_counts_ticks() && config_.triggers_are_ticks && others_ == 0;
+    return time_counts_ticks() && config_.triggers_are_ticks && !edges_ && others_ == 0;
 }
 
 bool TickBook::fits(std::uint64_t number, std::int64_t time_ps) const noexcept {
-    const double periods = periods_since_good(time_ps);
-    const auto counted = static_cast<double>(static_cast<std::int64_t>(number - good_.value_or(newest_)));
-    return number == number_by_time(time_ps) || std::abs(counted - periods) <= kFitsItsTime + periods / 1000;
+    if (number == number_by_time(time_ps)) return true;
+    const double period_ps = tracker_.period_ps();
+    double tolerance = kFitsItsTime + static_cast<double>(config_.time_resolution_ps) / period_ps;
+    if (!tracker_.is_in_phase(time_ps)) tolerance += kFarthestSet_s * config_.tick_rate_hz;
+    const auto agree = [&](std::uint64_t since_number, double periods) {
+        const auto counted = static_cast<double>(static_cast<std::int64_t>(number - since_number));
+        return counted > 0 && std::abs(counted - periods) <= tolerance + std::abs(periods) / 1000;
+    };
+    // Behind a second tick of the same pulse, which has a number and no time of its own, the two differ.
+    return agree(good_.value_or(newest_), periods_since_good(time_ps)) ||
+           agree(newest_, static_cast<double>(between(newest_ps_, time_ps)) / period_ps);
 }
 
 std::optional<std::int64_t> TickBook::nearest_tick(std::int64_t time_ps) const noexcept {
@@ -62,7 +72,7 @@ std::optional<std::int64_t> TickBook::nearest_tick(std::int64_t time_ps) const n
 void TickBook::judge(Trigger& trigger, const RecordHeader& reference, bool measured) {
     if (trigger.trigger_class != TriggerClass::beam_tick || !config_.triggers_are_ticks) return;
     std::optional<std::uint64_t> number;
-    if (ledger_.has_ticks && measured) number = newest_ - others_;
+    if (ledger_.has_ticks && measured && newest_ >= others_) number = newest_ - others_;
     const bool is_judged = trigger.refusal == RefusalReason::none ||
                            (trigger.refusal == RefusalReason::not_kept && measured && reference.refused == 1);
     if (!is_judged) {

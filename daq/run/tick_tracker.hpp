@@ -40,6 +40,9 @@ class TickTracker {
     /// others, unless it is the first. Returns how many are missing up to it, to be counted if no good one follows.
     std::uint64_t add_refused(std::int64_t time_ps, std::optional<std::uint64_t> number = std::nullopt) noexcept;
 
+    /// A tick at this time would stand where one should, as far as that can be told. True before the first.
+    [[nodiscard]] bool is_in_phase(std::int64_t time_ps) const noexcept;
+
     /// Newest tick that can be trusted [ps]; meaningless before the first.
     [[nodiscard]] std::int64_t last_good_ps() const noexcept { return good_ps_; }
     /// Time from tick to tick as measured so far; the nominal one before [ps].
