@@ -1,6 +1,7 @@
 #include "daq/store/chunk_codec.hpp"
 
 #include <blosc.h>
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <isa-l/igzip_lib.h>
 #include <zlib.h>
@@ -180,9 +181,12 @@ std::optional<ChunkCodec> find_codec(hid_t creation, std::size_t chunk_bytes, st
     int stage = 0;  // of the filter before: shuffle 1, compression 2, checksum 3
     for (int i = 0; i < filters; ++i) {
         unsigned flags = 0, configuration = 0;
-        std::size_t values = 0;
-        const H5Z_filter_t id =
-            H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &configuration);
+        std::array<unsigned, 1> value{};
+        std::size_t values = value.size();
+        const H5Z_filter_t id = H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, value.data(), 0,
+                                               nullptr, &configuration);
+        if (id == H5Z_FILTER_SHUFFLE && (values == 0 || value[0] != item_bytes))
+            throw Error{fmt::format("its shuffle filter is not made for elements of {} bytes", item_bytes)};
         const std::uint32_t bit = 1u << i;
         int here = 0;
         if (id == H5Z_FILTER_SHUFFLE) here = 1, codec.shuffle = bit;

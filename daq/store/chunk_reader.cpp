@@ -50,7 +50,11 @@ void ChunkReader::look_at_chunks() {
                             H5Pget_chunk(creation.get(), rank, chunk.data()) == rank &&
                             std::equal(chunk.begin() + 1, chunk.begin() + rank, size.begin() + 1);
     if (whole_rows && H5Tequal(stored.get(), type_) > 0) {
-        codec_ = find_codec(creation.get(), chunk[0] * row_bytes_, item);
+        try {
+            codec_ = find_codec(creation.get(), chunk[0] * row_bytes_, item);
+        } catch (const Error& e) {
+            throw Error{fmt::format("/{}: {}", path_, e.what())};
+        }
     }
     rows_per_chunk_ = codec_ ? chunk[0] : std::max<std::uint64_t>(1, kBlockBytes / row_bytes_);
     chunks_ = (rows_ + rows_per_chunk_ - 1) / rows_per_chunk_;

@@ -14,6 +14,10 @@ namespace alleycat::h5 {
 /// flushed. Throws Error when a chunk was never written, or the file cannot be walked through.
 [[nodiscard]] std::string content_digest(hid_t file);
 
+/// Looks at all that it covers, and passes over what cannot be read: a file that HDF5 dies of does so here. Throws
+/// Error when not even the first group can be listed.
+void try_everything(hid_t file);
+
 /// Writes it as /summary's attribute content_sha256, which it does not cover; nothing may be written after this.
 void put_content_digest(hid_t file);
 [[nodiscard]] std::optional<std::string> get_content_digest(hid_t file);

@@ -14,6 +14,7 @@
 
 #include "daq/core/error.hpp"
 #include "daq/store/content_digest.hpp"
+#include "daq/store/file_reader.hpp"
 #include "daq/store/files.hpp"
 #include "daq/store/hdf5.hpp"
 
@@ -41,9 +42,14 @@ constexpr int kPatienceMs = 600'000;  // whatever else may hold it up
         prepare();
         const Handle access = file_access();
         const Handle file{H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get())};
-        if (file) (void)content_digest(file.get());
+        if (file) try_everything(file.get());
     } catch (const std::exception&) {
         // HDF5 said no, and lives.
+    }
+    try {
+        (void)AlleycatFile::open_damaged(path);  // what a reader does first, though not even the root can be listed
+    } catch (const std::exception&) {
+        // As above.
     }
     ::_exit(0);
 }

@@ -171,15 +171,17 @@ TEST_CASE("a damaged chunk is told when its rows are asked for, by name, and the
                         Catch::Contains("data error detected by Fletcher32 checksum"));
 }
 
-TEST_CASE("chunks that hold less than a damaged header makes of them are refused, not read beyond", "[store][hostile]") {
+TEST_CASE("chunks that hold less than a damaged header makes of them are refused, not read beyond",
+          "[store][hostile]") {
     const TemporaryFolder folder;
     const std::filesystem::path path = folder / "a.h5";
-    const auto describe = GENERATE(+[](hid_t c) { chunks_of(c, 100); },
-                                   +[](hid_t c) { chunks_of(c, 100), H5Pset_fletcher32(c); },
-                                   +[](hid_t c) { chunks_of(c, 100), H5Pset_deflate(c, 1), H5Pset_fletcher32(c); },
-                                   +[](hid_t c) { chunks_of(c, 64, 7), H5Pset_deflate(c, 1); });
+    const auto describe = GENERATE(
+        +[](hid_t c) { chunks_of(c, 100); }, +[](hid_t c) { chunks_of(c, 100), H5Pset_fletcher32(c); },
+        +[](hid_t c) { chunks_of(c, 100), H5Pset_deflate(c, 1), H5Pset_fletcher32(c); },
+        +[](hid_t c) { chunks_of(c, 64, 7), H5Pset_deflate(c, 1); });
     const Dataset written{path, H5T_NATIVE_UINT16, describe};
-    // A bit of the type's size: elements of 65,538 bytes. The message: class and version, sign, size, offset, precision.
+    // A bit of the type's size: elements of 65,538 bytes. The message: class and version, sign, size, offset,
+    // precision.
     std::ifstream in{path, std::ios::binary};
     const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
     const std::size_t type_at = bytes.find(std::string{"\x10\0\0\0\2\0\0\0\0\0\x10\0", 12});
@@ -197,6 +199,29 @@ TEST_CASE("chunks that hold less than a damaged header makes of them are refused
                       Catch::Contains("cannot read rows 350 to 350 of /numbers"));
     h5::ChunkReader reader{file.get(), "numbers", type.get(), 1};
     CHECK_THROWS_AS(reader.read(350, 1, row), Error);
+}
+
+TEST_CASE("a shuffle filter for elements of another size is damage: HDF5 would bring them into disorder",
+          "[store][hostile]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    const Dataset written{path, H5T_NATIVE_UINT16, [](hid_t c) { chunks_of(c, 100), H5Pset_shuffle(c); }};
+    // The filter's name, filled up to 8 bytes, then its one value.
+    std::ifstream in{path, std::ios::binary};
+    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    const std::size_t name_at = bytes.find(std::string{"shuffle\0\2\0\0\0", 12});
+    REQUIRE(name_at != std::string::npos);
+    std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
+    out.seekp(static_cast<std::streamoff>(name_at + 8));
+    out.put('\5');
+    out.close();
+
+    const h5::Handle file = open(path);
+    std::vector<std::uint16_t> row(kColumns);
+    CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, H5T_NATIVE_UINT16, row.data()),
+                      Catch::Contains("shuffle filter is not made for elements of 2 bytes"));
+    CHECK_THROWS_WITH((h5::ChunkReader{file.get(), "numbers", H5T_NATIVE_UINT16, 1}),
+                      Catch::Contains("/numbers: its shuffle filter is not made for elements of 2 bytes"));
 }
 
 TEST_CASE("a chunk that was never written is refused, not made up", "[store][hostile]") {

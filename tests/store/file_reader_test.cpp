@@ -1,4 +1,5 @@
 #include "daq/store/file_reader.hpp"
+#include "daq/store/trial.hpp"
 
 #include <hdf5.h>
 #include <unistd.h>
@@ -398,6 +399,19 @@ TEST_CASE("what cannot be read is refused with one sentence, and HDF5 prints not
     REQUIRE(half);
     REQUIRE_FALSE((text || other_is || absent));
     REQUIRE(std::filesystem::file_size(captured) == 0);
+}
+
+TEST_CASE("a file whose root cannot be listed, and whose heap of texts never ends, is not opened", "[store][hostile]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    (void)write_run(path);
+    std::ifstream in{path, std::ios::binary};
+    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    const std::size_t heap = bytes.find("GCOL"), size = 4096;
+    REQUIRE(heap != std::string::npos);
+    std::filesystem::resize_file(path, heap + size / 2);
+    std::filesystem::resize_file(path, bytes.size());  // with zeros
+    CHECK_THROWS_WITH(require_openable(path), Catch::Contains("HDF5 does not come to an end with it"));
 }
 
 TEST_CASE("files of two runs, a part given twice, or a file without samples cannot be replayed", "[store][source]") {
