@@ -515,6 +515,27 @@ TEST_CASE("the first number after a restart fits the time, which its driver put 
     CHECK(bench.builder.ledger().ticks_missed == 60);
 }
 
+TEST_CASE("a board that begins anew where ticks come only with beam does not take the other's numbers along",
+          "[run][builder][clocks]") {
+    BuilderConfig config = by_host();
+    config.gaps_are_missing = false;
+    FakeBoard a{.index = 0}, b{.index = 1, .first_number = 700};
+    Bench bench{2, config};
+    for (std::uint64_t tick = 0; tick < 300; ++tick) {
+        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4);
+        RecordHeader header = a.record(tick);
+        if (tick == 160) header.flags |= record_flag::clock_restarted;
+        if (tick < 140 || tick >= 160) bench.give(header);
+        bench.give(b.record(tick));
+        bench.build();
+    }
+    bench.end();
+    CHECK(bench.numbers == bench.ticks);
+    CHECK(bench.builder.ledger().ticks_expected == 300);
+    CHECK(bench.builder.ledger().ticks_seen == 300);
+    CHECK(bench.count("board0.number_disagreements") + bench.count("board1.number_disagreements") == 0);
+}
+
 TEST_CASE("a number that is one behind where a trigger was lost does not stand for another tick",
           "[run][builder][clocks]") {
     FakeBoard a{.index = 0};

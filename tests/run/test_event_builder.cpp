@@ -225,6 +225,89 @@ TEST_CASE("where ticks come only with beam a pause is no tick, and no number is 
     CHECK(bench.builder.ledger().ticks_missed == 0);
 }
 
+TEST_CASE("a clock that is set forward loses no tick and opens no books: the board's numbers tell", "[run][builder]") {
+    const double forward = GENERATE(0.8, 1.5, 10.3);  // in periods
+    Bench bench{1};
+    for (std::uint64_t i = 0; i < 60; ++i) {
+        const std::int64_t set_ps = i < 30 ? 0 : std::llround(forward * double(kTick));
+        put(*bench.inputs[0], record_at(100 + i, static_cast<std::int64_t>(i) * kTick + set_ps));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick == 100 + i);
+    }
+    CHECK(bench.builder.ledger().ticks_expected == 60);
+    CHECK(bench.builder.ledger().ticks_seen == 60);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+    CHECK(bench.registry.get("builder.board0.number_disagreements").value() == 0);
+}
+
+TEST_CASE("a second tick of one pulse, then a lost one: every number is the board's own", "[run][builder]") {
+    const std::uint64_t at = GENERATE(1u, 2u, 20u);
+    Bench bench{1};
+    std::uint64_t number = 100;
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        if (i == at + 1) {
+            ++number;
+            continue;
+        }
+        put(*bench.inputs[0], record_at(number++, static_cast<std::int64_t>(i) * kTick));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick == number - 1);
+        if (i != at) continue;
+        put(*bench.inputs[0], record_at(number++, static_cast<std::int64_t>(i) * kTick + kTick / 1000));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick == number - 1);
+    }
+    CHECK(bench.registry.get("builder.board0.number_disagreements").value() == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 41);
+    CHECK(bench.builder.ledger().ticks_seen == 40);
+    CHECK(bench.builder.ledger().ticks_missed == 1);
+}
+
+TEST_CASE("numbers are judged no finer than the stamps", "[run][builder]") {
+    BuilderConfig config;
+    config.time_resolution_ps = 15'600'000'000;  // 15.6 ms
+    Bench bench{1, config};
+    for (std::uint64_t i = 0; i < 1'200; ++i) {
+        const std::int64_t time_ps = static_cast<std::int64_t>(i) * kTick;
+        put(*bench.inputs[0], record_at(i, time_ps / config.time_resolution_ps * config.time_resolution_ps));
+        REQUIRE(bench.next() == Built::trigger);
+        CHECK(bench.trigger.tick == i);
+    }
+    CHECK(bench.registry.get("builder.board0.number_disagreements").value() == 0);
+    CHECK(bench.builder.ledger().ticks_expected == 1'200);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
+TEST_CASE("what a driver numbers by itself is given up when the board's own numbers go on", "[run][builder]") {
+    Bench bench{1};
+    std::uint64_t own = 100, given = 100;
+    for (std::uint64_t i = 0; i < 200; ++i, ++own) {
+        if (i == 50) continue;  // lost: the four behind it have numbers that the driver does not believe
+        given = i > 50 && i <= 54 ? given + 1 : own;
+        put(*bench.inputs[0], record_at(given, static_cast<std::int64_t>(i) * kTick));
+        REQUIRE(bench.next() == Built::trigger);
+    }
+    CHECK(bench.trigger.tick == 299);
+    CHECK(bench.builder.ledger().ticks_expected == 200);
+    CHECK(bench.builder.ledger().ticks_seen == 199);
+    CHECK(bench.builder.ledger().ticks_missed == 1);
+}
+
+TEST_CASE("a board that counts anew behind strobes leaves no absurd number of missing ticks", "[run][builder]") {
+    Bench bench{1};
+    std::uint64_t number = 0;
+    const auto give = [&](double periods, TriggerClass trigger_class) {
+        RecordHeader header = record_at(number++, std::llround(periods * double(kTick)));
+        header.trigger_class = trigger_class;
+        put(*bench.inputs[0], header);
+        REQUIRE(bench.next() == Built::trigger);
+    };
+    for (int i = 0; i < 30; ++i) give(i, TriggerClass::beam_tick), give(i + 0.5, TriggerClass::strobe);
+    number = 0;
+    for (int i = 30; i < 60; ++i) give(i + 0.3, TriggerClass::beam_tick);
+    CHECK(bench.builder.ledger().ticks_missed == 0);
+}
+
 TEST_CASE("ticks are judged by their times and the books of ticks still balance", "[run][builder]") {
     struct Tick {
         double at = 0;  // in periods
