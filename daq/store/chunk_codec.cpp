@@ -79,6 +79,18 @@ void unshuffle(std::span<const std::byte> shuffled, std::size_t item_bytes, std:
     std::copy(rest.begin(), rest.end(), plain.begin() + static_cast<std::ptrdiff_t>(items * item_bytes));
 }
 
+/// What we do not need to undo a filter, HDF5's own does: by others it would make other elements of a chunk, or none.
+void check_parameters(H5Z_filter_t id, std::span<const unsigned> values, std::size_t item_bytes) {
+    if (id == H5Z_FILTER_SHUFFLE && (values.size() != 1 || values[0] != item_bytes))
+        throw Error{fmt::format("its shuffle filter is not made for elements of {} bytes", item_bytes)};
+    if (id == H5Z_FILTER_DEFLATE && (values.size() != 1 || values[0] > 9))
+        throw Error{"its deflate filter has a level that there is not"};
+    const char* name = nullptr;
+    if (id == kBloscFilter && values.size() > 6 &&
+        (values[6] > 255 || blosc_compcode_to_compname(static_cast<int>(values[6]), &name) < 0))
+        throw Error{"its blosc filter has a compressor that there is not"};
+}
+
 }  // namespace
 
 void Fletcher32::add(std::span<const std::byte> bytes) noexcept {
@@ -181,12 +193,11 @@ std::optional<ChunkCodec> find_codec(hid_t creation, std::size_t chunk_bytes, st
     int stage = 0;  // of the filter before: shuffle 1, compression 2, checksum 3
     for (int i = 0; i < filters; ++i) {
         unsigned flags = 0, configuration = 0;
-        std::array<unsigned, 1> value{};
-        std::size_t values = value.size();
-        const H5Z_filter_t id = H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, value.data(), 0,
-                                               nullptr, &configuration);
-        if (id == H5Z_FILTER_SHUFFLE && (values == 0 || value[0] != item_bytes))
-            throw Error{fmt::format("its shuffle filter is not made for elements of {} bytes", item_bytes)};
+        std::array<unsigned, 8> values{};
+        std::size_t n = values.size();
+        const H5Z_filter_t id =
+            H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &n, values.data(), 0, nullptr, &configuration);
+        check_parameters(id, std::span{values}.first(std::min(n, values.size())), item_bytes);
         const std::uint32_t bit = 1u << i;
         int here = 0;
         if (id == H5Z_FILTER_SHUFFLE) here = 1, codec.shuffle = bit;

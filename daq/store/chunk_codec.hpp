@@ -43,8 +43,8 @@ struct ChunkCodec {
     // Of each filter its bit in a chunk's mask of skipped filters; 0: the dataset has no such filter.
     std::uint32_t shuffle = 0, deflate = 0, blosc = 0, checksum = 0;
 };
-/// nullopt when only HDF5 can undo them: filters of others, or in another order than ours. Throws Error when the
-/// shuffle filter is made for elements of another size than these: HDF5 would bring them into disorder.
+/// nullopt when only HDF5 can undo them: filters of others, or in another order than ours. Throws Error when one has
+/// parameters by which HDF5 could not undo it, or would bring the elements into disorder.
 [[nodiscard]] std::optional<ChunkCodec> find_codec(hid_t creation, std::size_t chunk_bytes, std::size_t item_bytes);
 
 /// The chunk_bytes that `packed` was made of; they stand in `packed` or in one of the buffers. Throws Error saying what

@@ -201,27 +201,44 @@ TEST_CASE("chunks that hold less than a damaged header makes of them are refused
     CHECK_THROWS_AS(reader.read(350, 1, row), Error);
 }
 
-TEST_CASE("a shuffle filter for elements of another size is damage: HDF5 would bring them into disorder",
-          "[store][hostile]") {
-    const TemporaryFolder folder;
-    const std::filesystem::path path = folder / "a.h5";
-    const Dataset written{path, H5T_NATIVE_UINT16, [](hid_t c) { chunks_of(c, 100), H5Pset_shuffle(c); }};
-    // The filter's name, filled up to 8 bytes, then its one value.
-    std::ifstream in{path, std::ios::binary};
-    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
-    const std::size_t name_at = bytes.find(std::string{"shuffle\0\2\0\0\0", 12});
-    REQUIRE(name_at != std::string::npos);
-    std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
-    out.seekp(static_cast<std::streamoff>(name_at + 8));
-    out.put('\5');
-    out.close();
+TEST_CASE("filters with parameters by which HDF5 cannot undo them are damage", "[store][hostile]") {
+    struct Case {
+        void (*describe)(hid_t);
+        const char* name;    // of the filter, as it stands in the file, filled up to 8 bytes
+        std::size_t offset;  // of a byte of its values behind that
+        char value;
+        const char* sentence;
+    };
+    static constexpr std::array<unsigned, 7> blosc{2, 2, 2, 64 * kColumns * 2, 5, 2, 1};
+    const std::vector<Case> cases{
+        {[](hid_t c) { chunks_of(c, 100), H5Pset_shuffle(c); }, "shuffle", 0, 5, "not made for elements of 2 bytes"},
+        {[](hid_t c) { chunks_of(c, 100), H5Pset_deflate(c, 1); }, "deflate", 1, 1, "a level that there is not"},
+        {[](hid_t c) {
+             chunks_of(c, 64);
+             H5Pset_filter(c, h5::kBloscFilter, H5Z_FLAG_OPTIONAL, blosc.size(), blosc.data());
+         },
+         "blosc", 25, 1, "a compressor that there is not"}};
+    for (const Case& one : cases) {
+        CAPTURE(one.name);
+        const TemporaryFolder folder;
+        const std::filesystem::path path = folder / "a.h5";
+        const Dataset written{path, H5T_NATIVE_UINT16, one.describe};
+        std::ifstream in{path, std::ios::binary};
+        const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+        const std::size_t name_at = bytes.find(one.name);
+        REQUIRE(name_at != std::string::npos);
+        std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
+        out.seekp(static_cast<std::streamoff>(name_at + 8 + one.offset));
+        out.put(one.value);
+        out.close();
 
-    const h5::Handle file = open(path);
-    std::vector<std::uint16_t> row(kColumns);
-    CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, H5T_NATIVE_UINT16, row.data()),
-                      Catch::Contains("shuffle filter is not made for elements of 2 bytes"));
-    CHECK_THROWS_WITH((h5::ChunkReader{file.get(), "numbers", H5T_NATIVE_UINT16, 1}),
-                      Catch::Contains("/numbers: its shuffle filter is not made for elements of 2 bytes"));
+        const h5::Handle file = open(path);
+        std::vector<std::uint16_t> row(kColumns);
+        CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, H5T_NATIVE_UINT16, row.data()),
+                          Catch::Contains("cannot read rows 350 to 350 of /numbers") && Catch::Contains(one.sentence));
+        CHECK_THROWS_WITH((h5::ChunkReader{file.get(), "numbers", H5T_NATIVE_UINT16, 1}),
+                          Catch::Contains("/numbers: its ") && Catch::Contains(one.sentence));
+    }
 }
 
 TEST_CASE("a chunk that was never written is refused, not made up", "[store][hostile]") {
