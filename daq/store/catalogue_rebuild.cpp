@@ -40,7 +40,11 @@ std::map<PartName, std::filesystem::path> closed_parts(const std::filesystem::pa
 
 void add_part(const std::filesystem::path& path, Catalogue& catalogue, CatalogueNews& news) {
     try {
-        require_openable(path);
+        require_openable(path, [&path] {
+            const AlleycatFile file{path};
+            (void)part_row(file, "", kRecomputed);
+            (void)last_ordinal_of(file);
+        });
         const AlleycatFile file{path};
         if (!file.closed()) throw Error{"was not closed"};
         catalogue.put(part_row(file, "", kRecomputed));
@@ -56,7 +60,11 @@ void add_digest(const std::filesystem::path& path, Catalogue& catalogue, Catalog
     std::optional<CataloguePart> row = catalogue.part(path.filename().string());
     if (!row || !row->sha256.empty()) return;
     try {
-        require_openable(path);
+        require_openable(path, [&path] {
+            const AlleycatFile file{path};
+            VerifyReport::File nobody_reads;
+            (void)check_part(file, nobody_reads);
+        });
         const AlleycatFile file{path};
         VerifyReport::File report;
         (void)check_part(file, report);

@@ -15,6 +15,7 @@
 #include "daq/store/raw_reader.hpp"
 #include "daq/store/summary_io.hpp"
 #include "daq/store/trial.hpp"
+#include "daq/store/truth.hpp"
 
 namespace alleycat {
 namespace {
@@ -530,8 +531,9 @@ void tally_readings(const AlleycatFile& file, std::vector<FileInfo::Board>& boar
 
 }  // namespace
 
-FileInfo info(const std::filesystem::path& path) {
-    require_openable(path);
+namespace {
+
+FileInfo read_info(const std::filesystem::path& path) {
     const AlleycatFile file{path};
     FileInfo made;
     made.path = path;
@@ -554,6 +556,16 @@ FileInfo info(const std::filesystem::path& path) {
     made.notes = file.notes();
     made.gaps = file.gaps();
     return made;
+}
+
+}  // namespace
+
+FileInfo info(const std::filesystem::path& path) {
+    require_openable(path, [&path] {
+        (void)read_info(path);
+        (void)tally_truth(AlleycatFile{path});
+    });
+    return read_info(path);
 }
 
 }  // namespace alleycat

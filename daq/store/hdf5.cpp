@@ -18,6 +18,23 @@
 namespace alleycat::h5 {
 namespace {
 
+/// One of the machine's usual types, in either order of bytes. Of numbers that a flipped bit made wider, or shifted,
+/// HDF5 1.10 writes beyond a buffer on its stack when it converts them.
+bool is_usual_number(hid_t type) {
+    const std::size_t bytes = H5Tget_size(type);
+    if (H5Tget_class(type) == H5T_INTEGER) {
+        return (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8) && H5Tget_precision(type) == 8 * bytes &&
+               H5Tget_offset(type) == 0;
+    }
+    const std::array<hid_t, 4> floats{H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE};
+    return std::any_of(floats.begin(), floats.end(), [type](hid_t one) { return H5Tequal(type, one) > 0; });
+}
+
+bool is_number(hid_t type) {
+    const H5T_class_t kind = H5Tget_class(type);
+    return kind == H5T_INTEGER || kind == H5T_FLOAT;
+}
+
 Handle text_type(bool variable) {
     Handle type{H5Tcopy(H5T_C_S1)};
     if (variable) H5Tset_size(type.get(), H5T_VARIABLE);
@@ -231,9 +248,8 @@ std::size_t get_numbers(hid_t object, const std::string& name, hid_t type, void*
     if (!attribute) return 0;
     const Handle stored{H5Aget_type(attribute.get())};
     const Handle space{H5Aget_space(attribute.get())};
-    const H5T_class_t kind = H5Tget_class(stored.get());
     const hssize_t points = H5Sget_simple_extent_npoints(space.get());
-    if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || points < 1) return 0;
+    if (!is_number(stored.get()) || !is_usual_number(stored.get()) || points < 1) return 0;
     const auto there = static_cast<std::size_t>(points);
     if (there > n) return there;
     return H5Aread(attribute.get(), type, values) < 0 ? 0 : there;
@@ -277,6 +293,9 @@ void read_rows(hid_t parent, const std::string& path, std::uint64_t first, std::
     const std::string what =
         fmt::format("cannot read rows {} to {} of {}", first, first + n - 1, full_path(parent, path));
     try {
+        const Handle stored{H5Dget_type(dataset.get())};
+        if (H5Tequal(stored.get(), type) <= 0 && is_number(stored.get()) && !is_usual_number(stored.get()))
+            throw Error{"its numbers are of no usual type"};
         if (read_chunk_rows(dataset.get(), first, n, type, into)) return;
     } catch (const Error& e) {
         throw Error{fmt::format("{}: {}", what, e.what())};

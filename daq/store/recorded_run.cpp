@@ -357,14 +357,12 @@ class RecordedBoard final : public RecordSource {
     std::vector<std::string> remarks_;
 };
 
-}  // namespace
-
-std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths,
-                                                             unsigned decode_threads) {
+/// Of parts that HDF5 does not die of.
+std::vector<std::unique_ptr<RecordSource>> open_parts(const std::vector<std::filesystem::path>& paths,
+                                                      unsigned decode_threads) {
     std::map<std::uint32_t, std::filesystem::path> parts;
     std::optional<RunDescription> run;
     for (const std::filesystem::path& path : paths) {
-        require_openable(path);
         const AlleycatFile file{path};
         if (!file.has_raw())
             throw Error{fmt::format("{}: holds no samples (with raw = \"none\" none are kept), it cannot be replayed",
@@ -396,6 +394,26 @@ std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<s
                                                           b == 0 ? ticks_ahead_ps : 0));
     }
     return sources;
+}
+
+/// As a replay does, to the last record.
+void play_through(const std::filesystem::path& path) {
+    for (const std::unique_ptr<RecordSource>& board : open_parts({path}, 1)) {
+        RecordHeader header;
+        std::vector<std::byte> payload;
+        while (board->next(header, std::stop_token{}) == RecordSource::Next::record) {
+            payload.resize(payload_bytes(header));
+            if (header.refused == 0) board->fill(payload);
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<RecordSource>> open_recorded_run(const std::vector<std::filesystem::path>& paths,
+                                                             unsigned decode_threads) {
+    for (const std::filesystem::path& path : paths) require_openable(path, [&path] { play_through(path); });
+    return open_parts(paths, decode_threads);
 }
 
 }  // namespace alleycat

@@ -644,9 +644,9 @@ class LongEnough {
     std::uint64_t real_bytes_;
 };
 
-Repair write_salvaged(const std::filesystem::path& damaged, const std::filesystem::path& closed) {
-    const LongEnough readable{damaged};
-    require_openable(readable.path());
+/// From a copy that is long enough to be read into a part that is called `closed`.
+Repair write_salvaged(const LongEnough& readable, const std::filesystem::path& damaged,
+                      const std::filesystem::path& closed) {
     const AlleycatFile from = AlleycatFile::open_damaged(readable.path());
     Salvage salvage{from, readable.real_bytes()};
     const RunDescription& run = from.run();
@@ -667,6 +667,24 @@ Repair write_salvaged(const std::filesystem::path& damaged, const std::filesyste
     }
     return {fmt::format("salvaged: {} triggers; the original is {}", salvage.triggers(), damaged.filename().string()),
             salvage.lost()};
+}
+
+Repair write_salvaged(const std::filesystem::path& damaged, const std::filesystem::path& closed) {
+    const LongEnough readable{damaged};
+    const std::filesystem::path rehearsed = closed.string() + ".rehearsal";
+    const auto clear = [&] {
+        std::error_code ignored;
+        std::filesystem::remove(rehearsed, ignored);
+        std::filesystem::remove(rehearsed.string() + ".part", ignored);
+    };
+    try {
+        require_openable(readable.path(), [&] { (void)write_salvaged(readable, damaged, rehearsed); });
+    } catch (const Error&) {
+        clear();
+        throw;
+    }
+    clear();
+    return write_salvaged(readable, damaged, closed);
 }
 
 }  // namespace

@@ -76,7 +76,12 @@ Checked verify_file(const std::filesystem::path& path, VerifyReport& report, Run
     try {
         if (!std::filesystem::exists(path))
             throw Error{"is only in its journal so far: `alleycat verify --repair` makes the part"};
-        require_openable(path);
+        require_openable(path, [&path] {
+            const AlleycatFile file{path};
+            VerifyReport::File nobody_reads;
+            (void)check_part(file, nobody_reads);
+            note_origin(file, nobody_reads);
+        });
         const AlleycatFile file{path};
         entry.run = file.run().run;
         entry.part = file.part();

@@ -197,6 +197,8 @@ TEST_CASE("chunks that hold less than a damaged header makes of them are refused
     std::vector<std::byte> row(kColumns * 65'538);
     CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, type.get(), row.data()),
                       Catch::Contains("cannot read rows 350 to 350 of /numbers"));
+    CHECK_THROWS_WITH(h5::read_rows(file.get(), "numbers", 350, 1, H5T_NATIVE_UINT16, row.data()),
+                      Catch::Contains("its numbers are of no usual type"));
     h5::ChunkReader reader{file.get(), "numbers", type.get(), 1};
     CHECK_THROWS_AS(reader.read(350, 1, row), Error);
 }

@@ -411,7 +411,7 @@ TEST_CASE("a file whose root cannot be listed, and whose heap of texts never end
     REQUIRE(heap != std::string::npos);
     std::filesystem::resize_file(path, heap + size / 2);
     std::filesystem::resize_file(path, bytes.size());  // with zeros
-    CHECK_THROWS_WITH(require_openable(path), Catch::Contains("HDF5 does not come to an end with it"));
+    CHECK_THROWS_WITH(require_openable(path, {}), Catch::Contains("HDF5 does not come to an end with it"));
 }
 
 TEST_CASE("files of two runs, a part given twice, or a file without samples cannot be replayed", "[store][source]") {
