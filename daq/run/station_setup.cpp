@@ -190,11 +190,11 @@ RecordedInput open_input(const StationSetup& setup, const std::vector<std::files
     for (const std::filesystem::path& path : inputs) alleycat_files += is_alleycat_file(path) ? 1 : 0;
     if (alleycat_files == inputs.size()) {
         input.is_alleycat = true;
+        input.sources = open_recorded_run(inputs, decode_threads);  // which refuses what HDF5 dies of
         const AlleycatFile first{inputs.front()};
         input.run = first.run().run;
         input.rate_boost = first.run().rate_boost;
         input.test_run = first.run().test_run;
-        input.sources = open_recorded_run(inputs, decode_threads);
         input.calibration = recorded_calibrations(inputs);
         input.gap = recorded_gap(inputs);
     } else if (alleycat_files > 0) {
