@@ -36,7 +36,13 @@ hid_t usual_type(H5T_class_t kind, std::size_t bytes, bool is_signed) {
 std::string type_name(hid_t type) {
     const std::size_t bytes = H5Tget_size(type);
     const H5T_class_t kind = H5Tget_class(type);
-    if (kind == H5T_STRING) return H5Tis_variable_str(type) > 0 ? "text" : fmt::format("text{}", bytes);
+    if (kind == H5T_STRING) {
+        const H5T_cset_t letters = H5Tget_cset(type);
+        const H5T_str_t filled = H5Tget_strpad(type);
+        const bool known = (letters == H5T_CSET_ASCII || letters == H5T_CSET_UTF8) && filled >= H5T_STR_NULLTERM &&
+                           filled <= H5T_STR_SPACEPAD;
+        return fmt::format("text{}{}", H5Tis_variable_str(type) > 0 ? "" : std::to_string(bytes), known ? "" : "odd");
+    }
     if (kind != H5T_INTEGER && kind != H5T_FLOAT) return fmt::format("class{}_{}", static_cast<int>(kind), bytes);
     const bool is_signed = kind == H5T_FLOAT || H5Tget_sign(type) != H5T_SGN_NONE;
     // Another order of bytes, bits left out or shifted: HDF5 reads other values then, from the same bytes.

@@ -223,4 +223,15 @@ std::string run_python(const std::string& script, const std::vector<std::string>
     return output;
 }
 
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream in{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void put_byte(const std::filesystem::path& path, std::size_t at, char byte) {
+    std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(byte);
+}
+
 }  // namespace alleycat::testing

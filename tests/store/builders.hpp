@@ -69,6 +69,10 @@ struct OwnedRecord {
 [[nodiscard]] OwnedRecord digitizer_record(std::uint64_t sequence, std::uint16_t channels = 2);
 [[nodiscard]] OwnedRecord panels_record(std::uint64_t sequence);
 
+/// All bytes of a file; and one of them made another.
+[[nodiscard]] std::string bytes_of(const std::filesystem::path& path);
+void put_byte(const std::filesystem::path& path, std::size_t at, char byte);
+
 /// What `/usr/bin/python3 -c script args...` prints; its stderr goes to ours. Sets `status` to the exit status.
 [[nodiscard]] std::string run_python(const std::string& script, const std::vector<std::string>& args, int& status);
 

@@ -7,10 +7,12 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "builders.hpp"
 #include "daq/core/error.hpp"
 #include "tests/temporary_folder.hpp"
 
 using namespace alleycat;
+using namespace alleycat::testing;
 using testing::TemporaryFolder;
 
 namespace {
@@ -84,11 +86,7 @@ Where chunk_in(const std::filesystem::path& path, hsize_t row) {
 }
 
 void flip_byte(const std::filesystem::path& path, std::uint64_t at) {
-    std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
-    file.seekg(static_cast<std::streamoff>(at));
-    const int byte = file.get();
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(byte ^ 0x10));
+    put_byte(path, at, static_cast<char>(bytes_of(path).at(at) ^ 0x10));
 }
 
 }  // namespace
@@ -182,14 +180,10 @@ TEST_CASE("chunks that hold less than a damaged header makes of them are refused
     const Dataset written{path, H5T_NATIVE_UINT16, describe};
     // A bit of the type's size: elements of 65,538 bytes. The message: class and version, sign, size, offset,
     // precision.
-    std::ifstream in{path, std::ios::binary};
-    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    const std::string bytes = bytes_of(path);
     const std::size_t type_at = bytes.find(std::string{"\x10\0\0\0\2\0\0\0\0\0\x10\0", 12});
     REQUIRE(type_at != std::string::npos);
-    std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
-    out.seekp(static_cast<std::streamoff>(type_at + 6));
-    out.put('\1');
-    out.close();
+    put_byte(path, type_at + 6, '\1');
 
     const h5::Handle file = open(path);
     const h5::Handle dataset{H5Dopen2(file.get(), "numbers", H5P_DEFAULT)}, type{H5Dget_type(dataset.get())};
@@ -225,14 +219,10 @@ TEST_CASE("filters with parameters by which HDF5 cannot undo them are damage", "
         const TemporaryFolder folder;
         const std::filesystem::path path = folder / "a.h5";
         const Dataset written{path, H5T_NATIVE_UINT16, one.describe};
-        std::ifstream in{path, std::ios::binary};
-        const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+        const std::string bytes = bytes_of(path);
         const std::size_t name_at = bytes.find(one.name);
         REQUIRE(name_at != std::string::npos);
-        std::fstream out{path, std::ios::in | std::ios::out | std::ios::binary};
-        out.seekp(static_cast<std::streamoff>(name_at + 8 + one.offset));
-        out.put(one.value);
-        out.close();
+        put_byte(path, name_at + 8 + one.offset, one.value);
 
         const h5::Handle file = open(path);
         std::vector<std::uint16_t> row(kColumns);

@@ -87,3 +87,27 @@ TEST_CASE("the digest in a part is the one h5py finds by FORMAT.md", "[store][di
     REQUIRE(run_python(kSecondMethod, {(folder / "a.h5").string()}, status) == "True\n");
     REQUIRE(status == 0);
 }
+
+TEST_CASE("letters of a set that there is not change the digest: others cannot read such a text", "[store][digest]") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "a.h5";
+    {
+        SingleFileWriter writer{path, Compression::none, RawData::all};
+        RunFrames frames{make_run(2)};
+        writer.append(view(frames.start()));
+        writer.append(view(frames.trigger(0)));
+        writer.append(view(frames.end(1)));
+        writer.finish();
+    }
+    const auto is_as_written = [&] {
+        const h5::Handle file{H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)};
+        return h5::content_digest(file.get()) == h5::get_content_digest(file.get());
+    };
+    REQUIRE(is_as_written());
+    const std::string bytes = bytes_of(path);
+    // The type of a text in the heap: its class, text and not sequence, its letters (UTF-8), its size.
+    const std::size_t type_at = bytes.find(std::string{"\x19\1\1\0\x10\0\0\0", 8});
+    REQUIRE(type_at != std::string::npos);
+    put_byte(path, type_at + 2, '\x9');
+    REQUIRE_FALSE(is_as_written());
+}

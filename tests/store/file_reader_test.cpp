@@ -405,8 +405,7 @@ TEST_CASE("a file whose root cannot be listed, and whose heap of texts never end
     const TemporaryFolder folder;
     const std::filesystem::path path = folder / "a.h5";
     (void)write_run(path);
-    std::ifstream in{path, std::ios::binary};
-    const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    const std::string bytes = bytes_of(path);
     const std::size_t heap = bytes.find("GCOL"), size = 4096;
     REQUIRE(heap != std::string::npos);
     std::filesystem::resize_file(path, heap + size / 2);

@@ -73,16 +73,11 @@ TEST_CASE("a byte flipped in the samples is found by checksum and by digest", "[
     const std::filesystem::path file = closed_run(folder);
     REQUIRE(verify(file).ok());
     // Where trigger 5's first channel stands: 5, 6, 7, ...
-    std::ifstream in{file, std::ios::binary};
-    std::string bytes{std::istreambuf_iterator<char>{in}, {}};
     std::string pattern;
     for (int k = 0; k < 50; ++k) pattern += static_cast<char>(5 + k);
-    const std::size_t at = bytes.find(pattern);
+    const std::size_t at = bytes_of(file).find(pattern);
     REQUIRE(at != std::string::npos);
-    std::fstream out{file, std::ios::binary | std::ios::in | std::ios::out};
-    out.seekp(static_cast<std::streamoff>(at));
-    out.put('\x63');
-    out.close();
+    put_byte(file, at, '\x63');
     const VerifyReport report = verify(file);
     REQUIRE_FALSE(report.ok());
     REQUIRE_THAT(all_problems(report), Catch::Contains("/raw/digitizer/samples") && Catch::Contains("hecksum"));
