@@ -13,7 +13,7 @@ asan_programs=(tests_readers)
 tsan_programs=(tests_core tests_run)
 # With --long only: all of them would double the time CI takes.
 asan_long_programs=(tests_caen tests_core tests_dig2 tests_fcio_board tests_monitor tests_niscope tests_run tests_simulator tests_sis3316 tests_store tests_trigger tests_wire)
-tsan_long_programs=(tests_dig2 tests_fcio_board tests_niscope tests_sis3316 tests_wire)
+tsan_long_programs=(tests_caen tests_dig2 tests_fcio_board tests_niscope tests_sis3316 tests_wire)
 
 usage() {
     cat <<'END'
