@@ -9,8 +9,6 @@ namespace {
 
 /// A number and a time that are no further apart can be of one tick [periods]; between two ticks of either.
 constexpr double kFitsItsTime = 0.75;
-/// The same, of a time by a clock that was set: a second, by more the host's clock notices it.
-constexpr double kFarthestSet_s = 1;
 
 }  // namespace
 
@@ -51,7 +49,7 @@ bool TickBook::fits(std::uint64_t number, std::int64_t time_ps) const noexcept {
     if (number == number_by_time(time_ps)) return true;
     const double period_ps = tracker_.period_ps();
     double tolerance = kFitsItsTime + static_cast<double>(config_.time_resolution_ps) / period_ps;
-    if (!tracker_.is_in_phase(time_ps)) tolerance += kFarthestSet_s * config_.tick_rate_hz;
+    if (!tracker_.is_in_phase(time_ps)) tolerance += TickTracker::kFarthestSet * 1e-12 * config_.tick_rate_hz;
     const auto agree = [&](std::uint64_t since_number, double periods) {
         const auto counted = static_cast<double>(static_cast<std::int64_t>(number - since_number));
         return counted > 0 && std::abs(counted - periods) <= tolerance + std::abs(periods) / 1000;

@@ -22,8 +22,6 @@ constexpr double kLargestDeviation = 0.01;
 constexpr double kJudgeableTolerance = 0.25;
 /// So many ticks that fit each other and not the old phase are the new phase.
 constexpr std::uint32_t kNewPhaseAfter = 5;
-/// A clock that was set by more is noticed by the host's: here it is another one, and its counter may be too.
-constexpr double kFarthestSet_ps = 1e12;
 
 }  // namespace
 
@@ -150,7 +148,7 @@ TickVerdict TickTracker::distrust(std::int64_t time_ps, std::optional<std::uint6
         // A clock that was set tells no more how many came meanwhile: the counter does, if it can be so.
         const std::optional<double> counted = counted_since_good(number);
         const double by_time = static_cast<double>(between(good_ps_, time_ps)) / period_ps_;
-        const bool tells = counted && *counted >= 1 && std::abs(*counted - by_time) * period_ps_ <= kFarthestSet_ps;
+        const bool tells = counted && *counted >= 1 && std::abs(*counted - by_time) * period_ps_ <= kFarthestSet;
         const std::uint64_t missing =
             accept(time_ps, number, tells ? missing_between(*counted, untimed_ + distrusted_) : candidate_missing_);
         return {.flags = missing > 0 ? trigger_flag::after_missing_tick : 0, .missing = missing};

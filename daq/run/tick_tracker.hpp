@@ -28,6 +28,10 @@ struct TickVerdict {
 /// source: daq/run/README.md#ticks
 class TickTracker {
   public:
+    /// A clock that was set by more is noticed by the host's [ps]: to times alone it is another one, and its counter
+    /// may be too.
+    static constexpr double kFarthestSet = 1e12;
+
     TickTracker(const TickConfig& config, CounterRegistry& registry);
 
     /// Judges the next tick of the signal, in the order of the board's record. Triggers of other classes are not ticks.

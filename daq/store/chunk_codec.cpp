@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "daq/core/error.hpp"
+#include "daq/store/hdf5.hpp"
 
 namespace alleycat::h5 {
 namespace {
@@ -237,6 +238,21 @@ std::span<const std::byte> decode_chunk(std::span<const std::byte> packed, std::
         bytes = scratch;
     }
     return bytes;
+}
+
+void make_room_for_chunk(std::vector<std::byte>& packed, std::uint64_t bytes, std::uint64_t file_bytes) {
+    if (bytes == 0) throw Error{"a chunk was never written"};
+    if (bytes > file_bytes) throw Error{"a chunk is longer than its file"};
+    packed.resize(bytes);
+}
+
+std::uint32_t fetch_chunk(hid_t dataset, const hsize_t* at, std::uint64_t file_bytes, std::vector<std::byte>& packed) {
+    hsize_t bytes = 0;
+    check(H5Dget_chunk_storage_size(dataset, at, &bytes), "HDF5 does not know a chunk's size");
+    make_room_for_chunk(packed, bytes, file_bytes);
+    std::uint32_t skipped_filters = 0;
+    check(H5Dread_chunk(dataset, H5P_DEFAULT, at, &skipped_filters, packed.data()), "HDF5 cannot read a chunk");
+    return skipped_filters;
 }
 
 void register_blosc_filter() {

@@ -55,6 +55,12 @@ struct ChunkCodec {
                                                       std::vector<std::byte>& scratch,
                                                       std::optional<std::uint32_t> checksum = std::nullopt);
 
+/// Room for a chunk of `bytes` of a file of `file_bytes`. Throws Error when it was never written or cannot stand there.
+void make_room_for_chunk(std::vector<std::byte>& packed, std::uint64_t bytes, std::uint64_t file_bytes);
+/// The chunk at `at` as it stands in the file, through HDF5, into `packed`. Returns its mask of skipped filters.
+[[nodiscard]] std::uint32_t fetch_chunk(hid_t dataset, const hsize_t* at, std::uint64_t file_bytes,
+                                        std::vector<std::byte>& packed);
+
 /// Makes filter 32001 known to HDF5 from the blosc library we link: our own readers need no plugin.
 void register_blosc_filter();
 

@@ -121,12 +121,6 @@ void ChunkReader::fetch(std::uint64_t index, Chunk& into) {
     }
 }
 
-void ChunkReader::make_room(Chunk& into, hsize_t bytes) const {
-    if (bytes == 0) throw Error{"a chunk was never written"};
-    if (bytes > file_bytes(file_)) throw Error{"a chunk is longer than its file"};
-    into.packed.resize(bytes);
-}
-
 /// Where the chunk stands: whoever decodes it reads it there.
 void ChunkReader::find_packed(std::uint64_t index, Chunk& into) const {
     std::array<hsize_t, H5S_MAX_RANK> at{};
@@ -136,7 +130,7 @@ void ChunkReader::find_packed(std::uint64_t index, Chunk& into) const {
     hsize_t bytes = 0;
     check(H5Dget_chunk_info_by_coord(dataset_.get(), at.data(), &skipped, &place, &bytes),
           "HDF5 does not know a chunk's place");
-    make_room(into, place == HADDR_UNDEF ? 0 : bytes);
+    make_room_for_chunk(into.packed, place == HADDR_UNDEF ? 0 : bytes, file_bytes(file_));
     into.skipped_filters = skipped;
     into.stands_at = place;
 }
@@ -144,11 +138,7 @@ void ChunkReader::find_packed(std::uint64_t index, Chunk& into) const {
 void ChunkReader::fetch_packed(std::uint64_t index, Chunk& into) const {
     std::array<hsize_t, H5S_MAX_RANK> at{};
     at[0] = index * rows_per_chunk_;
-    hsize_t bytes = 0;
-    check(H5Dget_chunk_storage_size(dataset_.get(), at.data(), &bytes), "HDF5 does not know a chunk's size");
-    make_room(into, bytes);
-    check(H5Dread_chunk(dataset_.get(), H5P_DEFAULT, at.data(), &into.skipped_filters, into.packed.data()),
-          "HDF5 cannot read a chunk");
+    into.skipped_filters = fetch_chunk(dataset_.get(), at.data(), file_bytes(file_), into.packed);
 }
 
 void ChunkReader::fetch_plain(std::uint64_t index, Chunk& into) {

@@ -49,7 +49,6 @@ class ChunkReader {
     [[nodiscard]] std::span<const std::byte> rows_of_chunk(std::uint64_t index);
     void fetch_ahead();
     void fetch(std::uint64_t index, Chunk& into);
-    void make_room(Chunk& into, hsize_t bytes) const;
     void find_packed(std::uint64_t index, Chunk& into) const;
     void fetch_packed(std::uint64_t index, Chunk& into) const;
     void fetch_plain(std::uint64_t index, Chunk& into);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
@@ -49,13 +48,7 @@ class Chunks {
 
     /// The elements of one chunk; they stay until the next is decoded.
     [[nodiscard]] std::span<const std::byte> decode(const Place& at) {
-        hsize_t bytes = 0;
-        check(H5Dget_chunk_storage_size(dataset_, at.data(), &bytes), "HDF5 does not know a chunk's size");
-        if (bytes == 0) throw Error{"a chunk was never written"};
-        if (bytes > file_bytes_) throw Error{"a chunk is longer than its file"};
-        packed_.resize(bytes);
-        std::uint32_t skipped = 0;
-        check(H5Dread_chunk(dataset_, H5P_DEFAULT, at.data(), &skipped, packed_.data()), "HDF5 cannot read a chunk");
+        const std::uint32_t skipped = fetch_chunk(dataset_, at.data(), file_bytes_, packed_);
         return decode_chunk(packed_, skipped, *codec_, plain_, scratch_);
     }
 

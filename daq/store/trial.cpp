@@ -47,11 +47,12 @@ bool walk_through(const std::filesystem::path& path) {
     prepare();
     const Handle access = file_access();
     const Handle file{H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get())};
-    if (!file) return false;  // HDF5 said no, and lives
+    if (!file) return false;
     try {
         const std::optional<std::string> digest = get_content_digest(file.get());
         if (digest && *digest == content_digest(file.get())) return true;
     } catch (const std::exception&) {
+        // Here as below: HDF5 said no, and lives.
     }
     try {
         try_everything(file.get());
@@ -76,11 +77,13 @@ bool wait_for_end(pid_t child) {
     return ready != 0;
 }
 
-/// Does `action` in a process of its own. Returns its exit status (`action` tells it), or a sentence on its end.
+/// Of a child: its exit status, or a sentence when that is none it should have.
 struct End {
     int status = 0;
     std::string sentence;
 };
+
+/// Does `action`, which returns the exit status, in a process of its own.
 End in_a_child(const std::filesystem::path& path, rlim_t seconds, const std::function<int()>& action) {
     const pid_t child = ::fork();
     if (child < 0) throw Error{fmt::format("{}: no process to try it in: {}", path.string(), std::strerror(errno))};

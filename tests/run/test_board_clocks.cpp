@@ -474,38 +474,25 @@ TEST_CASE("a record that comes after the next one, just before its clock jumps, 
     CHECK(bench.ticks_balance());
 }
 
-TEST_CASE("the first number after a restart is a wrong one: those behind it are believed", "[run][builder][clocks]") {
-    const std::int64_t wrong_by = GENERATE(5, -5, 1'000);
+TEST_CASE("the first number after a restart, wrong or where its driver put it, is none to judge those behind it by",
+          "[run][builder][clocks]") {
+    struct Numbers {
+        std::uint64_t first;  // 180 fits the time
+        std::int64_t first_is_wrong_by, others_go_on_by;
+    };
+    const Numbers numbers = GENERATE(Numbers{7, 5, 0}, Numbers{7, -5, 0}, Numbers{7, 1'000, 0}, Numbers{180, 0, 5},
+                                     Numbers{180, 0, -5}, Numbers{180, 0, 1'000});
     FakeBoard a{.index = 0, .zero_ps = -9 * kSecond, .first_number = 20};
     Bench bench{1};
     for (std::uint64_t tick = 0; tick < 400; ++tick) {
         if (tick >= 100 && tick < 160) continue;
-        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4), a.number = 7;
+        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4), a.number = numbers.first;
+        if (tick == 161) a.number += static_cast<std::uint64_t>(numbers.others_go_on_by);
         RecordHeader header = a.record(tick);
         if (tick == 160) {
             header.flags |= record_flag::clock_restarted;
-            header.counter += static_cast<std::uint64_t>(wrong_by);
+            header.counter += static_cast<std::uint64_t>(numbers.first_is_wrong_by);
         }
-        bench.give(header);
-        bench.build();
-    }
-    bench.end();
-    CHECK(bench.ticks.size() == 340);
-    CHECK(bench.builder.ledger().ticks_expected == 400);
-    CHECK(bench.builder.ledger().ticks_missed == 60);
-}
-
-TEST_CASE("the first number after a restart fits the time, which its driver put it at: those behind it are believed",
-          "[run][builder][clocks]") {
-    const std::int64_t others_by = GENERATE(5, -5, 1'000);
-    FakeBoard a{.index = 0, .zero_ps = -9 * kSecond, .first_number = 20};
-    Bench bench{1};
-    for (std::uint64_t tick = 0; tick < 400; ++tick) {
-        if (tick >= 100 && tick < 160) continue;
-        if (tick == 160) a.reboot(tick_time(tick) - kSecond / 4), a.number = 180;
-        if (tick == 161) a.number += static_cast<std::uint64_t>(others_by);
-        RecordHeader header = a.record(tick);
-        if (tick == 160) header.flags |= record_flag::clock_restarted;
         bench.give(header);
         bench.build();
     }
